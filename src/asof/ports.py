@@ -1,0 +1,143 @@
+"""What the flows need from outside, as protocols; ``adapters`` fills them.
+
+Each port is one narrow seam: a short fake beside its exam in ``asof.testing`` and the real
+adapter pass the same exam.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Raw rows as read: every value as text (String columns), with where each came from."""
+
+    rows: pl.DataFrame
+    """User's columns as String, and ``_file`` (String), ``_line`` (Int64: line, row or offset within it)."""
+    watermark: str | None = None
+    """What the reader wants to be told next time, stored in the same commit as the rows."""
+    broken: pl.DataFrame | None = None
+    """Lines that could not be split into columns: ``_file``, ``_line``, ``text``, ``reason``."""
+
+
+class Reader(Protocol):
+    """Reads one source from outside, a batch at a time."""
+
+    def batches(self, watermark: str | None) -> Iterator[Batch]:
+        """Yield what is new since ``watermark`` (all, when none), oldest first; each batch may be committed alone."""
+        ...
+
+
+class Lake(Protocol):
+    """Tables of one project: raw (append-only), valid and quarantine (derived), predictions."""
+
+    def append(self, source: str, batch: Batch, key: Sequence[str], month: pl.Series) -> int:
+        """Add the rows not yet there (by key and content hash); returns how many were new. One atomic commit."""
+        ...
+
+    def raw(self, source: str) -> pl.DataFrame:
+        """All versions of all rows: text columns, ``_key``, ``_hash``, ``_file``, ``_line``, ``_first_seen``, ``_month``."""
+        ...
+
+    def version(self, source: str, table: str = "raw") -> int | None:
+        """Version of a table, or none when it does not exist."""
+        ...
+
+    def watermark(self, source: str) -> str | None:
+        """The watermark of the last commit of ``raw``."""
+        ...
+
+    def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
+        """Replace the derived tables; ``stamp`` (raw version, settings and code hash) goes into their commits."""
+        ...
+
+    def stamp(self, source: str) -> Mapping[str, str] | None:
+        """Return the stamp of the derived tables if both carry the same one, else none."""
+        ...
+
+    def valid(self, source: str) -> pl.DataFrame:
+        """The derived valid rows."""
+        ...
+
+    def quarantine(self, source: str) -> pl.DataFrame:
+        """The refused rows, whole, as text, with ``_reason``, ``_column``, ``_file``, ``_line``."""
+        ...
+
+    def write_predictions(self, rows: pl.DataFrame) -> None:
+        """Append answered questions."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """A release as the registry knows it."""
+
+    name: str
+    version: int
+    folder: Path
+    created: datetime
+    aliases: tuple[str, ...]
+    run: str
+    """Id of the tracking run."""
+    figures: Mapping[str, float]
+    facts: Mapping[str, str]
+    """Text facts: fingerprint, cut, why it was or was not promoted."""
+
+
+class Tracker(Protocol):
+    """A run being recorded: parameters and metrics of the run and of its candidates and trials."""
+
+    run: str
+
+    def record(self, *, params: Mapping[str, Any] | None = None, figures: Mapping[str, float] | None = None) -> None:
+        """Record parameters and figures of the run itself."""
+        ...
+
+    def candidate(self, name: str, params: Mapping[str, Any], figures: Mapping[str, float], parent: str = "") -> str:
+        """Record a child run (a candidate, or a trial of one); returns its id."""
+        ...
+
+    def attach(self, folder: Path) -> None:
+        """Attach the files of ``folder`` (report, plan, findings)."""
+        ...
+
+
+class Registry(Protocol):
+    """Runs and releases of one project, with the aliases ``champion`` and ``challenger``."""
+
+    def begin(self, label: str) -> Tracker:
+        """Open a run."""
+        ...
+
+    def end(self, tracker: Tracker, *, status: str) -> None:
+        """Close it: ``finished`` or ``failed``."""
+        ...
+
+    def register(self, folder: Path, tracker: Tracker, facts: Mapping[str, str], figures: Mapping[str, float]) -> ReleaseRecord:
+        """Make a complete release folder known, as a new version."""
+        ...
+
+    def set_alias(self, alias: str, version: int) -> None:
+        """Point ``alias`` at ``version``; atomic."""
+        ...
+
+    def find(self, which: str) -> ReleaseRecord | None:
+        """Find a release by alias, version number or name."""
+        ...
+
+    def releases(self) -> list[ReleaseRecord]:
+        """All releases, newest first."""
+        ...
+
+    def decide(self, record: Mapping[str, Any]) -> None:
+        """Keep a promotion decision with its figures, or an opening of a holdout."""
+        ...
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """All decisions, oldest first."""
+        ...

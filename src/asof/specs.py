@@ -1,0 +1,221 @@
+"""What a project says, as typed nouns. Only ``project.py`` reads them from YAML.
+
+Names here are the names in the project file. Every default is stated here and nowhere else.
+"""
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Spec(BaseModel):
+    """Base of all parts of a project: unknown names are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FilesSpec(Spec):
+    """Files on disk or under ``s3://``: CSV, TSV, JSON (array or lines), Parquet; ``.gz`` of the first three."""
+
+    paths: tuple[str, ...]
+    """Globs relative to the project file."""
+    format: Literal["auto", "csv", "json", "parquet"] = "auto"
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    """A byte-order mark is always understood."""
+
+
+class SocrataSpec(Spec):
+    """A Socrata data set, read in pages of day segments."""
+
+    domain: str
+    dataset: str
+    since: date
+    until: date | None = None
+    """First day no longer asked for; default: today in the source's zone."""
+    token: str = "${SOCRATA_APP_TOKEN}"
+    """Resolved when read, never stored; an empty variable means no token."""
+    page: int = Field(default=1000, ge=1, le=50_000)
+    """Rows per request."""
+    segment: str = "1d"
+    """Length of the stretch asked for at once, in local days."""
+    recheck: str = "7d"
+    """How far before the watermark later corrections are looked for."""
+    scheme: Literal["https", "http"] = "https"
+
+
+class TimeSpec(Spec):
+    """How the event time of a row is read."""
+
+    columns: tuple[str, ...]
+    """One column, or a date column and a time-of-day column."""
+    zone: str = "UTC"
+    """IANA zone in which the values are written (ignored where they carry an offset)."""
+    formats: tuple[str, ...] = ()
+    """strptime formats tried in this order; empty: the usual ones, month first only where the data prove it."""
+    resolution: str | None = None
+    """Smallest period that the column states (``1d``, ``1m``, ``1s``); default: read off the format."""
+    available: str | None = None
+    """A column that tells when the row could first be known; it replaces ended + delay."""
+
+
+class PointSpec(Spec):
+    """Coordinates of a row, in degrees, WGS 84."""
+
+    lat: str
+    lon: str
+    box: tuple[float, float, float, float] | None = None
+    """south, west, north, east; a point outside is refused."""
+
+
+class CheckSpec(Spec):
+    """Rules for one column."""
+
+    between: tuple[float, float] | None = None
+    one_of: tuple[str, ...] | None = None
+    unique: bool = False
+    required: bool = False
+    """A row without a value goes to quarantine."""
+    missing: float | None = None
+    """Largest share of missing values (0..1) before the source is refused."""
+    type: Literal["integer", "number", "text", "boolean", "date"] | None = None
+    matches: str | None = None
+    """A regular expression that the whole value must match."""
+
+
+class SourceSpec(Spec):
+    """A table of events, observations or rows."""
+
+    files: FilesSpec | None = None
+    socrata: SocrataSpec | None = None
+    key: tuple[str, ...] = ()
+    time: TimeSpec | None = None
+    delay: str = "0h"
+    place: PointSpec | str | None = None
+    """Coordinates, or the column that names the place."""
+    columns: tuple[str, ...] = ()
+    """Columns to keep besides those named elsewhere; empty: all."""
+    header: Literal["as is", "lower"] = "as is"
+    """``lower`` turns column names to lower case, so that files of different vintages agree."""
+    missing_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+    checks: dict[str, CheckSpec] = {}
+    quarantine: float = Field(default=0.2, ge=0, le=1)
+    """Largest share of refused rows (0..1) before the whole source is refused."""
+    covered: tuple[tuple[date, date], ...] = ()
+    """Stretches [from, until) of local days known to be complete; empty: found from the rows."""
+
+
+class PlaceSpec(Spec):
+    """What a place is. Short forms: ``h3:8``, ``zones.geojson#objectid``, ``column``."""
+
+    h3: int | None = Field(default=None, ge=0, le=15)
+    polygons: str | None = None
+    """GeoJSON file (``.gz`` too), WGS 84."""
+    id: str | None = None
+    """Property of the polygons that identifies the place."""
+    column: str | None = None
+    coarser: str | int | None = None
+    """Property or column of the coarser place, or the coarser H3 resolution (default: two steps up)."""
+
+
+class PerSpec(Spec):
+    """The unit of a panel: place x period."""
+
+    place: PlaceSpec
+    every: str = "1d"
+    zone: str | None = None
+    """Zone in which periods are cut; default: that of the counted source."""
+
+
+class PredictSpec(Spec):
+    """What is predicted: a count of events, or a sum, mean or maximum of a column (``source.column``)."""
+
+    count: str | None = None
+    sum: str | None = None
+    mean: str | None = None
+    max: str | None = None
+    per: PerSpec
+    horizon: tuple[str, ...] = ("0h",)
+    """How far ahead: as_of = start of the period - horizon. ``1d..7d`` is a list."""
+
+    @property
+    def source(self) -> str:
+        """Name of the source whose rows make the label."""
+        return str(self.count or self.sum or self.mean or self.max).split(".")[0]
+
+    @property
+    def column(self) -> str | None:
+        """Column that is summed, averaged or maximised; none for a count."""
+        parts = str(self.sum or self.mean or self.max or "").split(".", 1)
+        return parts[1] if len(parts) == 2 else None
+
+    @property
+    def measure(self) -> Literal["count", "sum", "mean", "max"]:
+        """How rows become a label."""
+        if self.count:
+            return "count"
+        return "sum" if self.sum else "mean" if self.mean else "max"
+
+
+class FeatureSpec(Spec):
+    """One lookup by name: ``calendar``, ``history``, one with ``nearest:``, or a plug-in of that name."""
+
+    name: str
+    kind: Literal["calendar", "history", "nearest", "plugin"]
+    options: dict[str, Any] = {}
+
+
+class JudgeSpec(Spec):
+    """How candidates are judged."""
+
+    holdout: str | None = None
+    """Length of the last stretch; default: 28 days or 10 %, whichever is longer."""
+    folds: int = Field(default=4, ge=2, le=50)
+    fold: str | None = None
+    """Length of one fold's test part; default: that of the holdout."""
+    metric: str | None = None
+    """Default: ``poisson_deviance`` for counts, ``rmse`` else."""
+
+
+class TrainSpec(Spec):
+    """How a model is made."""
+
+    since: date | None = None
+    """First local day of the periods to learn from; default: as soon as all windows are covered."""
+    budget: str = "60s"
+    """Wall time for choosing and tuning; it decides how many trials of a fixed sequence are run."""
+    candidates: tuple[str, ...] | Literal["default"] = "default"
+    seed: int = 20
+    threads: int = Field(default=0, ge=0)
+    """0: all cores."""
+
+
+class AuditSpec(Spec):
+    """Findings of the audit that the owner accepts, with the reason."""
+
+    accept: dict[str, str] = {}
+
+
+class ProjectSpec(Spec):
+    """One page: what the columns mean, what is predicted, what must hold."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    sources: dict[str, SourceSpec]
+    predict: PredictSpec
+    features: tuple[FeatureSpec, ...] = ()
+    leave_out: dict[str, str] = {}
+    """Features or columns that must not be used, each with the reason."""
+    judge: JudgeSpec = JudgeSpec()
+    train: TrainSpec = TrainSpec()
+    promote: dict[str, str] = {}
+    """Rules such as ``skill: ">= 0.05"``; ``audit: pass`` always holds."""
+    audit: AuditSpec = AuditSpec()
+    store: str = ".asof"
+    """Folder beside the project file, or ``s3://bucket/prefix``."""
+    tracking: str | None = None
+    """URI of an MLflow server; default: SQLite in the store."""
+    location: str = "default"
+    """Name of the place of business in artifact paths: ``models/{location}/…``."""
+    plugins: tuple[str, ...] = ()
+    """Python files beside the project file."""
