@@ -1,0 +1,73 @@
+"""What all tests share: one thread each, the real data where they are, and a list of what was missing.
+
+A test that needs something from outside carries ``@pytest.mark.needs("shared data")`` (or a server, a browser, ...)
+and skips where it is absent. Every such skip is listed at the end of the run. Under ``ASOF_CI=1``, where
+``.ci/run`` has installed what is needed, such a skip is a failure; only the shared data may still be absent.
+"""
+
+import os
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+# Before any test imports a library that counts the cores when it is imported.
+for _name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+MAY_BE_ABSENT = "shared data"
+"""The one thing that no script installs: where the folder is not there, its tests skip even under ``ASOF_CI``."""
+MISSING = "missing: "
+"""Start of the reason of a skip that something missing has caused."""
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> pathlib.Path:
+    """Return the folder of real data for development beside the repository; skip where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"{MISSING}{MAY_BE_ABSENT} (expected beside the repository, in ../shared/data)")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def root() -> pathlib.Path:
+    """Return the root of the repository."""
+    return ROOT
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Mark the report of a skipped test that says what it needs; under ``ASOF_CI`` make it a failure."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+    needs = [str(marker.args[0]) for marker in item.iter_markers("needs")]
+    if not needs and MISSING not in reason:
+        return
+    absent = ", ".join(needs) or reason.split(MISSING, 1)[1]
+    report.user_properties.append(("missing", absent))
+    if os.environ.get("ASOF_CI") == "1" and MAY_BE_ABSENT not in absent:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped ({reason}), but on this machine nothing may be missing"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List every test that was skipped because something is missing."""
+    rows = sorted(
+        (value, report.nodeid)
+        for status in ("skipped", "failed", "error")
+        for report in terminalreporter.stats.get(status, [])
+        for name, value in getattr(report, "user_properties", [])
+        if name == "missing"
+    )
+    if not rows:
+        return
+    terminalreporter.section("skipped because something is missing")
+    for absent, test in rows:
+        terminalreporter.write_line(f"{absent}: {test}")
