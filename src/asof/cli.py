@@ -1,0 +1,332 @@
+"""The command line: options, exit codes, and what a person sees.
+
+Nothing heavy is imported here: a command imports what it needs when it runs, so that
+``asof --help`` answers at once. Results go to standard output, everything else to standard error.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asof.errors import AsofError
+
+if TYPE_CHECKING:
+    from asof.flows.workspace import Workspace
+
+app = typer.Typer(
+    name="asof",
+    help="Tables of what happened, where and when, into predictions that can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Settings:
+    """What the flags say that every command shares; set once by the root callback."""
+
+    verbose: bool = False
+
+
+ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="Folder, YAML file or s3:// address.")]
+EnvironmentOption = Annotated[str | None, typer.Option("--env", metavar="NAME", help="Overlay environments.NAME of the project file.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Overlay one setting; repeatable.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object on standard output.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Repeat stages whose inputs have not changed.")]
+WaitOption = Annotated[float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for another run of the project.")]
+PlanOption = Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Replay this plan instead of searching.")]
+ReleaseOption = Annotated[str, typer.Option("--release", metavar="WHICH", help="champion, challenger, a version or a folder.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code (0 done, 1 refused, 2 wrong use or bad input, 3 outside)."""
+    try:
+        app(args=list(arguments) if arguments is not None else None, standalone_mode=True)
+    except SystemExit as stop:
+        return int(stop.code or 0) if isinstance(stop.code, int) or stop.code is None else 2
+    except AsofError as error:
+        if Settings.verbose:
+            traceback.print_exc()
+        for line in str(error).splitlines() or [type(error).__name__]:
+            sys.stderr.write(f"asof: {line}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("asof: interrupted; nothing half-written is kept\n")
+        return 130
+    return 0
+
+
+def run_script() -> None:
+    """Entry point of the ``asof`` script."""
+    sys.exit(main())
+
+
+def _version(value: bool) -> None:
+    if value:
+        from asof import __version__
+
+        sys.stdout.write(f"asof {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Tables of what happened, where and when, into predictions that can be trusted."""
+    del version
+    Settings.verbose = verbose
+
+
+def _open(project: str, environment: str | None = None, overrides: list[str] | None = None, *, force: bool = False, wait: float = 0.0) -> "Workspace":
+    from asof import terminal, verbs
+
+    return verbs.open_project(
+        project, environment=environment, overrides=overrides or (), progress=terminal.progress(), force=force, wait=wait
+    )
+
+
+def _show(result: Mapping[str, Any], *, as_json: bool, view: Callable[[Mapping[str, Any]], None]) -> None:
+    """Print ``result`` for a machine or a person; exit 1 when it says that something was refused."""
+    if as_json:
+        view_stream = json.dumps(result, default=str, allow_nan=False)
+        sys.stdout.write(view_stream + "\n")
+    else:
+        view(result)
+    if result.get("refused"):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    project: ProjectArgument = ".",
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    plan: PlanOption = None,
+    force: ForceOption = False,
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ingest, check, train, audit, promote and predict."""
+    from asof import terminal
+    from asof.flows import running
+
+    _show(running.run(_open(project, env, set_, force=force, wait=wait), plan=plan), as_json=as_json, view=terminal.show_run)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the example project.")] = Path("asof-demo"),
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the main job on the bundled extract: collisions in New York, zone by day."""
+    from asof import terminal, verbs
+    from asof.flows import running
+
+    verbs.copy_example("collisions", folder)
+    _show(running.run(_open(str(folder), wait=wait)), as_json=as_json, view=terminal.show_run)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="A table: CSV, JSON or Parquet.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write; default: project.yaml beside the table.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the project.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print it, write nothing.")] = False,
+) -> None:
+    """Propose a project file from a table."""
+    from asof import proposals
+
+    text = proposals.propose(file, name=name)
+    if show:
+        sys.stdout.write(text)
+        return
+    target = out or file.parent / "project.yaml"
+    proposals.write(target, text)
+    sys.stderr.write(f"wrote {target}; read it, then: asof check {target}\n")
+
+
+@app.command()
+def check(
+    project: ProjectArgument = ".",
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of project files.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print every setting and where it came from.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the project file and the data: a profile of each source, and the findings."""
+    from asof import terminal, verbs
+
+    if schema:
+        sys.stdout.write(json.dumps(verbs.schema(), indent=2) + "\n")
+        return
+    if show:
+        rows = verbs.settings(project, environment=env, overrides=set_ or ())
+        _show({"settings": rows}, as_json=as_json, view=terminal.show_settings)
+        return
+    from asof.flows import checking
+
+    _show(checking.check(_open(project, env, set_)), as_json=as_json, view=terminal.show_check)
+
+
+@app.command()
+def ingest(
+    project: ProjectArgument = ".",
+    source: Annotated[list[str] | None, typer.Option("--source", help="Only this source; repeatable.")] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="Judge the rows kept so far again, without reading the source.")] = False,
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    force: ForceOption = False,
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Read what is new, validate it, keep it."""
+    from asof import terminal
+    from asof.flows import running
+
+    workspace = _open(project, env, set_, force=force, wait=wait)
+    _show(running.ingest(workspace, only=source or (), replay=replay), as_json=as_json, view=terminal.show_ingest)
+
+
+@app.command()
+def train(
+    project: ProjectArgument = ".",
+    plan: PlanOption = None,
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    force: ForceOption = False,
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose, fit, judge and audit a model on what is kept; register it as challenger."""
+    from asof import terminal
+    from asof.flows import running
+
+    _show(running.train(_open(project, env, set_, force=force, wait=wait), plan=plan), as_json=as_json, view=terminal.show_run)
+
+
+@app.command()
+def audit(
+    project: ProjectArgument = ".",
+    full: Annotated[bool, typer.Option("--full", help="Repeat the whole selection, and try more cuts.")] = False,
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that features and model are as of the moment of prediction; exit 1 when not."""
+    from asof import terminal
+    from asof.flows import running
+
+    _show(running.audit_project(_open(project, env, set_, wait=wait), full=full), as_json=as_json, view=terminal.show_audit)
+
+
+@app.command()
+def backtest(
+    project: ProjectArgument,
+    cut: Annotated[str, typer.Option("--cut", metavar="T", help="Learn what was known at this moment (local).")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet or CSV; one row a question.")],
+    since: Annotated[str | None, typer.Option("--since", metavar="S", help="Learn from periods from S on.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="U", help="Answer questions asked before U.")] = None,
+    refit: Annotated[str | None, typer.Option("--refit", metavar="STEP", help="Fit again every STEP, such as 28d.")] = None,
+    plan: PlanOption = None,
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn what was known at T, then answer every later question as of its own moment."""
+    from asof import terminal
+    from asof.flows import backtesting
+
+    workspace = _open(project, env, set_, wait=wait)
+    span = backtesting.Span(cut=cut, since=since, until=until, refit=refit)
+    _show(backtesting.backtest(workspace, span, out, plan=plan), as_json=as_json, view=terminal.show_backtest)
+
+
+@app.command()
+def predict(
+    project: ProjectArgument = ".",
+    input_: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="Rows to answer, in order.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Parquet or CSV; default: beside the release.")] = None,
+    start: Annotated[str | None, typer.Option("--start", help="First local day or moment to answer.")] = None,
+    end: Annotated[str | None, typer.Option("--end", help="Last, exclusive.")] = None,
+    location: Annotated[str | None, typer.Option("--location", help="Only this place.")] = None,
+    release: ReleaseOption = "champion",
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer the next periods, a range, or a file of rows with a released model."""
+    from asof import terminal
+    from asof.flows import predicting
+
+    asked = predicting.Asked(input=input_, start=start, end=end, location=location, release=release)
+    _show(predicting.predict(_open(project, env, set_, wait=wait), asked, out), as_json=as_json, view=terminal.show_predict)
+
+
+@app.command()
+def report(
+    project: ProjectArgument = ".",
+    release: ReleaseOption = "champion",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Copy the page here.")] = None,
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say where the page of a release is, or copy it."""
+    from asof import terminal
+    from asof.flows import records
+
+    _show(records.report(_open(project, env, set_), release, out), as_json=as_json, view=terminal.show_report)
+
+
+@app.command()
+def runs(
+    project: ProjectArgument = ".",
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List releases and decisions, newest first."""
+    from asof import terminal
+    from asof.flows import records
+
+    _show(records.runs(_open(project, env, set_)), as_json=as_json, view=terminal.show_runs)
+
+
+@app.command()
+def promote(
+    project: ProjectArgument = ".",
+    release: ReleaseOption = "challenger",
+    env: EnvironmentOption = None,
+    set_: SetOption = None,
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a release the champion if rules, audit and the paired comparison allow it."""
+    from asof import terminal
+    from asof.flows import running
+
+    _show(running.promote_release(_open(project, env, set_, wait=wait), release), as_json=as_json, view=terminal.show_promotion)
+
+
+@app.command()
+def doctor(
+    project: ProjectArgument = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what works on this machine: versions, extras, threads, store, lock."""
+    from asof import terminal, verbs
+
+    _show(verbs.examine(project), as_json=as_json, view=terminal.show_doctor)

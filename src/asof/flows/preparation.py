@@ -1,0 +1,148 @@
+"""From tables of sources to questions with features and labels: the part that every verb shares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from asof import labels as labelling
+from asof import lookups as looking
+from asof import panels, places, times
+from asof.data import Finding, Severity, SourceTable
+from asof.errors import DataError, ProjectError
+from asof.flows.workspace import Workspace
+from asof.ledgers import Past
+from asof.lookups import Lookup
+from asof.panels import Panel
+from asof.times import Step
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A project's data, ready to be asked."""
+
+    panel: Panel
+    past: Past
+    lookups: tuple[Lookup, ...]
+    known_from: pl.DataFrame
+    """``place``, ``known_from`` (UTC): when each place was first known; a polygon always was."""
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def counted(self) -> SourceTable:
+        """The source whose rows make the label."""
+        return self.past.table(self.panel.source)
+
+    @property
+    def first(self) -> datetime:
+        """Start of the first period wholly covered by the counted source."""
+        covered = self.counted.coverage.start
+        begun = times.floor(pl.Series([covered]), self.panel.every, self.panel.zone)
+        return begun[0] if begun[0] == covered else times.shift(begun, self.panel.every, self.panel.zone)[0]
+
+    @property
+    def last(self) -> datetime:
+        """Last moment of prediction that is not refused: everything over by then minus the delay is covered."""
+        return self.counted.coverage.end + self.counted.delay
+
+
+def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared:
+    """Join sources to places, make the panel and the lookups, and refuse what cannot be answered in time."""
+    spec = workspace.spec
+    counted = tables[spec.predict.source]
+    loaded = places.load(spec.predict.per.place, workspace.folder)
+    placed: dict[str, SourceTable] = {}
+    findings: list[Finding] = []
+    for name, table in tables.items():
+        if table.place is None and name != counted.name:
+            placed[name] = table
+            continue
+        inside = places.assign(table.rows, table.place, spec.predict.per.place, loaded)
+        findings += _outside(table, inside)
+        placed[name] = replace(table, rows=table.rows.with_columns(inside.alias("_place")))
+    rows = placed[counted.name].rows.filter(pl.col("_place").is_not_null())
+    if rows.height == 0:
+        message = f"no row of {counted.name} lies in a place; check place: and predict.per.place in the project file"
+        raise DataError(message)
+    every = Step.parse(spec.predict.per.every)
+    panel = Panel(
+        places=loaded or places.of_rows(rows["_place"], spec.predict.per.place),
+        every=every,
+        zone=spec.predict.per.zone or counted.zone,
+        source=counted.name,
+        measure=spec.predict.measure,
+        column=spec.predict.column,
+        horizons=tuple(Step.parse(horizon) for horizon in spec.predict.horizon),
+    )
+    findings += panel.places.findings
+    past = Past(placed, panel)
+    lookups = looking.make_all(spec.features, panel, workspace.plugins)
+    problems = [problem for lookup in lookups for problem in lookup.check(past)]
+    if problems:
+        raise ProjectError(problems)
+    return Prepared(panel, past, lookups, _known_from(rows, loaded), tuple(findings))
+
+
+def ask(prepared: Prepared, first: datetime, until: datetime, horizons: Sequence[Step] | None = None) -> pl.DataFrame:
+    """Questions on all periods that start in [first, until), with labels; see ``docs/architecture.md``."""
+    questions = panels.questions(prepared.panel, first, until, horizons)
+    known = labelling.labels(questions, prepared.past)
+    joined = questions.hstack(known)
+    if prepared.known_from.height:
+        joined = joined.join(prepared.known_from, on="place", how="left", maintain_order="left")
+        joined = joined.with_columns(known_at=pl.max_horizontal("known_at", "known_from")).drop("known_from")
+    return joined
+
+
+def thin(questions: pl.DataFrame, horizons: int, seed: int) -> pl.DataFrame:
+    """Keep one horizon of each unit, drawn evenly: the same label at seven horizons is one thing learnt, not seven."""
+    if horizons <= 1:
+        return questions
+    units = questions.height // horizons
+    drawn = np.random.default_rng(seed).integers(horizons, size=units)
+    return questions[np.sort(np.arange(units) * horizons + drawn)]
+
+
+def read(prepared: Prepared, questions: pl.DataFrame, leave_out: Mapping[str, str]) -> pl.DataFrame:
+    """Features of ``questions``, without those that the owner leaves out."""
+    table = looking.features(questions, prepared.lookups, prepared.past)
+    return table.drop([column for column in leave_out if column in table.columns])
+
+
+def learn_from(workspace: Workspace, prepared: Prepared) -> datetime:
+    """Start of the first period to learn from: ``train.since``, else where the longest window is covered.
+
+    Without ``train.since`` at most half of what is covered is given up for the longest window; a
+    window that reaches before the coverage is a rate over the covered part, so this is a matter of
+    quality, not of correctness.
+    """
+    since = workspace.spec.train.since
+    if since is not None:
+        return max(times.midnight(since, prepared.panel.zone), prepared.first)
+    longest = max((lookup_reach(lookup) for lookup in prepared.lookups), default=timedelta(0))
+    covered = prepared.counted.coverage.end - prepared.first
+    begun = pl.Series([prepared.first + min(longest, covered / 2)])
+    return max(times.floor(begun, prepared.panel.every, prepared.panel.zone)[0], prepared.first)
+
+
+def lookup_reach(lookup: Lookup) -> timedelta:
+    """How far back a lookup reads, where it says so."""
+    reach = getattr(lookup, "reach", None)
+    return reach if isinstance(reach, timedelta) else timedelta(0)
+
+
+def _outside(table: SourceTable, inside: pl.Series) -> list[Finding]:
+    lost = inside.null_count()
+    if lost == 0:
+        return []
+    share = lost / max(inside.len(), 1)
+    message = f"{lost:,} rows ({share:.1%}) have no coordinates or lie outside every place; they are not counted"
+    return [Finding("places", Severity.WARNING, table.name, message, figure=share, rows=lost)]
+
+
+def _known_from(rows: pl.DataFrame, loaded: places.Places | None) -> pl.DataFrame:
+    if loaded is not None:
+        return pl.DataFrame(schema={"place": pl.String, "known_from": pl.Datetime("us", "UTC")})
+    return rows.group_by(place="_place").agg(known_from=pl.col("_available").min()).sort("place")

@@ -1,0 +1,200 @@
+"""Joins a project file to its adapters, so that the flows can run; used by the command line and from Python."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asof.errors import UserError
+
+if TYPE_CHECKING:
+    from asof.flows.workspace import Progress, Workspace
+    from asof.ports import Reader, Registry
+    from asof.project import Project
+
+EXTRAS = {
+    "places": ("shapely", "polars_h3"),
+    "boosters": ("xgboost", "catboost"),
+    "holidays": ("holidays",),
+    "socrata": ("httpx", "stamina"),
+    "s3": ("obstore",),
+    "mlflow-ui": ("mlflow.server.handlers",),
+}
+RECORDED = ("asof", "polars", "numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "optuna", "holidays")
+"""Packages whose versions a release records."""
+
+
+def open_project(
+    address: str = ".",
+    *,
+    environment: str | None = None,
+    overrides: Sequence[str] = (),
+    progress: "Progress | None" = None,
+    force: bool = False,
+    wait: float = 0.0,
+) -> "Workspace":
+    """Read the project file and join it to its lake, readers and registry.
+
+    Raises ``ProjectError`` with all faults of the file at once.
+    """
+    from asof import plugins, project
+    from asof.adapters.lake import DeltaLake
+    from asof.flows.workspace import Quiet, Stages, Workspace
+
+    read = project.read(address, environment=environment, overrides=overrides)
+    spec = read.spec
+    store = spec.store if "://" in spec.store else str((read.folder / spec.store).resolve())
+    now = datetime.now(UTC)
+
+    def hold(what: str) -> AbstractContextManager[None]:
+        from asof.adapters import locks
+
+        return locks.hold(store, wait=wait, what=what)
+
+    def registry() -> "Registry":
+        from asof.adapters.registry import MlflowRegistry
+
+        return MlflowRegistry(tracking_uri(spec.tracking, store), spec.name, Path(local_part(store)))
+
+    return Workspace(
+        spec=spec,
+        folder=read.folder,
+        store=store,
+        lake=DeltaLake(store if "://" in store else str(Path(store) / "lake")),
+        readers=lambda name: open_reader(read, name),
+        open_registry=registry,
+        hold=hold,
+        plugins=plugins.load([read.folder / path for path in spec.plugins]),
+        now=now,
+        resolved=project.resolved(read),
+        environment=describe_environment(spec.train.threads),
+        stages=Stages(progress or Quiet()),
+        force=force,
+    )
+
+
+def tracking_uri(tracking: str | None, store: str) -> str:
+    """Address of the tracking server: as configured, else SQLite in the store."""
+    return tracking or f"sqlite:///{Path(local_part(store)) / 'mlflow.db'}"
+
+
+def local_part(store: str) -> str:
+    """Local folder of a store; for ``s3://`` a folder of the user's cache that belongs to that address."""
+    if "://" not in store:
+        return store
+    name = store.split("://", 1)[1].strip("/").replace("/", "_")
+    return str(Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "asof" / name)
+
+
+def open_reader(project: "Project", name: str) -> "Reader":
+    """Open the reader of the source ``name``."""
+    source = project.spec.sources[name]
+    if source.files is not None:
+        from asof.adapters.files import FilesReader
+
+        return FilesReader(source.files, project.folder, header=source.header, columns=source.columns)
+    if source.socrata is None or source.time is None:
+        message = f"sources.{name}: needs files: or socrata: with time:"
+        raise UserError(message)
+    from asof.adapters.socrata import SocrataReader
+
+    return SocrataReader(source.socrata, time=source.time, key=source.key, columns=source.columns)
+
+
+def describe_environment(threads: int) -> dict[str, str]:
+    """Python, platform, threads and versions of the packages that make numbers."""
+    facts = {"python": platform.python_version(), "platform": platform.platform(), "threads": str(threads or os.cpu_count())}
+    for package in RECORDED:
+        try:
+            facts[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return facts
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of project files, for editors."""
+    from asof import project
+
+    return project.schema()
+
+
+def settings(address: str, *, environment: str | None = None, overrides: Sequence[str] = ()) -> list[Mapping[str, Any]]:
+    """Every setting with its value and where it came from."""
+    from asof import project
+
+    return list(project.show(project.read(address, environment=environment, overrides=overrides)))
+
+
+def example_folder(name: str) -> Path:
+    """Folder of a bundled example: inside the installed package, or in the source tree."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / "examples" / name, here.parents[1] / "examples" / name):
+        if (folder / "project.yaml").is_file():
+            return folder
+    message = f"the example {name} is not part of this installation"
+    raise UserError(message)
+
+
+def copy_example(name: str, target: Path) -> None:
+    """Copy a bundled example to ``target``; files that are there already stay as they are."""
+    source = example_folder(name)
+    if target.is_file():
+        message = f"{target} is a file; expected a folder to put the example into"
+        raise UserError(message)
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if path.is_file() and not relative.parts[0].startswith(".") and not (target / relative).exists():
+            (target / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / relative)
+
+
+def examine(address: str = "") -> dict[str, Any]:
+    """Say what works on this machine, and for a project whether it can be read and written."""
+    rows: list[dict[str, Any]] = [
+        {"ok": sys.version_info >= (3, 11), "what": "Python", "note": platform.python_version()},
+        {"ok": True, "what": "cores", "note": str(os.cpu_count())},
+    ]
+    for extra, modules in EXTRAS.items():
+        missing = [module for module in modules if not _installed(module)]
+        note = f"missing {', '.join(missing)}: pip install 'asof[{extra}]'" if missing else "installed"
+        rows.append({"ok": not missing, "what": f"extra {extra}", "note": note})
+    for name in ("SOCRATA_APP_TOKEN", "AWS_ACCESS_KEY_ID"):
+        rows.append({"ok": bool(os.environ.get(name)), "what": name, "note": "set" if os.environ.get(name) else "not set (only needed for that source)"})
+    if address:
+        rows += _examine_project(address)
+    return {"rows": rows}
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _examine_project(address: str) -> list[dict[str, Any]]:
+    workspace = open_project(address)
+    rows = [{"ok": True, "what": "project file", "note": workspace.spec.name}]
+    folder = Path(local_part(workspace.store))
+    free = shutil.disk_usage(folder if folder.exists() else workspace.folder).free
+    rows.append({"ok": os.access(workspace.folder, os.W_OK), "what": "store", "note": f"{workspace.store}, {free / 2**30:,.1f} GiB free"})
+    try:
+        with workspace.hold("doctor"):
+            rows.append({"ok": True, "what": "lock", "note": "free"})
+    except UserError:
+        raise
+    except OSError as error:
+        rows.append({"ok": False, "what": "lock", "note": str(error)})
+    for name in workspace.spec.sources:
+        version = workspace.lake.version(name)
+        rows.append({"ok": version is not None, "what": f"source {name}", "note": "not yet read" if version is None else f"raw version {version}"})
+    return rows
