@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 # Tests run in as many processes as there are cores, one thread each.
 WORKERS ?= auto
 # pip's own settings for where packages come from hold for uv too.
-PIP_TO_UV = eval "$$($(BIN)/python requirements/settings.py)"
+PIP_TO_UV = eval "$$($(BIN)/python scripts/pip_settings.py)"
 SYNC = $(PIP_TO_UV); $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
 LOCK = $(PIP_TO_UV); $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
