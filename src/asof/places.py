@@ -1,0 +1,404 @@
+"""Places: a column, the cells of an H3 resolution, or the polygons of a GeoJSON file.
+
+A place is known by a text id. Rows with coordinates are assigned to places; a point on a border, or where polygons
+overlap, belongs to the smallest id, so that the answer depends on nothing but the point.
+"""
+
+import difflib
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from asof.data import Finding, Severity
+from asof.errors import DataError
+from asof.specs import PlaceSpec, PointSpec
+
+Kind = Literal["polygons", "h3", "column"]
+WGS84_NAMES = ("CRS84", "4326")
+"""What the name of a coordinate system must contain to be longitude and latitude in degrees."""
+NAME_PROPERTIES = ("name", "zone", "label", "title", "ntaname", "district")
+"""Properties tried in this order as the name of a polygon, whatever their case."""
+TOUCHING_DEGREES = 1e-5
+"""Polygons nearer than this (about a metre) touch: digitised borders leave slivers between neighbours."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The places of a panel, in the order of their ids."""
+
+    ids: pl.Series
+    """n ids, String, sorted and unique."""
+    coarser: pl.Series | None = None
+    """n ids of the coarser place (borough, coarser cell), String, or none."""
+    names: pl.Series | None = None
+    """n names for people, String; none where the ids are all there is."""
+    lat: pl.Series | None = None
+    """n latitudes in degrees of a point within the place, or none for a column."""
+    lon: pl.Series | None = None
+    """n longitudes in degrees of the same points."""
+    neighbours: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """Ids of the places that touch each place (H3: the ring around it); empty for a column."""
+    kind: Kind = "column"
+    findings: tuple[Finding, ...] = ()
+    shapes: Any = field(default=None, repr=False, compare=False)
+    """n shapely geometries, or none; ``assign`` reads them."""
+
+    def __len__(self) -> int:
+        """Return the number of places."""
+        return len(self.ids)
+
+
+def kind_of(spec: PlaceSpec) -> Kind:
+    """Say which kind of place a spec describes.
+
+    Raises:
+        DataError: it names none of ``h3``, ``polygons`` and ``column``.
+    """
+    if spec.polygons is not None:
+        return "polygons"
+    if spec.h3 is not None:
+        return "h3"
+    if spec.column is not None:
+        return "column"
+    raise DataError("place: expected one of h3, polygons or column, such as `place: h3:8`")
+
+
+def load(spec: PlaceSpec, folder: Path) -> Places | None:
+    """Read the polygons of ``spec`` (relative to ``folder``); none for H3 cells and columns, known only from rows.
+
+    Several polygons with one id are one place, and an invalid outline is repaired; both are said in a finding.
+
+    Raises:
+        DataError: no file, not GeoJSON, no such property, not longitude and latitude in degrees, no polygon.
+    """
+    if kind_of(spec) != "polygons":
+        return None
+    import shapely
+
+    file, features = _features(spec, folder)
+    ids = [_text(value) for value in _property(features, spec.id, file)]
+    shapes, findings = _outlines(ids, features, file)
+    order = sorted(shapes)
+    outlines = np.array([shapes[place] for place in order], dtype=object)
+    points = shapely.point_on_surface(outlines)
+    first = {place: index for index, place in reversed(list(enumerate(ids)))}
+    coarser = None
+    if spec.coarser is not None:
+        values = _property(features, str(spec.coarser), file)
+        coarser = pl.Series("coarser", [_text(values[first[place]]) for place in order], dtype=pl.String)
+    names = _names(features)
+    return Places(
+        ids=pl.Series("place", order, dtype=pl.String),
+        coarser=coarser,
+        names=pl.Series("name", [names[first[place]] or place for place in order], dtype=pl.String),
+        lat=pl.Series("lat", shapely.get_y(points)),
+        lon=pl.Series("lon", shapely.get_x(points)),
+        neighbours=_touching(order, outlines),
+        kind="polygons",
+        findings=tuple(findings),
+        shapes=outlines,
+    )
+
+
+def of_rows(ids: pl.Series, spec: PlaceSpec, coarser: pl.Series | None = None) -> Places:
+    """List the H3 cells or column values in ``ids`` (nulls and repeats allowed) as places.
+
+    ``coarser``, of the same height, is the coarser place of each row for places that are a column; the first one
+    seen of each place holds. Rule: hand in training rows only, because a list of places is fitted like anything else.
+    """
+    unique = ids.cast(pl.String).drop_nulls().unique().sort().alias("place")
+    if kind_of(spec) == "h3":
+        return _cells(unique, spec)
+    above = None
+    if coarser is not None:
+        pairs = pl.DataFrame({"place": ids.cast(pl.String), "coarser": coarser.cast(pl.String)}).drop_nulls()
+        pairs = pairs.unique("place", keep="first", maintain_order=True)
+        above = unique.to_frame().join(pairs, on="place", how="left", maintain_order="left")["coarser"]
+    return Places(ids=unique, coarser=above, names=unique.alias("name"), kind=kind_of(spec))
+
+
+def coarser_of(ids: pl.Series, spec: PlaceSpec, places: Places | None) -> pl.Series | None:
+    """Coarser place of each id (String, null = unknown), or none where places have no coarser ones."""
+    if kind_of(spec) == "h3":
+        import polars_h3 as h3
+
+        cells = ids.cast(pl.String).alias("cell").to_frame()
+        parent = h3.cell_to_parent(pl.col("cell").cast(pl.String), coarser_resolution(spec))
+        return cells.select(parent.cast(pl.String).alias("coarser"))["coarser"]
+    if places is None or places.coarser is None:
+        return None
+    return ids.cast(pl.String).replace_strict(places.ids, places.coarser, default=None, return_dtype=pl.String)
+
+
+def coarser_resolution(spec: PlaceSpec) -> int:
+    """H3 resolution of the coarser cells: as said, or two steps up (49 cells in one).
+
+    Raises:
+        DataError: ``coarser`` is not a number, or not below the resolution of the cells.
+    """
+    if spec.h3 is None:
+        raise DataError("place: a coarser resolution needs `h3`")
+    if spec.coarser is None:
+        return max(spec.h3 - 2, 0)
+    if not str(spec.coarser).isdigit() or int(spec.coarser) > spec.h3:
+        raise DataError(f"place.coarser: expected an H3 resolution from 0 to {spec.h3}, got {spec.coarser!r}")
+    return int(spec.coarser)
+
+
+def assign(
+    rows: pl.DataFrame,
+    place_of_source: PointSpec | tuple[str, str] | str | None,
+    spec: PlaceSpec,
+    places: Places | None,
+) -> pl.Series:
+    """Place id of each row: String, null = outside every place or without coordinates.
+
+    ``place_of_source`` is (latitude column, longitude column) in degrees, the column that names the place, or none.
+
+    Raises:
+        DataError: a column is missing, or a source with coordinates meets places that are a column.
+    """
+    nothing = pl.Series("_place", [None], dtype=pl.String).new_from_index(0, rows.height)
+    if place_of_source is None:
+        return nothing
+    if isinstance(place_of_source, str):
+        named = _named(rows, place_of_source)
+        if places is None or places.kind != "polygons":
+            return named
+        return named.set(~named.is_in(places.ids.implode()), None).alias("_place")
+    if isinstance(place_of_source, PointSpec):
+        place_of_source = (place_of_source.lat, place_of_source.lon)
+    lat, lon = (_degrees(rows, column) for column in place_of_source)
+    inside = lat.is_between(-90, 90) & lon.is_between(-180, 180)
+    lat, lon = lat.set(~inside, None), lon.set(~inside, None)
+    if kind_of(spec) == "h3":
+        return _cells_of(lat, lon, spec)
+    if places is None or places.shapes is None:
+        raise DataError("place: rows with coordinates need `h3` or `polygons`, or name the column of the place instead")
+    return _polygons_of(lat, lon, places)
+
+
+def geometry(spec: PlaceSpec, folder: Path, ids: pl.Series | None = None) -> dict[str, dict[str, Any]]:
+    """Outlines for plots: id -> GeoJSON geometry, simplified to about 1/2000 of the whole map's width.
+
+    H3 cells come from ``ids``; places that are a column have no outline, so the result is empty.
+    """
+    import shapely
+
+    kind = kind_of(spec)
+    if kind == "h3" and ids is not None:
+        import polars_h3 as h3
+
+        frame = ids.cast(pl.String).unique().sort().alias("cell").to_frame()
+        rings = frame.select("cell", ring=h3.cell_to_boundary("cell"))
+        return {cell: _hexagon(ring) for cell, ring in rings.iter_rows()}
+    places = load(spec, folder)
+    if places is None:
+        return {}
+    west, south, east, north = shapely.total_bounds(places.shapes)
+    plain = shapely.simplify(places.shapes, max(east - west, north - south) / 2000)
+    return {place: json.loads(shapely.to_geojson(shape)) for place, shape in zip(places.ids, plain, strict=True)}
+
+
+def _features(spec: PlaceSpec, folder: Path) -> tuple[str, list[dict[str, Any]]]:
+    path = folder / str(spec.polygons)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected a GeoJSON file of polygons (place.polygons)")
+    try:
+        raw = path.read_bytes()
+        document = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(
+            f"{path}: not readable as GeoJSON ({error}); expected a FeatureCollection of polygons"
+        ) from error
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list) or not features:
+        raise DataError(f"{path}: expected a GeoJSON FeatureCollection with at least one feature")
+    system = str(((document.get("crs") or {}).get("properties") or {}).get("name") or "CRS84")
+    if not any(name in system for name in WGS84_NAMES):
+        raise DataError(f"{path}: coordinates are in {system}; expected WGS 84 degrees: convert it to EPSG:4326")
+    return str(path), features
+
+
+def _property(features: list[dict[str, Any]], name: str | None, file: str) -> list[Any]:
+    known = sorted({key for feature in features for key in feature.get("properties") or {}})
+    listed = ", ".join(known) or "none"
+    if name is None:
+        raise DataError(
+            f"{file}: say which property identifies a polygon, as in `{Path(file).name}#id`; there are: {listed}"
+        )
+    if name not in known:
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise DataError(f"{file}: no property {name!r}{hint} There are: {listed}")
+    values = [(feature.get("properties") or {}).get(name) for feature in features]
+    empty = [number for number, value in enumerate(values, 1) if value is None]
+    if empty:
+        raise DataError(f"{file}: feature {empty[0]} has no value in property {name!r}; every polygon needs one")
+    return values
+
+
+def _names(features: list[dict[str, Any]]) -> list[str]:
+    properties = [feature.get("properties") or {} for feature in features]
+    known = {key.lower(): key for row in properties for key in row}
+    chosen = next((known[name] for name in NAME_PROPERTIES if name in known), None)
+    return [str(row.get(chosen) or "") for row in properties]
+
+
+def _outlines(ids: list[str], features: list[dict[str, Any]], file: str) -> tuple[dict[str, Any], list[Finding]]:
+    import shapely
+    from shapely.geometry import shape
+
+    pieces: dict[str, list[Any]] = {}
+    broken = []
+    for number, (place, feature) in enumerate(zip(ids, features, strict=True), 1):
+        outline = _polygon(feature, f"{file}: feature {number} ({place})", shape)
+        if not outline.is_valid:
+            broken.append(place)
+            outline = shapely.make_valid(outline, method="structure", keep_collapsed=False)
+        pieces.setdefault(place, []).append(outline)
+    joined = {place: parts[0] if len(parts) == 1 else shapely.union_all(parts) for place, parts in pieces.items()}
+    west, south, east, north = shapely.total_bounds(list(joined.values()))
+    if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
+        raise DataError(
+            f"{file}: coordinates reach from ({west:g}, {south:g}) to ({east:g}, {north:g}); "
+            "expected longitude and latitude in WGS 84 degrees: convert it to EPSG:4326"
+        )
+    return joined, _oddities(pieces, broken, file)
+
+
+def _oddities(pieces: Mapping[str, list[Any]], broken: list[str], file: str) -> list[Finding]:
+    findings = []
+    several = {place: len(parts) for place, parts in pieces.items() if len(parts) > 1}
+    if several:
+        said = ", ".join(f"{place} ({count})" for place, count in sorted(several.items()))
+        findings.append(
+            Finding(
+                "places",
+                Severity.WARNING,
+                Path(file).name,
+                f"{len(several)} ids have several polygons, each id is one place: {said}",
+                figure=float(len(several)),
+                rows=sum(several.values()),
+            )
+        )
+    if broken:
+        said = ", ".join(sorted(set(broken))[:5])
+        findings.append(
+            Finding(
+                "places",
+                Severity.WARNING,
+                Path(file).name,
+                f"{len(broken)} outlines cross themselves and were repaired: {said}",
+                figure=float(len(broken)),
+                rows=len(broken),
+            )
+        )
+    return findings
+
+
+def _polygon(feature: dict[str, Any], where: str, shape: Any) -> Any:
+    geometry = feature.get("geometry") or {}
+    if geometry.get("type") not in {"Polygon", "MultiPolygon"}:
+        raise DataError(f"{where}: expected a Polygon or MultiPolygon, got {geometry.get('type')}")
+    try:
+        outline = shape(geometry)
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise DataError(f"{where}: the outline cannot be read ({error})") from error
+    if outline.is_empty:
+        raise DataError(f"{where}: the outline is empty; leave the feature out or complete it")
+    return outline
+
+
+def _touching(ids: list[str], outlines: np.ndarray) -> dict[str, tuple[str, ...]]:
+    import shapely
+
+    left, right = shapely.STRtree(outlines).query(outlines, predicate="dwithin", distance=TOUCHING_DEGREES)
+    near: dict[str, list[str]] = {place: [] for place in ids}
+    for one, other in zip(left.tolist(), right.tolist(), strict=True):
+        if one != other:
+            near[ids[one]].append(ids[other])
+    return {place: tuple(sorted(others)) for place, others in near.items()}
+
+
+def _cells(ids: pl.Series, spec: PlaceSpec) -> Places:
+    import polars_h3 as h3
+
+    frame = ids.alias("cell").to_frame()
+    wrong = frame.filter(~h3.is_valid_cell("cell"))
+    if wrong.height:
+        raise DataError(
+            f"place: {wrong['cell'][0]!r} is no H3 cell; expected 15 hexadecimal digits such as 882a1072d7fffff"
+        )
+    told = frame.select(
+        lat=h3.cell_to_lat("cell"),
+        lon=h3.cell_to_lng("cell"),
+        ring=h3.grid_disk("cell", 1),
+        coarser=h3.cell_to_parent("cell", coarser_resolution(spec)).cast(pl.String),
+    )
+    rings = told["ring"].to_list()
+    near = {cell: tuple(sorted(set(ring) - {cell, None})) for cell, ring in zip(ids, rings, strict=True)}
+    return Places(ids, told["coarser"], ids.alias("name"), told["lat"], told["lon"], near, "h3")
+
+
+def _cells_of(lat: pl.Series, lon: pl.Series, spec: PlaceSpec) -> pl.Series:
+    import polars_h3 as h3
+
+    cell = h3.latlng_to_cell("lat", "lon", int(spec.h3 or 0), return_dtype=pl.String)
+    return pl.DataFrame({"lat": lat, "lon": lon}).select(cell.alias("_place"))["_place"]
+
+
+def _hexagon(ring: list[list[float]]) -> dict[str, Any]:
+    points = [[lon, lat] for lat, lon in ring]
+    return {"type": "Polygon", "coordinates": [[*points, points[0]]]}
+
+
+def _polygons_of(lat: pl.Series, lon: pl.Series, places: Places) -> pl.Series:
+    import shapely
+
+    points = pl.DataFrame({"lat": lat, "lon": lon}).with_row_index("row").drop_nulls()
+    unique = points.select("lat", "lon").unique().sort("lon", "lat")
+    x, y = unique["lon"].to_numpy(), unique["lat"].to_numpy()
+    found = np.full(len(x), len(places), dtype=np.int64)
+    shapely.prepare(places.shapes)
+    boxes = shapely.bounds(places.shapes)
+    for index in range(len(places) - 1, -1, -1):  # the smallest id is written last
+        west, south, east, north = boxes[index]
+        low, high = np.searchsorted(x, west, "left"), np.searchsorted(x, east, "right")
+        near = low + np.flatnonzero((y[low:high] >= south) & (y[low:high] <= north))
+        found[near[shapely.intersects_xy(places.shapes[index], x[near], y[near])]] = index
+    named = places.ids.extend_constant(None, 1).gather(found)
+    answer = points.join(unique.with_columns(named.alias("_place")), on=["lat", "lon"], how="left")
+    rows = pl.DataFrame({"row": pl.int_range(len(lat), dtype=pl.get_index_type(), eager=True)})
+    return rows.join(answer, on="row", how="left", maintain_order="left")["_place"]
+
+
+def _named(rows: pl.DataFrame, column: str) -> pl.Series:
+    values = _column(rows, column)
+    if values.dtype.is_float():
+        whole = values.is_null() | (values == values.round())
+        values = values.cast(pl.Int64) if whole.all() else values
+    return values.cast(pl.String).alias("_place")
+
+
+def _degrees(rows: pl.DataFrame, column: str) -> pl.Series:
+    return _column(rows, column).cast(pl.Float64, strict=False).fill_nan(None)
+
+
+def _column(rows: pl.DataFrame, column: str) -> pl.Series:
+    if column not in rows.columns:
+        near = difflib.get_close_matches(column, rows.columns, n=1, cutoff=0.5)
+        raise DataError(f"place: no column {column!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return rows[column]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
