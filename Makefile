@@ -82,7 +82,7 @@ $(STAMPS)/uv: requirements/uv.txt $(STAMPS)/venv
 # What dev.txt holds is more than what run.txt holds, at the same versions: an environment that was synced to the
 # former also serves those who only run, so that `make demo` after `make test` takes nothing away.
 $(STAMPS)/run: requirements/run.txt pyproject.toml src/asof/__init__.py | $(STAMPS)/uv
-	@if test -e $(STAMPS)/dev; then $(MAKE) --no-print-directory $(STAMPS)/dev; else \
+	@if test -e $(STAMPS)/dev; then $(MAKE) --silent --no-print-directory $(STAMPS)/dev; else \
 		echo "installing what is needed to run" >&2; $(SYNC) requirements/uv.txt requirements/run.txt && $(INSTALL); fi
 	@touch $@
 
