@@ -1,0 +1,187 @@
+"""Steps of time: their names, and their arithmetic in the calendar of a zone.
+
+Moments are ``Datetime[us, UTC]`` everywhere. ``s``, ``m`` and ``h`` are absolute lengths;
+``d``, ``w`` and ``mo`` are steps of the local calendar, so that a day may last 23 or 25 hours.
+A local time that does not exist moves forward to the first moment that does; one that exists twice
+is the earlier.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from asof.data import UTC_TIME
+from asof.errors import UserError
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746}
+_WRITTEN: Final = re.compile(r"(\d{1,6})\s*(mo|s|m|h|d|w)")
+_ANCHOR: Final = date(2000, 1, 3)
+"""A Monday: multiples of days, weeks and absolute steps are counted from its local midnight."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A length of time as written, such as ``7d``: a count of ``s``, ``m``, ``h``, ``d``, ``w`` or ``mo``."""
+
+    count: int
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Step":
+        """Read ``7d``, ``1h``, ``15m``, ``30s``, ``2w`` or ``1mo``; raises UserError for anything else."""
+        found = _WRITTEN.fullmatch(str(text).strip())
+        if found is None:
+            raise UserError(
+                f"{text!r} is no length of time: write a whole number and s, m (minutes), h, d, w or mo, such as 7d",
+            )
+        return cls(int(found[1]), found[2])
+
+    def __str__(self) -> str:
+        """Return the written form, ``7d``."""
+        return f"{self.count}{self.unit}"
+
+    @property
+    def absolute(self) -> bool:
+        """Whether it is a fixed number of seconds (``s``, ``m``, ``h``) whatever the calendar says."""
+        return self.unit in {"s", "m", "h"}
+
+    @property
+    def nominal(self) -> timedelta:
+        """Usual length: a day of 24 hours, a month of a twelfth of a year. For ordering and for rates."""
+        return timedelta(seconds=self.count * _SECONDS[self.unit])
+
+    @classmethod
+    def of(cls, length: timedelta) -> "Step":
+        """Return the step that ``length`` means: local days where it is whole days, else hours, minutes or seconds."""
+        seconds = round(length.total_seconds())
+        if seconds == 0:
+            return cls(0, "h")
+        unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _SECONDS[unit] == 0)
+        return cls(seconds // _SECONDS[unit], unit)
+
+
+def shift(times: pl.Series, step: Step, zone: str, count: int = 1) -> pl.Series:
+    """Move each moment by ``count`` steps (negative: back).
+
+    Args:
+        times: n moments, Datetime[us, UTC]; null stays null.
+        step: length of one step.
+        zone: IANA zone whose calendar counts for ``d``, ``w`` and ``mo``.
+        count: number of steps, of either sign.
+
+    Returns:
+        n moments, UTC, at the same local clock time for ``d``, ``w`` and ``mo``; the last day of a shorter month.
+    """
+    total = step.count * count
+    if total == 0:
+        return times
+    if step.absolute:
+        return times.dt.offset_by(f"{total}{step.unit}")
+    return _from_local(_to_local(times, zone).dt.offset_by(f"{total}{step.unit}"), zone)
+
+
+def floor(times: pl.Series, step: Step, zone: str) -> pl.Series:
+    """Start of the period of length ``step`` that contains each moment, UTC; weeks begin on Monday."""
+    if times.is_empty():
+        return times
+    index = _index(times, step, zone)
+    low, high = index.min(), index.max()
+    if not isinstance(low, int) or not isinstance(high, int):
+        return times
+    # A clock that is put back over midnight names the day before once more: the moment belongs to the later day.
+    edges = pl.DataFrame({"edge": _start(pl.Series(range(low, high + 2), dtype=pl.Int64), step, zone)})
+    moments = pl.DataFrame({"time": times}).with_row_index("row").sort("time")
+    found = moments.join_asof(edges.with_columns(start=pl.col("edge")), left_on="time", right_on="edge")
+    return found.sort("row")["start"].alias(times.name)
+
+
+def starts(first: datetime, until: datetime, step: Step, zone: str) -> pl.Series:
+    """All starts of periods in ``[first, until)``, ascending, UTC."""
+    bounds = pl.Series([first, until], dtype=UTC_TIME)
+    low, high = _index(bounds, step, zone)
+    found = _start(pl.Series("start", range(low - 1, high + 2), dtype=pl.Int64), step, zone)
+    return found.filter((found >= bounds[0]) & (found < bounds[1])).unique().sort()
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """First moment of a local day, as UTC."""
+    local = pl.Series([day]).cast(pl.Datetime("us"))
+    moment = _from_local(local, zone)[0]
+    return datetime.fromtimestamp(moment.timestamp(), UTC)
+
+
+def local(times: pl.Series, zone: str) -> pl.Series:
+    """What the clocks of ``zone`` show at each moment: Datetime[us] without a zone."""
+    return _to_local(times, zone)
+
+
+def _to_local(times: pl.Series, zone: str) -> pl.Series:
+    return times.dt.convert_time_zone(_known(zone)).dt.replace_time_zone(None)
+
+
+def _from_local(written: pl.Series, zone: str) -> pl.Series:
+    known = _known(zone)
+    moments = written.dt.replace_time_zone(known, ambiguous="earliest", non_existent="null")
+    gone = written.filter(moments.is_null() & written.is_not_null()).unique()
+    if len(gone):
+        ends = pl.Series([_gap_end(moment, ZoneInfo(known)) for moment in gone], dtype=UTC_TIME)
+        moved = written.replace_strict(gone, ends, default=None, return_dtype=UTC_TIME)
+        return moments.dt.convert_time_zone("UTC").fill_null(moved)
+    return moments.dt.convert_time_zone("UTC")
+
+
+def _gap_end(written: datetime, zone: ZoneInfo) -> datetime:
+    """First moment after the gap that ``written`` falls into: where the offset of the zone changes."""
+    # Read with the offset before the gap, a written time lies after it; with the offset after the gap, before it.
+    after, before = (written.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    low, high = int(before.timestamp()), int(after.timestamp())
+    offset = before.astimezone(zone).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        same = datetime.fromtimestamp(middle, zone).utcoffset() == offset
+        low, high = (middle, high) if same else (low, middle)
+    return datetime.fromtimestamp(high, UTC)
+
+
+def _known(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as fault:
+        raise UserError(f"{zone!r} is no time zone: expected an IANA name such as America/New_York or UTC") from fault
+    return zone
+
+
+def _index(times: pl.Series, step: Step, zone: str) -> pl.Series:
+    """Number of the period of each moment, counted from the anchor."""
+    if step.count < 1:
+        raise UserError(f"a period of {step} has no length: expected at least 1{step.unit}")
+    if step.absolute:
+        length = step.count * _SECONDS[step.unit] * 1_000_000
+        return (times.to_physical() - _anchor(zone)) // length
+    days = _to_local(times, zone).dt.date()
+    if step.unit == "mo":
+        return (days.dt.year().cast(pl.Int64) * 12 + days.dt.month() - 1) // step.count
+    length = step.count * (7 if step.unit == "w" else 1)
+    return (days.to_physical().cast(pl.Int64) - _ANCHOR.toordinal() + date(1970, 1, 1).toordinal()) // length
+
+
+def _start(index: pl.Series, step: Step, zone: str) -> pl.Series:
+    """First moment of each numbered period."""
+    if step.absolute:
+        length = step.count * _SECONDS[step.unit] * 1_000_000
+        return (index * length + _anchor(zone)).cast(UTC_TIME)
+    if step.unit == "mo":
+        months = index * step.count
+        frame = pl.DataFrame({"months": months}).select(pl.date(pl.col("months") // 12, pl.col("months") % 12 + 1, 1))
+        return _from_local(frame.to_series().cast(pl.Datetime("us")), zone).alias(index.name)
+    length = step.count * (7 if step.unit == "w" else 1)
+    days = (index * length + _ANCHOR.toordinal() - date(1970, 1, 1).toordinal()).cast(pl.Int32).cast(pl.Date)
+    return _from_local(days.cast(pl.Datetime("us")), zone)
+
+
+def _anchor(zone: str) -> int:
+    return round(midnight(_ANCHOR, zone).timestamp()) * 1_000_000
