@@ -107,6 +107,20 @@ class Tracker(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class RunRecord:
+    """A run, or a candidate or trial within one, as the registry knows it."""
+
+    run: str
+    label: str
+    status: str
+    """``running``, ``finished``, ``failed`` or ``killed``."""
+    began: datetime
+    ended: datetime | None
+    params: Mapping[str, str]
+    figures: Mapping[str, float]
+
+
 class Registry(Protocol):
     """Runs and releases of one project, with the aliases ``champion`` and ``challenger``."""
 
@@ -116,6 +130,14 @@ class Registry(Protocol):
 
     def end(self, tracker: Tracker, *, status: str) -> None:
         """Close it: ``finished`` or ``failed``."""
+        ...
+
+    def runs(self) -> list[RunRecord]:
+        """All runs, newest first, without their candidates."""
+        ...
+
+    def candidates(self, run: str) -> list[RunRecord]:
+        """Candidates of a run, or trials of a candidate, oldest first."""
         ...
 
     def register(self, folder: Path, tracker: Tracker, facts: Mapping[str, str], figures: Mapping[str, float]) -> ReleaseRecord:

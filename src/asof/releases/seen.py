@@ -1,0 +1,103 @@
+"""What the features looked like in training, to tell later which questions lie outside of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from asof.errors import DataError
+
+CATEGORIES = 10_000
+"""More distinct texts than this are not listed, and no text counts as new."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One feature as seen in training."""
+
+    name: str
+    kind: str
+    """``number`` or ``category``."""
+    missing: bool
+    """Whether it was ever unknown."""
+    low: float | None = None
+    high: float | None = None
+    """Smallest and largest number; none when all were unknown."""
+    categories: tuple[str, ...] | None = None
+    """All texts in order; none for numbers, and where there were more than ``CATEGORIES``."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as a mapping for JSON; ``Seen.from_plain`` reads it back."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "missing": self.missing,
+            "low": self.low,
+            "high": self.high,
+            "categories": None if self.categories is None else list(self.categories),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Seen":
+        """Read what ``plain`` wrote."""
+        listed = plain.get("categories")
+        return cls(
+            name=str(plain["name"]),
+            kind=str(plain["kind"]),
+            missing=bool(plain["missing"]),
+            low=plain.get("low"),
+            high=plain.get("high"),
+            categories=None if listed is None else tuple(str(text) for text in listed),
+        )
+
+
+def seen(features: pl.DataFrame) -> tuple[Seen, ...]:
+    """Describe each feature of the n training questions: kind, range, categories, whether ever unknown."""
+    return tuple(_one(column) for column in features.iter_columns())
+
+
+def outside(features: pl.DataFrame, schema: Sequence[Seen]) -> pl.Series:
+    """Tell for each of n questions whether any feature lies outside what was seen; Boolean, never null.
+
+    Outside are a number beyond the range, a text never met, and an unknown value where
+    none was unknown in training. Raises ``DataError`` where a feature is missing.
+    """
+    gone = [item.name for item in schema if item.name not in features.columns]
+    if gone:
+        message = f"the questions lack the feature(s) {', '.join(gone)}: the release needs {len(schema)} features"
+        raise DataError(message)
+    tests = [_test(item) for item in schema]
+    if not tests:
+        return pl.repeat(value=False, n=features.height, dtype=pl.Boolean, eager=True).alias("outside")
+    return features.select(pl.any_horizontal(tests).alias("outside")).to_series()
+
+
+def _one(column: pl.Series) -> Seen:
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        numbers = column.cast(pl.Float64)
+        known = numbers.filter(numbers.is_not_null() & numbers.is_not_nan())
+        low, high = (known.min(), known.max()) if known.len() else (None, None)
+        return Seen(column.name, "number", known.len() < column.len(), _number(low), _number(high))
+    known = column.drop_nulls().cast(pl.String)
+    texts = known.unique().sort()
+    listed = tuple(texts.to_list()) if texts.len() <= CATEGORIES else None
+    return Seen(column.name, "category", known.len() < column.len(), categories=listed)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _test(item: Seen) -> pl.Expr:
+    column = pl.col(item.name)
+    if item.kind == "number":
+        number = column.cast(pl.Float64)
+        unknown = number.is_null() | number.is_nan()
+        beyond = pl.lit(value=True) if item.low is None else (number < item.low) | (number > item.high)
+    else:
+        unknown = column.is_null()
+        beyond = (
+            pl.lit(value=False) if item.categories is None else ~column.cast(pl.String).is_in(list(item.categories))
+        )
+    return pl.when(unknown).then(pl.lit(value=not item.missing)).otherwise(beyond)
