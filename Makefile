@@ -9,6 +9,9 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
+# Filled only where the system has no OpenMP runtime (scripts/openmp.py).
+OPENMP := $(VENV)/lib/openmp
+WITH_OPENMP = if test -d $(OPENMP); then export LD_LIBRARY_PATH="$(CURDIR)/$(OPENMP)$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}"; fi;
 # The first interpreter that is new enough.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
@@ -17,7 +20,8 @@ WORKERS ?= auto
 # pip's own settings for where packages come from hold for uv too.
 PIP_TO_UV = eval "$$($(BIN)/python scripts/pip_settings.py)"
 SYNC = $(PIP_TO_UV); $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable . \
+	&& $(BIN)/python scripts/openmp.py $(OPENMP) >&2
 LOCK = $(PIP_TO_UV); $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	--constraint requirements/constraints.txt --extra all pyproject.toml
@@ -28,12 +32,12 @@ help: ## show this list
 
 .PHONY: demo
 demo: $(STAMPS)/run ## set up, then run the main job on the bundled collisions: models, audit, predictions, report
-	@$(BIN)/asof demo
+	@$(WITH_OPENMP) $(BIN)/asof demo
 
 .PHONY: test
 test: $(STAMPS)/dev ## set up, then run the tests with a coverage report
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered --cov-report=xml
+	@$(WITH_OPENMP) $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered --cov-report=xml
 
 .PHONY: lint
 lint: $(STAMPS)/dev ## style, types and floors
@@ -49,7 +53,7 @@ format: $(STAMPS)/dev ## put the code into its form
 
 .PHONY: bench
 bench: $(STAMPS)/dev ## measure what is claimed, side by side with peers (needs ../shared/data)
-	$(BIN)/python bench/run.py
+	@$(WITH_OPENMP) $(BIN)/python bench/run.py
 
 .PHONY: setup
 setup: $(STAMPS)/dev ## set up for development only
@@ -67,8 +71,9 @@ clean: ## remove the environment and everything that was made
 
 $(STAMPS)/venv:
 	@test -n "$(PYTHON)" || { \
-		echo "asof needs Python 3.11 or newer with pip; found: $$(python3 --version 2>&1 || echo none)." \
-		"Install one, or name it: make demo PYTHON=/path/to/python3.11" >&2; exit 3; }
+		echo "asof needs Python 3.11 or newer with pip and venv (Debian: python3-venv);" \
+		"found: $$(python3 --version 2>&1 || echo none). Install one, or name it: make demo PYTHON=/path/to/python3.11" >&2; \
+		exit 3; }
 	@echo "making $(VENV) with $$($(PYTHON) --version)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
