@@ -1,0 +1,68 @@
+"""``asof check``: the data as they are, and what is wrong or strange about them."""
+
+from typing import Any
+
+from asof import profiles
+from asof.data import Finding, SourceTable
+from asof.flows import intake
+from asof.flows.preparation import Prepared, prepare
+from asof.flows.workspace import Workspace
+
+
+def check(workspace: Workspace) -> dict[str, Any]:
+    """Bring the sources up to date, describe each column, and collect all findings.
+
+    Beyond the rules of single rows it makes sure that places, panel and features fit the data
+    (a lag that could not be known in time is refused here, naming the shortest legal one).
+    """
+    stages = workspace.stages
+    with workspace.hold("check"):
+        with stages("ingest"):
+            done = intake.take_in(workspace)
+        with stages("check"):
+            tables = intake.open_tables(workspace)
+            prepared = prepare(workspace, tables)
+    findings = [finding for one in done for finding in one.findings] + list(prepared.findings)
+    refused = any(finding.severity == "error" for finding in findings)
+    return {
+        "project": workspace.spec.name,
+        "rows": intake.counts(done),
+        "profiles": {name: _profile(table) for name, table in tables.items()},
+        "panel": describe(prepared),
+        "findings": intake.plain(findings),
+        "seconds": stages.seconds,
+        "refused": refused,
+    }
+
+
+def describe(prepared: Prepared) -> dict[str, Any]:
+    """The panel in figures: places, periods and horizons."""
+    panel = prepared.panel
+    return {
+        "places": len(panel.places),
+        "every": str(panel.every),
+        "zone": panel.zone,
+        "horizons": [str(step) for step in panel.horizons],
+        "first": prepared.first,
+        "covered_until": prepared.counted.coverage.end,
+    }
+
+
+def spans(table: SourceTable) -> str:
+    """Covered stretches in words, local days of the source."""
+    import zoneinfo
+
+    zone = zoneinfo.ZoneInfo(table.zone)
+    pairs = zip(table.coverage.starts, table.coverage.ends, strict=True)
+    return ", ".join(f"{start.astimezone(zone):%Y-%m-%d} to {end.astimezone(zone):%Y-%m-%d}" for start, end in pairs)
+
+
+def _profile(table: SourceTable) -> dict[str, Any]:
+    profile = profiles.of(table.name, table.rows)
+    return {"rows": profile.rows, "covered": spans(table), "columns": profile.columns.to_dicts()}
+
+
+def worst(findings: list[Finding]) -> list[Finding]:
+    """Findings with the gravest first."""
+    order = {"error": 0, "warning": 1, "note": 2}
+    return sorted(findings, key=lambda finding: order[finding.severity])

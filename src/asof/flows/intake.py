@@ -1,0 +1,98 @@
+"""All sources of a project brought up to date, and opened."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from asof.data import Finding, SourceTable
+from asof.errors import DataError
+from asof.flows import ingestion
+from asof.flows.ingestion import Ingested
+from asof.flows.workspace import Workspace
+
+
+def take_in(workspace: Workspace, only: Sequence[str] = (), *, replay: bool = False) -> list[Ingested]:
+    """Ingest each source (or those named in ``only``), one after the other.
+
+    Raises ``DataError`` for an unknown name, and whatever an ingest raises.
+    """
+    sources = workspace.spec.sources
+    unknown = [name for name in only if name not in sources]
+    if unknown:
+        message = f"no source is called {', '.join(unknown)}; the project has {', '.join(sources)}"
+        raise DataError(message)
+    done = []
+    names = [name for name in sources if not only or name in only]
+    for position, name in enumerate(names):
+
+        def tell(share: float, position: int = position) -> None:
+            workspace.stages.done((position + share) / len(names))
+
+        done.append(
+            ingestion.ingest(
+                name,
+                sources[name],
+                workspace.readers(name),
+                workspace.lake,
+                now=workspace.now,
+                force=workspace.force,
+                replay=replay,
+                progress=tell,
+            )
+        )
+    return done
+
+
+def open_tables(workspace: Workspace) -> dict[str, SourceTable]:
+    """Open all sources as lookups see them."""
+    return {name: ingestion.load(name, spec, workspace.lake) for name, spec in workspace.spec.sources.items()}
+
+
+def counts(done: Sequence[Ingested]) -> dict[str, int]:
+    """Rows read, valid and quarantined, over all sources."""
+    return {
+        "read": sum(one.read for one in done),
+        "valid": sum(one.valid for one in done),
+        "quarantined": sum(one.quarantined for one in done),
+    }
+
+
+def reasons(workspace: Workspace, source: str) -> list[dict[str, Any]]:
+    """Why rows of a source are in quarantine: ``reason`` and ``rows``, the most frequent first."""
+    if workspace.lake.version(source, "quarantine") is None:
+        return []
+    refused = workspace.lake.quarantine(source)
+    if refused.height == 0:
+        return []
+    column = pl.col("_column") if "_column" in refused.columns else pl.lit("")
+    named = refused.select(column.fill_null("").alias("column"), reason=pl.col("_reason"))
+    grouped = named.group_by("column", "reason").agg(rows=pl.len()).sort("rows", "column", "reason", descending=[True, False, False])
+    return [
+        {"reason": f"{row['column']}: {row['reason']}".removeprefix(": "), "rows": row["rows"]} for row in grouped.iter_rows(named=True)
+    ]
+
+
+def plain(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Findings as plain mappings."""
+    return [asdict(finding) | {"severity": str(finding.severity)} for finding in findings]
+
+
+def view(workspace: Workspace, done: Sequence[Ingested]) -> Mapping[str, Any]:
+    """What ``asof ingest`` shows."""
+    sources = [
+        {
+            "source": one.source,
+            "read": one.read,
+            "new": one.new,
+            "valid": one.valid,
+            "quarantined": one.quarantined,
+            "note": "unchanged" if one.skipped else "",
+            "seconds": dict(one.seconds),
+            "reasons": reasons(workspace, one.source)[:10],
+        }
+        for one in done
+    ]
+    findings = plain([finding for one in done for finding in one.findings])
+    return {"project": workspace.spec.name, "rows": counts(done), "sources": sources, "findings": findings}
