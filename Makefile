@@ -19,7 +19,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 WORKERS ?= auto
 # pip's own settings for where packages come from hold for uv too.
 PIP_TO_UV = eval "$$($(BIN)/python scripts/pip_settings.py)"
-SYNC = $(PIP_TO_UV); $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes
+UV_SYNC = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/uv.txt
+# sync(lock): from the usual index; where that lacks something, with pip's additional ones.
+sync = $(PIP_TO_UV); $(UV_SYNC) $(1) || { eval "$$($(BIN)/python scripts/pip_settings.py --more)"; $(UV_SYNC) $(1); }
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable . \
 	&& $(BIN)/python scripts/openmp.py $(OPENMP) >&2
 LOCK = $(PIP_TO_UV); $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -88,11 +90,11 @@ $(STAMPS)/uv: requirements/uv.txt $(STAMPS)/venv
 # former also serves those who only run, so that `make demo` after `make test` takes nothing away.
 $(STAMPS)/run: requirements/run.txt pyproject.toml src/asof/__init__.py | $(STAMPS)/uv
 	@if test -e $(STAMPS)/dev; then $(MAKE) --silent --no-print-directory $(STAMPS)/dev; else \
-		echo "installing what is needed to run" >&2; $(SYNC) requirements/uv.txt requirements/run.txt && $(INSTALL); fi
+		echo "installing what is needed to run" >&2; { $(call sync,requirements/run.txt); } && $(INSTALL); fi
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt pyproject.toml src/asof/__init__.py | $(STAMPS)/uv
 	@echo "installing what is needed to develop" >&2
-	@$(SYNC) requirements/uv.txt requirements/dev.txt
+	@$(call sync,requirements/dev.txt)
 	@$(INSTALL)
 	@touch $@

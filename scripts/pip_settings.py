@@ -1,8 +1,11 @@
 """Print, as shell assignments, what pip is told on this machine about where packages come from, in uv's words.
 
 uv reads none of pip's settings. Behind a mirror or a proxy, where pip works because it was told so once, set-up would
-otherwise fail. A variable of uv's own that is already set is left alone. What is installed is known by its hash, so
-that it does not matter which index answers first.
+otherwise fail. A variable of uv's own that is already set is left alone.
+
+With ``--more`` the additional indexes and folders of pip are named too. They are asked only where the first index did
+not have everything: a lock made from them would hold the hashes of their few files alone. What is installed is known by
+its hash, so that it does not matter which index answers.
 """
 
 import ast
@@ -13,14 +16,13 @@ import sys
 
 WORDS = {
     "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
     "cert": "SSL_CERT_FILE",
     "timeout": "UV_HTTP_TIMEOUT",
     "default-timeout": "UV_HTTP_TIMEOUT",
     "proxy": "ALL_PROXY",
     "trusted-host": "UV_INSECURE_HOST",
 }
+MORE = {"extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS"}
 
 
 def settings(listing: str) -> dict[str, str]:
@@ -34,9 +36,10 @@ def settings(listing: str) -> dict[str, str]:
     return found["global"] | found["install"] | found[":env:"]
 
 
-def translated(pip: dict[str, str]) -> dict[str, str]:
+def translated(pip: dict[str, str], *, more: bool) -> dict[str, str]:
     """Return uv's variables for pip's settings; uv separates several links by commas."""
-    uv = {WORDS[key]: value for key, value in pip.items() if key in WORDS and value}
+    words = WORDS | MORE if more else WORDS
+    uv = {words[key]: value for key, value in pip.items() if key in words and value}
     if "UV_FIND_LINKS" in uv:
         uv["UV_FIND_LINKS"] = uv["UV_FIND_LINKS"].replace(" ", ",")
     if "UV_INDEX" in uv:
@@ -49,7 +52,7 @@ def main() -> None:
     listing = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
     ).stdout
-    for name, value in translated(settings(listing)).items():
+    for name, value in translated(settings(listing), more="--more" in sys.argv).items():
         print(f"export {name}={shlex.quote(value)}")
 
 
