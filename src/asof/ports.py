@@ -36,12 +36,21 @@ class Reader(Protocol):
 class Lake(Protocol):
     """Tables of one project: raw (append-only), valid and quarantine (derived), predictions."""
 
-    def append(self, source: str, batch: Batch, key: Sequence[str], month: pl.Series) -> int:
-        """Add the rows not yet there (by key and content hash); returns how many were new. One atomic commit."""
+    def append(
+        self, source: str, batch: Batch, key: Sequence[str], month: pl.Series, *, seen: datetime | None = None
+    ) -> int:
+        """Add the rows not yet there (by key and content hash); returns how many were new. One atomic commit.
+
+        ``seen`` is noted as ``_first_seen`` of the new rows; default: the moment of the call.
+        """
         ...
 
-    def raw(self, source: str) -> pl.DataFrame:
-        """All versions of all rows: text columns, ``_key``, ``_hash``, ``_file``, ``_line``, ``_first_seen``, ``_month``."""
+    def raw(self, source: str, version: int | None = None) -> pl.DataFrame:
+        """All versions of all rows, as of ``version`` of the table (default: the latest).
+
+        Text columns, ``_key``, ``_hash``, ``_file``, ``_line``, ``_first_seen``, ``_month``; for lines that could not
+        be split, ``_text`` and ``_broken`` (the reason) in place of the user's columns.
+        """
         ...
 
     def version(self, source: str, table: str = "raw") -> int | None:
@@ -140,7 +149,9 @@ class Registry(Protocol):
         """Candidates of a run, or trials of a candidate, oldest first."""
         ...
 
-    def register(self, folder: Path, tracker: Tracker, facts: Mapping[str, str], figures: Mapping[str, float]) -> ReleaseRecord:
+    def register(
+        self, folder: Path, tracker: Tracker, facts: Mapping[str, str], figures: Mapping[str, float]
+    ) -> ReleaseRecord:
         """Make a complete release folder known, as a new version."""
         ...
 

@@ -1,0 +1,269 @@
+"""The lake: Delta tables of one project, in a local folder or under ``s3://``.
+
+Each source has three tables, and the project has one more::
+
+    <root>/<source>/raw          append-only, one row a version of a row as it was read, in parts by ``_month``
+    <root>/<source>/valid        derived: typed rows that passed validation
+    <root>/<source>/quarantine   derived: refused rows, as text, with the reason
+    <root>/predictions           answered questions
+
+A commit of Delta Lake is one file that appears or does not, so a crash leaves the old version or the new one.
+The watermark of a source lies in the metadata of the commit that brought its rows; the stamp of the derived tables
+lies in both of their commits, so that a crash between the two shows and they are built again.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from asof.adapters import fingerprints
+from asof.data import UTC_TIME
+from asof.errors import DataError, OutsideError
+from asof.ports import Batch
+
+TRIES = 30
+"""How often an append is tried while others append to the same table."""
+KEPT_HOURS = 7 * 24
+"""Files of replaced derived tables are kept this long, for readers that have just opened them."""
+OURS = ("_key", "_hash", "_file", "_line", "_first_seen", "_month", "_broken", "_text")
+"""Columns of ``raw`` that are not the user's."""
+
+
+class DeltaLake:
+    """The tables of one project as Delta Lake; fills the port ``Lake``.
+
+    Errors: ``OutsideError`` where the disk or the store fails (full, not writable, not reachable).
+    """
+
+    def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
+        """Open the lake under ``root``: a folder, or ``s3://bucket/prefix`` with the options of its client."""
+        self.root = str(root).rstrip("/")
+        self.options = dict(storage_options or {})
+
+    # raw
+
+    def append(
+        self, source: str, batch: Batch, key: Sequence[str], month: pl.Series, *, seen: datetime | None = None
+    ) -> int:
+        """Add the rows not yet there in one commit and return how many were new.
+
+        A row is known by its key and the hash of its content; one without a declared key by its hash alone. ``month``
+        names the part of each row (``2016-03``, or ``unknown``). ``seen`` is noted as ``_first_seen`` (default: now).
+        Rows that are there already change nothing; a moved watermark alone is a commit without rows.
+        """
+        rows = _marked(batch, key, month, seen or datetime.now(UTC))
+        for attempt in range(TRIES):
+            table = self._table(source, "raw")
+            fresh = rows if table is None else self._unknown(table, rows)
+            if fresh.is_empty() and table is not None and batch.watermark in (None, _watermark(table)):
+                return 0
+            if self._append_once(source, fresh, batch.watermark, table):
+                return fresh.height
+            time.sleep(random.uniform(0, 0.05) * (attempt + 1))  # noqa: S311 - apart from one another, not secret
+        raise OutsideError(
+            f"{self._address(source, 'raw')}: other writers came first {TRIES} times: run again when they have finished"
+        )
+
+    def raw(self, source: str, version: int | None = None) -> pl.DataFrame:
+        """All versions of all rows, in the order of loading, as of ``version`` (default: the latest)."""
+        address = self._address(source, "raw")
+        table = self._table(source, "raw", version)
+        if table is None:
+            raise DataError(f"{address}: no rows have been loaded yet: run `asof ingest` first")
+        return self._read(table, address).sort("_first_seen", "_file", "_line", "_hash", nulls_last=True)
+
+    def watermark(self, source: str) -> str | None:
+        """The watermark of the last commit of ``raw`` that carried one."""
+        table = self._table(source, "raw")
+        return None if table is None else _watermark(table)
+
+    def version(self, source: str, table: str = "raw") -> int | None:
+        """Version of a table, or none when it does not exist."""
+        found = self._table(source, table)
+        return None if found is None else int(found.version())
+
+    # derived
+
+    def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
+        """Replace the derived tables; both commits carry ``stamp``."""
+        self._replace(source, "quarantine", quarantine, stamp)
+        self._replace(source, "valid", valid, stamp)
+
+    def stamp(self, source: str) -> Mapping[str, str] | None:
+        """Return the stamp of the derived tables if both carry the same one, else none."""
+        found = [self._stamp(source, table) for table in ("valid", "quarantine")]
+        return found[0] if found[0] == found[1] else None
+
+    def valid(self, source: str) -> pl.DataFrame:
+        """The derived valid rows, by ``_ended``, ``_available``, ``_key``."""
+        return self._derived(source, "valid").sort("_ended", "_available", "_key", nulls_last=True)
+
+    def quarantine(self, source: str) -> pl.DataFrame:
+        """The refused rows, whole, as text, with ``_reason``, ``_column``, ``_file``, ``_line``."""
+        return self._derived(source, "quarantine").sort("_file", "_line", "_reason", nulls_last=True)
+
+    # predictions
+
+    def write_predictions(self, rows: pl.DataFrame) -> None:
+        """Append answered questions."""
+        from deltalake import write_deltalake
+
+        address = f"{self.root}/predictions"
+        with _outside(address):
+            write_deltalake(address, rows, mode="append", schema_mode="merge", **self._settings())
+
+    def predictions(self) -> pl.DataFrame | None:
+        """All answered questions kept so far, or none."""
+        address = f"{self.root}/predictions"
+        table = self._open(address)
+        return None if table is None else self._read(table, address)
+
+    # below: one door to deltalake each
+
+    def _address(self, source: str, table: str) -> str:
+        return f"{self.root}/{source}/{table}"
+
+    def _table(self, source: str, table: str, version: int | None = None) -> Any:
+        return self._open(self._address(source, table), version)
+
+    def _open(self, address: str, version: int | None = None) -> Any:
+        from deltalake import DeltaTable
+
+        with _outside(address):
+            if not DeltaTable.is_deltatable(address, storage_options=self.options or None):
+                return None
+            return DeltaTable(address, version=version, storage_options=self.options or None)
+
+    def _settings(self) -> dict[str, Any]:
+        from deltalake import WriterProperties
+
+        return {
+            "storage_options": self.options or None,
+            "writer_properties": WriterProperties(compression="ZSTD", compression_level=3),
+        }
+
+    def _read(self, table: Any, address: str, columns: Sequence[str] = (), months: Sequence[str] = ()) -> pl.DataFrame:
+        with _outside(address):
+            lazy = pl.scan_delta(table, storage_options=self.options or None)
+            if months:
+                lazy = lazy.filter(pl.col("_month").is_in(list(months)))
+            return lazy.select(columns or pl.all()).collect()
+
+    def _unknown(self, table: Any, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows whose key and hash are not in the parts of the table that they would go to."""
+        months = rows["_month"].unique().to_list()
+        known = set(table.partitions() and [part["_month"] for part in table.partitions()])
+        touched = [month for month in months if month in known]
+        if not touched:
+            return rows
+        there = self._read(table, str(table.table_uri), ("_key", "_hash"), touched)
+        return rows.join(there, on=["_key", "_hash"], how="anti", maintain_order="left")
+
+    def _append_once(self, source: str, rows: pl.DataFrame, watermark: str | None, table: Any) -> bool:
+        """Append in one commit; False when another writer's commit came first."""
+        from deltalake import CommitProperties, write_deltalake
+        from deltalake.exceptions import CommitFailedError
+
+        address = self._address(source, "raw")
+        if watermark is None and table is not None:
+            watermark = _watermark(table)
+        # No retries within deltalake: it would add the rows beside those of the other writer without comparing them.
+        commit = CommitProperties(
+            custom_metadata={} if watermark is None else {"watermark": watermark}, max_commit_retries=0
+        )
+        try:
+            with _outside(address, passing=(CommitFailedError,)):
+                write_deltalake(
+                    address if table is None else table,
+                    rows,
+                    mode="append" if table is not None else "error",
+                    partition_by=["_month"],
+                    schema_mode="merge" if table is not None else None,
+                    commit_properties=commit,
+                    **self._settings(),
+                )
+        except CommitFailedError:
+            return False
+        return True
+
+    def _replace(self, source: str, table: str, rows: pl.DataFrame, stamp: Mapping[str, str]) -> None:
+        from deltalake import CommitProperties, DeltaTable, write_deltalake
+
+        address = self._address(source, table)
+        with _outside(address):
+            write_deltalake(
+                address,
+                rows,
+                mode="overwrite",
+                schema_mode="overwrite",
+                commit_properties=CommitProperties(custom_metadata={f"stamp.{name}": v for name, v in stamp.items()}),
+                **self._settings(),
+            )
+            DeltaTable(address, storage_options=self.options or None).vacuum(retention_hours=KEPT_HOURS, dry_run=False)
+
+    def _stamp(self, source: str, table: str) -> dict[str, str] | None:
+        found = self._table(source, table)
+        if found is None:
+            return None
+        for commit in found.history(5):
+            stamp = {k.removeprefix("stamp."): str(v) for k, v in commit.items() if k.startswith("stamp.")}
+            if stamp:
+                return stamp
+        return None
+
+    def _derived(self, source: str, table: str) -> pl.DataFrame:
+        address = self._address(source, table)
+        found = self._table(source, table)
+        if found is None:
+            raise DataError(f"{address}: the source has not been validated yet: run `asof ingest` first")
+        return self._read(found, address)
+
+
+def _marked(batch: Batch, key: Sequence[str], month: pl.Series, seen: datetime) -> pl.DataFrame:
+    """Rows of a batch, broken lines included, with our columns, each pair of key and content once."""
+    user = [name for name in batch.rows.columns if name not in ("_file", "_line")]
+    taken = sorted(set(user) & set(OURS))
+    if taken:
+        raise DataError(f"column {taken[0]!r} has a name that Asof uses itself: rename it in the source")
+    rows = batch.rows.with_columns(
+        fingerprints.hashes(batch.rows.select(user)).alias("_hash"), month.fill_null("unknown").alias("_month")
+    )
+    rows = rows.with_columns(fingerprints.keys(rows, key).alias("_key"))
+    if batch.broken is not None and not batch.broken.is_empty():
+        lost = batch.broken.select("_file", "_line", _text="text", _broken="reason", _month=pl.lit("unknown"))
+        marks = fingerprints.hashes(lost.select("_text", "_broken"))
+        rows = pl.concat([rows, lost.with_columns(marks.alias("_hash"), marks.alias("_key"))], how="diagonal")
+    else:
+        rows = rows.with_columns(_text=pl.lit(None, pl.String), _broken=pl.lit(None, pl.String))
+    rows = rows.with_columns(_first_seen=pl.lit(seen).cast(UTC_TIME))
+    return rows.unique(["_key", "_hash"], keep="first", maintain_order=True)
+
+
+def _watermark(table: Any) -> str | None:
+    for commit in table.history():
+        if "watermark" in commit:
+            return str(commit["watermark"])
+    return None
+
+
+@contextmanager
+def _outside(address: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn failures of the disk or the store into ``OutsideError``, one line, with the address."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except passing:
+        raise
+    except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
+        detail = " ".join(str(error).split())[:300]
+        raise OutsideError(
+            f"{address}: the store could not be read or written ({detail}): what was there is unchanged; "
+            "see that the disk has room and that the address can be reached, then run again"
+        ) from error

@@ -1,0 +1,110 @@
+"""The rules of a source as a Pandera schema, and what it refuses as a table of faults."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from asof.checks.cells import FAULTS, faults
+from asof.specs import CheckSpec, PointSpec, SourceSpec
+
+if TYPE_CHECKING:
+    from pandera.polars import Check, DataFrameSchema
+
+MISSING = "missing"
+NOWHERE = "no place on the map: the coordinates are 0, 0"
+
+
+def schema(spec: SourceSpec, *, now: datetime) -> "DataFrameSchema":
+    """Build the Pandera schema of typed rows (declared columns, and ``_event``): one rule a check, named by its reason."""
+    import pandera.polars as pa
+
+    checks = {name: _checks(rule) for name, rule in spec.checks.items()}
+    required = {name for name, rule in spec.checks.items() if rule.required} | set(spec.key)
+    whole: list[Check] = []
+    if isinstance(spec.place, PointSpec):
+        for column, low, high in _bounds(spec.place):
+            reason = f"outside the box {low:g}..{high:g}" if spec.place.box else f"outside {low:g}..{high:g} degrees"
+            checks.setdefault(column, []).append(pa.Check.in_range(low, high, error=reason))
+        whole.append(pa.Check(_somewhere(spec.place), error=NOWHERE))
+    if spec.time is not None and spec.time.available is None:
+        reason = f"in the future (later than {now:%Y-%m-%d %H:%M} UTC)"
+        checks["_event"] = [pa.Check.less_than_or_equal_to(now, error=reason)]
+    names = sorted({*checks, *required})
+    columns = {name: pa.Column(None, checks.get(name, []), nullable=name not in required) for name in names}
+    return pa.DataFrameSchema(columns, checks=whole)
+
+
+def refused(frame: pl.DataFrame, text: pl.DataFrame, spec: SourceSpec, *, now: datetime) -> pl.DataFrame:
+    """Faults (see ``cells.FAULTS``) of n typed rows under the rules; ``text`` holds the same rows as written."""
+    from pandera.errors import SchemaErrors
+
+    try:
+        schema(spec, now=now).validate(frame, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases
+    else:
+        return pl.DataFrame(schema=FAULTS)
+    pair = f"{spec.place.lat}, {spec.place.lon}" if isinstance(spec.place, PointSpec) else ""
+    event = ", ".join(spec.time.columns) if spec.time else ""
+    found = cases.select(
+        pl.col("index").cast(pl.UInt32),
+        column=pl.col("column").fill_null(pair).replace({"_event": event}),
+        kind=pl.col("check").replace({"not_nullable": MISSING}),
+        value=pl.when(pl.col("check") == "not_nullable").then(None).otherwise(pl.col("failure_case")),
+    )
+    return _as_written(found, text)
+
+
+def repeated(frame: pl.DataFrame, text: pl.DataFrame, spec: SourceSpec) -> pl.DataFrame:
+    """Faults of the rows that repeat a value of a column declared ``unique``; the first one seen stays."""
+    found = [pl.DataFrame(schema=FAULTS)]
+    for name, rule in spec.checks.items():
+        if rule.unique:
+            again = ~frame[name].is_first_distinct() & frame[name].is_not_null()
+            found.append(faults(again, text[name], "not unique"))
+    return pl.concat(found)
+
+
+def _checks(rule: CheckSpec) -> "list[Check]":
+    import pandera.polars as pa
+
+    checks: list[Any] = []
+    if rule.between is not None:
+        low, high = rule.between
+        checks.append(pa.Check.in_range(low, high, error=f"not between {low:g} and {high:g}"))
+    if rule.one_of is not None:
+        shown = ", ".join(rule.one_of[:5]) + (", …" if len(rule.one_of) > 5 else "")
+        checks.append(pa.Check(_among(rule.one_of), error=f"none of {shown}"))
+    if rule.matches is not None:
+        checks.append(pa.Check(_like(rule.matches), error=f"does not match {rule.matches}"))
+    return checks
+
+
+def _among(allowed: tuple[str, ...]) -> Any:
+    return lambda data: data.lazyframe.select(pl.col(data.key).cast(pl.String).is_in(list(allowed)))
+
+
+def _like(pattern: str) -> Any:
+    return lambda data: data.lazyframe.select(pl.col(data.key).cast(pl.String).str.contains(f"^(?:{pattern})$"))
+
+
+def _somewhere(point: PointSpec) -> Any:
+    zero = (pl.col(point.lat) == 0) & (pl.col(point.lon) == 0)
+    return lambda data: data.lazyframe.select(~zero.fill_null(False))
+
+
+def _bounds(point: PointSpec) -> tuple[tuple[str, float, float], tuple[str, float, float]]:
+    south, west, north, east = point.box or (-90.0, -180.0, 90.0, 180.0)
+    return (point.lat, south, north), (point.lon, west, east)
+
+
+def _as_written(found: pl.DataFrame, text: pl.DataFrame) -> pl.DataFrame:
+    """Replace typed values by the text of the cells they were read from."""
+    parts = [pl.DataFrame(schema=FAULTS)]
+    for (column,), part in found.partition_by("column", as_dict=True).items():
+        names = [name for name in str(column).split(", ") if name in text.columns]
+        rows = text.select(names)[part["index"]] if names else pl.DataFrame()
+        value = rows.select(pl.concat_str(names, separator=", ", ignore_nulls=True)).to_series() if names else None
+        parts.append(part.with_columns(value=part["value"] if value is None else value))
+    return pl.concat([part.select(list(FAULTS)).cast(FAULTS) for part in parts])

@@ -1,0 +1,236 @@
+"""One pass over all rows of a source: cells, clock, rules, versions of a key, shape."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Final
+
+import polars as pl
+
+from asof import clocks
+from asof.checks import cells, rules, shapes
+from asof.checks.cells import FAULTS, place, short
+from asof.data import UTC_TIME, Finding, Severity
+from asof.errors import DataError, Refused
+from asof.specs import PointSpec, SourceSpec
+from asof.times import Step
+
+OURS: Final = ("_key", "_event", "_ended", "_available", "_first_seen", "_file", "_line")
+"""Columns of valid rows besides the user's."""
+RAW: Final = ("_key", "_hash", "_file", "_line", "_first_seen", "_month", "_broken", "_text")
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a source's rows are once checked."""
+
+    valid: pl.DataFrame
+    """User's columns, typed, and ``OURS``; by ``_ended``, ``_available``, ``_key``."""
+    quarantine: pl.DataFrame
+    """Refused rows as text, with ``_reason``, ``_column``, ``_file``, ``_line``."""
+    findings: tuple[Finding, ...]
+    """A finding of severity ``error`` refuses the source (see ``gate``)."""
+    next_due: datetime | None = None
+    """When the first of the rows refused as future ones will have happened: time to validate again."""
+
+
+def needed(spec: SourceSpec) -> tuple[str, ...]:
+    """Columns that a source must have, by name: all that the project file names in it."""
+    names = [*spec.key, *spec.checks, *spec.columns]
+    names += [*spec.time.columns, *([spec.time.available] if spec.time.available else [])] if spec.time else []
+    names += [spec.place] if isinstance(spec.place, str) else []
+    names += [spec.place.lat, spec.place.lon] if isinstance(spec.place, PointSpec) else []
+    return tuple(dict.fromkeys(names))
+
+
+def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = "source") -> Validated:
+    """Check all rows of a source.
+
+    Args:
+        raw: versions of rows as text, with the columns of ``Lake.raw``.
+        spec: what the project says about the source.
+        now: moment of the check (UTC); an event later than this is refused.
+        name: name of the source, for findings.
+
+    Returns:
+        Every row once: valid, refused, or an earlier version of a row (counted in a finding).
+
+    Raises:
+        DataError: no rows, or a column that the project names is not there.
+    """
+    rows, user = _ordered(raw, spec, name)
+    findings = _duplicates(raw, rows, name)
+    broken = rows["_broken"].is_not_null()
+    written, lost = rows.filter(~broken), rows.filter(broken)
+    text = cells.clean(written.select(user), spec.missing_values)
+    where = written.select("_file", "_line")
+    read = cells.typed(text, where, name, spec)
+    frame, clock = _clocked(read.frame, text, written, spec)
+    findings += read.findings + _doubled(clock, name)
+    wrong = pl.concat([*read.faults, _unreadable(clock, text, spec), rules.refused(frame, text, spec, now=now)])
+    due = _due(wrong, frame)
+    frame = frame.with_row_index("_row").with_columns(_ok=~pl.int_range(pl.len()).is_in(wrong["index"].implode()))
+    current = frame.filter("_ok").unique("_key", keep="last", maintain_order=True)
+    findings += _superseded(frame, current, name)
+    again = rules.repeated(current, text[current["_row"]], spec)
+    again = again.with_columns(index=current["_row"].gather(again["index"]).cast(pl.UInt32))
+    wrong = pl.concat([wrong, again])
+    valid = current.filter(~pl.col("_row").is_in(again["index"].implode())).select(*user, *OURS)
+    valid = valid.sort("_ended", "_available", "_key", nulls_last=True)
+    quarantine = _quarantine(written, lost, wrong, user)
+    findings += _reasons(wrong, where, lost, name) + shapes.findings(valid, spec, name)
+    findings += _limits(valid, quarantine, spec, name)
+    return Validated(valid, quarantine, tuple(findings), due)
+
+
+def gate(findings: tuple[Finding, ...], name: str) -> None:
+    """Refuse a source with a finding of severity ``error``.
+
+    Raises:
+        Refused: with all such findings in one line.
+    """
+    errors = [finding.message for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        raise Refused(f"source {name}: {'; '.join(errors)}")
+
+
+def _ordered(raw: pl.DataFrame, spec: SourceSpec, name: str) -> tuple[pl.DataFrame, list[str]]:
+    """Rows in the order in which they were seen, each pair of key and content once; and the user's columns."""
+    if raw.is_empty():
+        raise DataError(f"source {name} has no rows: the files are empty or have only a header; see files: or socrata:")
+    have = [column for column in raw.columns if column not in RAW]
+    for column in needed(spec):
+        if column not in have:
+            near = get_close_matches(column, have, 1)
+            hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(have[:12])}"
+            only = "; is the delimiter right" if len(have) == 1 else ""
+            raise DataError(f"source {name} has no column {column!r}: {hint}{only}? Correct it in the project file")
+    for column in ("_broken", "_text"):
+        if column not in raw.columns:
+            raw = raw.with_columns(pl.lit(None, pl.String).alias(column))
+    ordered = raw.sort("_first_seen", "_file", "_line", "_hash", nulls_last=True)
+    kept = needed(spec) if spec.columns else have
+    return ordered.unique(["_key", "_hash"], keep="first", maintain_order=True), list(kept)
+
+
+def _clocked(
+    typed: pl.DataFrame, text: pl.DataFrame, written: pl.DataFrame, spec: SourceSpec
+) -> tuple[pl.DataFrame, "clocks.TimesRead | None"]:
+    """Typed rows with their key, origin and the three moments of each (null without a time)."""
+    frame = typed.hstack(written.select("_key", "_first_seen", "_file", "_line"))
+    if spec.time is None:
+        nothing = pl.lit(None, UTC_TIME)
+        return frame.with_columns(_event=nothing, _ended=nothing, _available=nothing), None
+    clock = clocks.read(text, spec.time, Step.parse(spec.delay))
+    return frame.hstack(clock.times.select("_event", "_ended", "_available")), clock
+
+
+def _unreadable(clock: "clocks.TimesRead | None", text: pl.DataFrame, spec: SourceSpec) -> pl.DataFrame:
+    if clock is None or spec.time is None:
+        return pl.DataFrame(schema=FAULTS)
+    reason = clock.times["_reason"]
+    index = reason.is_not_null().arg_true()
+    names = list(spec.time.columns)
+    value = text[index].select(pl.concat_str(names, separator=" ", ignore_nulls=True).alias("value")).to_series()
+    found = pl.DataFrame({"index": index, "kind": reason.gather(index), "value": value})
+    return found.with_columns(column=pl.lit(", ".join(names))).select(list(FAULTS)).cast(FAULTS)
+
+
+def _due(wrong: pl.DataFrame, frame: pl.DataFrame) -> datetime | None:
+    late = wrong.filter(pl.col("kind").str.starts_with("in the future"))["index"]
+    first = frame["_event"].gather(late).min()
+    return first if isinstance(first, datetime) else None
+
+
+def _quarantine(written: pl.DataFrame, lost: pl.DataFrame, wrong: pl.DataFrame, user: list[str]) -> pl.DataFrame:
+    """Refused rows, one each, with all reasons; then the lines that could not be split."""
+    said = pl.format(
+        "{}: {}{}", "column", pl.format("{} is ", pl.col("value").str.head(cells.SHOWN)).fill_null(""), "kind"
+    )
+    reasons = wrong.group_by("index", maintain_order=True).agg(
+        _reason=said.str.join("; "), _column=pl.col("column").unique(maintain_order=True).str.join(", ")
+    )
+    reasons = reasons.sort("index")
+    refused = written[reasons["index"]].hstack(reasons.select("_reason", "_column"))
+    broken = lost.with_columns(_reason=pl.col("_broken"), _column=pl.lit(""))
+    both = pl.concat([refused.drop("_month", "_broken"), broken.drop("_month", "_broken")])
+    return both.select(*user, "_reason", "_column", "_file", "_line", "_key", "_hash", "_first_seen", "_text")
+
+
+def _duplicates(raw: pl.DataFrame, rows: pl.DataFrame, name: str) -> list[Finding]:
+    count = raw.height - rows.height
+    if count == 0:
+        return []
+    message = f"{count:,} rows repeat another row, key and content; each is used once"
+    return [Finding("duplicates", Severity.NOTE, name, message, count / raw.height, None, count)]
+
+
+def _doubled(clock: "clocks.TimesRead | None", name: str) -> list[Finding]:
+    if clock is None or clock.doubled == 0:
+        return []
+    message = (
+        f"{clock.doubled:,} rows have a local time that exists twice (end of summer time); it is read as the later"
+    )
+    return [Finding("doubled time", Severity.NOTE, name, message, None, None, clock.doubled)]
+
+
+def _superseded(frame: pl.DataFrame, current: pl.DataFrame, name: str) -> list[Finding]:
+    fine = frame.filter("_ok")
+    count = fine.height - current.height
+    if count == 0:
+        return []
+    key = fine.filter(pl.col("_key").is_duplicated())["_key"][0]
+    versions = fine.filter(pl.col("_key") == key)
+    first, last = (place(versions.select("_file", "_line"), index) for index in (0, -1))
+    message = (
+        f"{count:,} rows have a key that comes again with different content; the last seen is used "
+        f"(such as key {short(key)}: {first}, then {last})"
+    )
+    return [Finding("revised", Severity.WARNING, name, message, count / fine.height, None, count)]
+
+
+def _reasons(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name: str) -> list[Finding]:
+    """One finding for each column and reason of refusal, the most frequent first."""
+    return list(_each_reason(wrong, where, lost, name))
+
+
+def _each_reason(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name: str) -> Iterator[Finding]:
+    total = max(where.height + lost.height, 1)
+    groups = wrong.sort("index").group_by("column", "kind", maintain_order=True)
+    found = groups.agg(pl.len(), pl.first("index"), pl.first("value")).sort("len", descending=True, maintain_order=True)
+    for column, kind, count, index, value in found.iter_rows():
+        example = place(where, index) + ("" if value is None else f", {short(value)}")
+        message = f"{count:,} rows refused: {column} {kind} (such as {example})"
+        yield Finding("quarantine", Severity.WARNING, f"{name}.{column}", message, count / total, None, count)
+    if lost.height:
+        example = f"{place(lost.select('_file', '_line'), 0)}: {lost['_broken'][0]}"
+        message = f"{lost.height:,} lines refused: they cannot be split into columns (such as {example})"
+        yield Finding("quarantine", Severity.WARNING, name, message, lost.height / total, None, lost.height)
+
+
+def _limits(valid: pl.DataFrame, quarantine: pl.DataFrame, spec: SourceSpec, name: str) -> list[Finding]:
+    """Findings that refuse the source: nothing left, too much refused, too much missing."""
+    refused, total = quarantine.height, valid.height + quarantine.height
+    top = (
+        quarantine.group_by(pl.col("_reason").str.replace(r"^([^:]*): .* is ", "$1: "))
+        .len()
+        .sort("len", descending=True)
+    )
+    said = ", ".join(f"{reason} ({count:,})" for reason, count in top.head(3).iter_rows())
+    if valid.is_empty():
+        message = f"no valid row is left of {total:,}: {said}"
+        return [Finding("quarantine", Severity.ERROR, name, message, 1.0, spec.quarantine, refused)]
+    found = []
+    if refused > spec.quarantine * total:
+        message = (
+            f"{refused:,} of {total:,} rows are refused ({refused / total:.1%}, at most {spec.quarantine:.1%}): {said}"
+        )
+        found.append(Finding("quarantine", Severity.ERROR, name, message, refused / total, spec.quarantine, refused))
+    for column, rule in spec.checks.items():
+        missing = valid[column].null_count()
+        if rule.missing is not None and missing > rule.missing * valid.height:
+            share = missing / valid.height
+            message = f"{column} is missing in {share:.1%} of the rows (at most {rule.missing:.1%})"
+            found.append(Finding("missing", Severity.ERROR, f"{name}.{column}", message, share, rule.missing, missing))
+    return found

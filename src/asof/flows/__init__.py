@@ -1,0 +1,1 @@
+"""The verbs joined up; read as the documentation of the product."""

@@ -1,0 +1,200 @@
+"""From outside to valid rows: read, keep as it came, validate, derive; each step alone, none repeated in vain."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from asof import checks, clocks, coverage, times
+from asof.data import Finding, Severity, SourceTable
+from asof.errors import DataError
+from asof.ports import Batch, Lake, Reader
+from asof.specs import PointSpec, SourceSpec
+from asof.times import Step
+
+SAME: Final = ("raw", "settings", "code")
+"""Parts of the stamp that must be equal for the derived tables to be current."""
+MONTHS: Final = {"mo": 31, "w": 7, "d": 1}
+"""Longest length in days of the steps of the calendar."""
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What an ingest of one source did."""
+
+    source: str
+    read: int
+    """Rows read now, lines that cannot be split included."""
+    new: int
+    """Of these, rows that were not there yet."""
+    valid: int
+    quarantined: int
+    findings: tuple[Finding, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of each stage: read, validate, derive."""
+    skipped: bool = False
+    """Whether the derived tables were current already."""
+
+
+def ingest(
+    name: str,
+    spec: SourceSpec,
+    reader: Reader,
+    lake: Lake,
+    *,
+    now: datetime,
+    force: bool = False,
+    replay: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Ingested:
+    """Bring one source up to date.
+
+    Rows are kept as they came, each batch in one commit with its watermark; then all rows are validated and the
+    derived tables replaced, unless raw rows, settings and code are those of the last time. A crash at any moment
+    leaves a state from which the next ingest reaches the result of an undisturbed one.
+
+    Args:
+        name: name of the source.
+        spec: what the project says about it.
+        reader: where its rows come from.
+        lake: where they are kept.
+        now: moment of the ingest (UTC).
+        force: validate again although nothing has changed.
+        replay: validate the kept rows again without reading the source, such as after a correction of the rules.
+        progress: is told the share done (0..1; a guess while reading, since no one knows how much is to come).
+
+    Raises:
+        DataError: no rows, or a column that the project names is not there.
+        Refused: too many rows refused, or too many values missing; the derived tables stay as they were.
+        OutsideError: the source or the store failed.
+    """
+    tell = progress or (lambda _share: None)
+    begun = time.perf_counter()
+    count, new = (0, 0) if replay else _read(name, spec, reader, lake, now, tell)
+    seconds = {"read": time.perf_counter() - begun}
+    tell(0.5)
+    version = lake.version(name)
+    if version is None:
+        raise DataError(f"source {name} has no rows: the files are empty or have only a header; see files: or socrata:")
+    stamp = {"raw": str(version), "settings": settings_hash(spec), "code": code_hash()}
+    last = lake.stamp(name)
+    if last is not None and not force and not replay and _current(last, stamp, now):
+        return _recalled(name, last, count, new, seconds)
+    begun = time.perf_counter()
+    validated = checks.validate(lake.raw(name), spec, now=now, name=name)
+    checks.gate(validated.findings, name)
+    findings = (*validated.findings, *_coverage(name, spec, validated.valid))
+    seconds["validate"] = time.perf_counter() - begun
+    tell(0.8)
+    begun = time.perf_counter()
+    stamp |= {
+        "valid": str(validated.valid.height),
+        "quarantined": str(validated.quarantine.height),
+        "findings": json.dumps([asdict(finding) for finding in findings]),
+        "due": validated.next_due.isoformat() if validated.next_due else "",
+    }
+    lake.derive(name, validated.valid, validated.quarantine, stamp)
+    seconds["derive"] = time.perf_counter() - begun
+    tell(1.0)
+    return Ingested(name, count, new, validated.valid.height, validated.quarantine.height, findings, seconds)
+
+
+def load(name: str, spec: SourceSpec, lake: Lake) -> SourceTable:
+    """Open the valid rows of a source for lookups, with what they cover.
+
+    Raises:
+        DataError: the source has not been ingested, or its last ingest was interrupted.
+    """
+    stamp = lake.stamp(name)
+    if stamp is None:
+        raise DataError(f"source {name} has no validated rows, or its last ingest was interrupted: run `asof ingest`")
+    rows = lake.valid(name)
+    zone = spec.time.zone if spec.time else "UTC"
+    delay = Step.parse(spec.delay)
+    return SourceTable(
+        name=name,
+        rows=rows,
+        zone=zone,
+        delay=delay.nominal,
+        coverage=coverage.of(rows, zone, spec.covered),
+        place=(spec.place.lat, spec.place.lon) if isinstance(spec.place, PointSpec) else spec.place,
+        version=stamp.get("raw", ""),
+    )
+
+
+def months(rows: pl.DataFrame, spec: SourceSpec) -> pl.Series:
+    """Local month of each row's event (``2016-03``), by which raw rows are kept in parts; ``unknown`` where unreadable."""
+    unknown = pl.Series("_month", ["unknown"], pl.String).new_from_index(0, rows.height)
+    if spec.time is None or any(column not in rows.columns for column in spec.time.columns):
+        return unknown
+    try:
+        clock = clocks.read(rows, spec.time.model_copy(update={"available": None}), Step(0, "h"))
+    except DataError:
+        return unknown  # such as dates that do not tell day from month: validation says so, the rows are kept
+    local = times.local(clock.times["_event"], spec.time.zone)
+    return local.dt.strftime("%Y-%m").fill_null("unknown").alias("_month")
+
+
+def settings_hash(spec: SourceSpec) -> str:
+    """Hash of all settings that decide what is valid: not where rows come from."""
+    settings = spec.model_dump_json(exclude={"files", "socrata", "covered"})
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+def code_hash() -> str:
+    """Hash of the code that decides what is valid."""
+    found = hashlib.sha256(pl.__version__.encode())
+    package = Path(checks.__file__).parent
+    for path in [*sorted(package.glob("*.py")), *(Path(str(module.__file__)) for module in (clocks, times, coverage))]:
+        found.update(path.read_bytes())
+    found.update(Path(__file__).read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _read(
+    name: str, spec: SourceSpec, reader: Reader, lake: Lake, now: datetime, tell: Callable[[float], None]
+) -> tuple[int, int]:
+    """Append what the reader has; returns rows read and rows new."""
+    count = new = 0
+    for number, batch in enumerate(reader.batches(lake.watermark(name)), start=1):
+        kept = _kept(batch, spec)
+        new += lake.append(name, kept, spec.key, months(kept.rows, spec), seen=now)
+        count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
+        tell(0.5 * number / (number + 1))
+    return count, new
+
+
+def _kept(batch: Batch, spec: SourceSpec) -> Batch:
+    """The batch with the columns that the project keeps: all, or those that it names."""
+    if not spec.columns:
+        return batch
+    wanted = [*checks.needed(spec), "_file", "_line"]
+    rows = batch.rows.select(column for column in batch.rows.columns if column in wanted)
+    return Batch(rows, batch.watermark, batch.broken)
+
+
+def _coverage(name: str, spec: SourceSpec, valid: pl.DataFrame) -> list[Finding]:
+    if spec.time is None:
+        return []
+    needed = [spec.place.lat, spec.place.lon] if isinstance(spec.place, PointSpec) else []
+    needed += [spec.place] if isinstance(spec.place, str) else []
+    needed += [column for column in spec.columns if column not in needed]
+    return coverage.findings(valid, needed, spec.time.zone, name)
+
+
+def _current(last: Mapping[str, str], stamp: Mapping[str, str], now: datetime) -> bool:
+    """Whether the derived tables are those of these rows, settings and code, and no refused future row has come due."""
+    due = last.get("due", "")
+    return all(last.get(part) == stamp[part] for part in SAME) and not (due and now >= datetime.fromisoformat(due))
+
+
+def _recalled(name: str, last: Mapping[str, str], count: int, new: int, seconds: Mapping[str, float]) -> Ingested:
+    """What the last validation found, from the stamp of its tables."""
+    kept = [Finding(**{**entry, "severity": Severity(entry["severity"])}) for entry in json.loads(last["findings"])]
+    return Ingested(name, count, new, int(last["valid"]), int(last["quarantined"]), tuple(kept), seconds, skipped=True)
