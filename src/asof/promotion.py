@@ -1,0 +1,208 @@
+"""Promotion: the rules of a project, the paired comparison with the champion, and the decision with its figures.
+
+Nothing here acts: a decision is data, which the flow keeps and carries out.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from asof.data import Finding, Severity
+from asof.errors import DataError
+from asof.evaluation import Bootstrap, Estimate, estimate
+from asof.metrics import METRICS, Metric, find
+
+Verdict = Literal["better", "worse", "cannot tell"]
+LEAST_PERIODS = 7
+"""A comparison on fewer periods cannot tell: a week is the least in which every weekday occurs."""
+OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+OTHER_FIGURES = ("coverage", "skill", "share_explained", "optimism")
+"""Figures besides the metrics that a rule may name; those of the holdout."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a figure of the holdout must reach before a release is promoted."""
+
+    name: str
+    sign: str
+    limit: float
+
+    def __str__(self) -> str:
+        """Return it as written: ``skill >= 0.05``."""
+        return f"{self.name} {self.sign} {self.limit:g}"
+
+
+def rules(written: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Read the rules of a project, such as ``{"skill": ">= 0.05", "audit": "pass"}``.
+
+    ``audit: pass`` always holds and is not listed.
+
+    Raises:
+        DataError: an unknown figure, or a rule that is no comparison with a number.
+    """
+    known = (*METRICS, *OTHER_FIGURES)
+    read = []
+    for name, text in written.items():
+        if name == "audit":
+            if str(text).strip() != "pass":
+                raise DataError(f"promote.audit: expected `pass`, got {text!r}; accept single findings in audit.accept")
+            continue
+        if name not in known:
+            raise DataError(f"promote.{name}: no such figure; expected one of {', '.join(sorted((*known, 'audit')))}")
+        found = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d*)?(?:[eE]-?\d+)?)\s*", str(text))
+        if found is None:
+            raise DataError(f'promote.{name}: {text!r} is no rule; expected a comparison in quotes, such as ">= 0.05"')
+        read.append(Rule(name, found[1], float(found[2])))
+    return tuple(read)
+
+
+def judge(read: Sequence[Rule], figures: Mapping[str, float], *, audit_passed: bool) -> list[Finding]:
+    """Hold the rules against the figures of the holdout: one finding a rule, an ``error`` where it is not kept.
+
+    A figure that is missing or not a number keeps no rule. The audit is the last finding.
+    """
+    found = []
+    for rule in read:
+        figure = figures.get(rule.name, math.nan)
+        kept = OPERATORS[rule.sign](figure, rule.limit)
+        said = "is not known" if math.isnan(figure) else f"is {figure:.4g}"
+        message = f"{rule.name} {said}, the rule is {rule.sign} {rule.limit:g}: {'kept' if kept else 'not kept'}"
+        severity = Severity.NOTE if kept else Severity.ERROR
+        found.append(Finding("promotion rule", severity, rule.name, message, figure=figure, limit=rule.limit))
+    message = "no check of the audit failed" if audit_passed else "a check of the audit failed"
+    severity = Severity.NOTE if audit_passed else Severity.ERROR
+    return [*found, Finding("promotion rule", severity, "audit", message)]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Champion and challenger on the same questions."""
+
+    metric: str
+    champion: float
+    challenger: float
+    gain: Estimate
+    """How much better the challenger is, in the unit of the metric (positive: better), with a paired interval."""
+    rows: int
+    periods: int
+    verdict: Verdict
+    why: str
+
+
+def compare(answers: pl.DataFrame, metric: str | Metric, bootstrap: Bootstrap | None = None) -> Comparison:
+    """Compare two models on n judged questions by a paired block bootstrap over periods and places.
+
+    ``answers`` has ``label``, ``champion`` and ``challenger`` (predictions), and ``start`` and ``place`` where they
+    have a meaning. Better or worse needs an interval of the gain without 0, on at least a week of periods.
+
+    Raises:
+        DataError: no rows, unknown values, or a metric without row losses.
+    """
+    chosen = metric if isinstance(metric, Metric) else find(metric)
+    if chosen.exact is not None or chosen.name == "bias":
+        raise DataError(
+            f"compare: {chosen.name} cannot be resampled as a loss; choose poisson_deviance, rmse, mae or r2"
+        )
+    label, old, new = (answers[name].cast(pl.Float64).to_numpy() for name in ("label", "champion", "challenger"))
+    before, after = chosen(label, old), chosen(label, new)
+    theirs, ours = chosen.parts(label, old), chosen.parts(label, new)
+    sign = 1.0 if chosen.greater_is_better else -1.0
+
+    def gained(*means: Any) -> Any:
+        return sign * (chosen.finish(*means[: len(ours)]) - chosen.finish(*means[len(ours) :]))
+
+    gain = estimate(answers, (*ours, *theirs), gained, bootstrap)
+    periods = answers["start"].n_unique() if "start" in answers.columns else answers.height
+    verdict, why = _verdict(gain, periods, same=bool(np.array_equal(old, new)))
+    return Comparison(chosen.name, before, after, gain, answers.height, periods, verdict, why)
+
+
+def _verdict(gain: Estimate, periods: int, *, same: bool) -> tuple[Verdict, str]:
+    interval = f"gain {gain.value:.4g}, interval {gain.low:.4g} to {gain.high:.4g}"
+    if same:
+        return "cannot tell", "both give the same predictions"
+    if periods < LEAST_PERIODS:
+        return "cannot tell", f"{periods} periods are too few, at least {LEAST_PERIODS} are needed ({interval})"
+    if gain.low > 0:
+        return "better", interval
+    if gain.high < 0:
+        return "worse", interval
+    return "cannot tell", f"the interval holds 0 ({interval})"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a release becomes champion, and why, with everything needed to check it later."""
+
+    promoted: bool
+    why: str
+    refused: bool
+    """Whether a rule or the audit said no (exit code 1), as opposed to a champion that is merely kept."""
+    findings: tuple[Finding, ...]
+    comparison: Comparison | None
+    on: str
+    """Which questions the comparison was made on."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return plain data for the record of decisions."""
+        compared = None
+        if self.comparison is not None:
+            one = self.comparison
+            compared = {
+                "metric": one.metric,
+                "champion": one.champion,
+                "challenger": one.challenger,
+                "gain": one.gain.plain(),
+                "rows": one.rows,
+                "periods": one.periods,
+                "verdict": one.verdict,
+                "why": one.why,
+            }
+        held = [
+            {"rule": each.subject, "figure": each.figure, "limit": each.limit, "kept": each.severity != Severity.ERROR}
+            for each in self.findings
+        ]
+        return {
+            "promoted": self.promoted,
+            "why": self.why,
+            "refused": self.refused,
+            "rules": held,
+            "comparison": compared,
+            "on": self.on,
+        }
+
+
+def decide(findings: Sequence[Finding], comparison: Comparison | None, on: str = "") -> Decision:
+    """Decide from the rules' findings and the comparison with the champion (none: there is no champion yet).
+
+    A rule not kept refuses. Without a champion, rules are enough. With one, only *better* promotes: if the data cannot
+    tell, the champion stays.
+    """
+    broken = [finding.message for finding in findings if finding.severity == Severity.ERROR]
+    if broken:
+        return Decision(
+            promoted=False, why="; ".join(broken), refused=True, findings=tuple(findings), comparison=comparison, on=on
+        )
+    if comparison is None:
+        why, promoted = "all rules are kept, and there is no champion yet", True
+    elif comparison.verdict == "better":
+        why, promoted = f"better than the champion by {comparison.metric}: {comparison.why}", True
+    else:
+        said = "worse than" if comparison.verdict == "worse" else "not shown to be better than"
+        why, promoted = (
+            f"the champion stays: the challenger is {said} it by {comparison.metric}: {comparison.why}",
+            False,
+        )
+    return Decision(promoted=promoted, why=why, refused=False, findings=tuple(findings), comparison=comparison, on=on)
