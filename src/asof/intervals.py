@@ -303,7 +303,7 @@ def _count_at(mean: Floats, dispersion: float, level: Floats) -> Floats:
         middle = np.floor((low + high) / 2)
         enough = count_chance(told, middle, dispersion) >= level
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return high
+    return np.asarray(high, dtype=np.float64)
 
 
 def _recency(answers: pl.DataFrame, half_life_days: float) -> Floats:

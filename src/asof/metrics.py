@@ -126,7 +126,7 @@ def _squared_log(label: Floats, prediction: Floats) -> tuple[Floats, ...]:
 def _relative(label: Floats, prediction: Floats) -> tuple[Floats, ...]:
     if (label == 0).any():
         row = int(np.flatnonzero(label == 0)[0])
-        raise DataError(f"mape: label of row {row} is 0; a relative error needs labels other than 0: use mae or rmse")
+        raise DataError(f"label of row {row} is 0; a relative error needs labels other than 0: use mae or rmse")
     return (np.abs((label - prediction) / label),)
 
 
@@ -150,11 +150,14 @@ def _explained(squared: Floats, centred: Floats, centred_squared: Floats) -> Flo
 
 def _median_relative(label: Floats, prediction: Floats, weight: Floats | None) -> float:
     errors = _relative(label, prediction)[0]
-    if weight is None:
-        return float(np.median(errors))
+    weights = np.ones(len(errors)) if weight is None else weight
     order = np.argsort(errors, kind="stable")
-    passed = np.cumsum(weight[order])
-    return float(errors[order][np.searchsorted(passed, passed[-1] / 2)])
+    order = order[weights[order] > 0]
+    passed = np.cumsum(weights[order])
+    half = passed[-1] / 2
+    # where one half ends exactly at a row, the median lies midway to the next, as for an even number of rows
+    middle = [np.searchsorted(passed, half, side) for side in ("left", "right")]
+    return float(np.mean(errors[order][np.minimum(middle, len(order) - 1)]))
 
 
 poisson_deviance = Metric("poisson_deviance", _deviance, _same, non_negative=True)

@@ -5,7 +5,6 @@ overlap, belongs to the smallest id, so that the answer depends on nothing but t
 """
 
 import difflib
-import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,15 +14,13 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from asof.data import Finding, Severity
+from asof.data import Finding
 from asof.errors import DataError
+from asof.places import geojson
+from asof.places.libraries import h3_library, shapely_library
 from asof.specs import PlaceSpec, PointSpec
 
 Kind = Literal["polygons", "h3", "column"]
-WGS84_NAMES = ("CRS84", "4326")
-"""What the name of a coordinate system must contain to be longitude and latitude in degrees."""
-NAME_PROPERTIES = ("name", "zone", "label", "title", "ntaname", "district")
-"""Properties tried in this order as the name of a polygon, whatever their case."""
 TOUCHING_DEGREES = 1e-5
 """Polygons nearer than this (about a metre) touch: digitised borders leave slivers between neighbours."""
 
@@ -79,20 +76,20 @@ def load(spec: PlaceSpec, folder: Path) -> Places | None:
     """
     if kind_of(spec) != "polygons":
         return None
-    import shapely
+    shapely = shapely_library()
 
-    file, features = _features(spec, folder)
-    ids = [_text(value) for value in _property(features, spec.id, file)]
-    shapes, findings = _outlines(ids, features, file)
+    file, features = geojson.features(spec, folder)
+    ids = [geojson.text(value) for value in geojson.values(features, spec.id, file)]
+    shapes, findings = geojson.outlines(ids, features, file)
     order = sorted(shapes)
     outlines = np.array([shapes[place] for place in order], dtype=object)
     points = shapely.point_on_surface(outlines)
     first = {place: index for index, place in reversed(list(enumerate(ids)))}
     coarser = None
     if spec.coarser is not None:
-        values = _property(features, str(spec.coarser), file)
-        coarser = pl.Series("coarser", [_text(values[first[place]]) for place in order], dtype=pl.String)
-    names = _names(features)
+        values = geojson.values(features, str(spec.coarser), file)
+        coarser = pl.Series("coarser", [geojson.text(values[first[place]]) for place in order], dtype=pl.String)
+    names = geojson.names(features)
     return Places(
         ids=pl.Series("place", order, dtype=pl.String),
         coarser=coarser,
@@ -126,7 +123,7 @@ def of_rows(ids: pl.Series, spec: PlaceSpec, coarser: pl.Series | None = None) -
 def coarser_of(ids: pl.Series, spec: PlaceSpec, places: Places | None) -> pl.Series | None:
     """Coarser place of each id (String, null = unknown), or none where places have no coarser ones."""
     if kind_of(spec) == "h3":
-        import polars_h3 as h3
+        h3 = h3_library()
 
         cells = ids.cast(pl.String).alias("cell").to_frame()
         parent = h3.cell_to_parent(pl.col("cell").cast(pl.String), coarser_resolution(spec))
@@ -189,11 +186,11 @@ def geometry(spec: PlaceSpec, folder: Path, ids: pl.Series | None = None) -> dic
 
     H3 cells come from ``ids``; places that are a column have no outline, so the result is empty.
     """
-    import shapely
+    shapely = shapely_library()
 
     kind = kind_of(spec)
     if kind == "h3" and ids is not None:
-        import polars_h3 as h3
+        h3 = h3_library()
 
         frame = ids.cast(pl.String).unique().sort().alias("cell").to_frame()
         rings = frame.select("cell", ring=h3.cell_to_boundary("cell"))
@@ -206,118 +203,8 @@ def geometry(spec: PlaceSpec, folder: Path, ids: pl.Series | None = None) -> dic
     return {place: json.loads(shapely.to_geojson(shape)) for place, shape in zip(places.ids, plain, strict=True)}
 
 
-def _features(spec: PlaceSpec, folder: Path) -> tuple[str, list[dict[str, Any]]]:
-    path = folder / str(spec.polygons)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; expected a GeoJSON file of polygons (place.polygons)")
-    try:
-        raw = path.read_bytes()
-        document = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(
-            f"{path}: not readable as GeoJSON ({error}); expected a FeatureCollection of polygons"
-        ) from error
-    features = document.get("features") if isinstance(document, dict) else None
-    if not isinstance(features, list) or not features:
-        raise DataError(f"{path}: expected a GeoJSON FeatureCollection with at least one feature")
-    system = str(((document.get("crs") or {}).get("properties") or {}).get("name") or "CRS84")
-    if not any(name in system for name in WGS84_NAMES):
-        raise DataError(f"{path}: coordinates are in {system}; expected WGS 84 degrees: convert it to EPSG:4326")
-    return str(path), features
-
-
-def _property(features: list[dict[str, Any]], name: str | None, file: str) -> list[Any]:
-    known = sorted({key for feature in features for key in feature.get("properties") or {}})
-    listed = ", ".join(known) or "none"
-    if name is None:
-        raise DataError(
-            f"{file}: say which property identifies a polygon, as in `{Path(file).name}#id`; there are: {listed}"
-        )
-    if name not in known:
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"{file}: no property {name!r}{hint} There are: {listed}")
-    values = [(feature.get("properties") or {}).get(name) for feature in features]
-    empty = [number for number, value in enumerate(values, 1) if value is None]
-    if empty:
-        raise DataError(f"{file}: feature {empty[0]} has no value in property {name!r}; every polygon needs one")
-    return values
-
-
-def _names(features: list[dict[str, Any]]) -> list[str]:
-    properties = [feature.get("properties") or {} for feature in features]
-    known = {key.lower(): key for row in properties for key in row}
-    chosen = next((known[name] for name in NAME_PROPERTIES if name in known), None)
-    return [str(row.get(chosen) or "") for row in properties]
-
-
-def _outlines(ids: list[str], features: list[dict[str, Any]], file: str) -> tuple[dict[str, Any], list[Finding]]:
-    import shapely
-    from shapely.geometry import shape
-
-    pieces: dict[str, list[Any]] = {}
-    broken = []
-    for number, (place, feature) in enumerate(zip(ids, features, strict=True), 1):
-        outline = _polygon(feature, f"{file}: feature {number} ({place})", shape)
-        if not outline.is_valid:
-            broken.append(place)
-            outline = shapely.make_valid(outline, method="structure", keep_collapsed=False)
-        pieces.setdefault(place, []).append(outline)
-    joined = {place: parts[0] if len(parts) == 1 else shapely.union_all(parts) for place, parts in pieces.items()}
-    west, south, east, north = shapely.total_bounds(list(joined.values()))
-    if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
-        raise DataError(
-            f"{file}: coordinates reach from ({west:g}, {south:g}) to ({east:g}, {north:g}); "
-            "expected longitude and latitude in WGS 84 degrees: convert it to EPSG:4326"
-        )
-    return joined, _oddities(pieces, broken, file)
-
-
-def _oddities(pieces: Mapping[str, list[Any]], broken: list[str], file: str) -> list[Finding]:
-    findings = []
-    several = {place: len(parts) for place, parts in pieces.items() if len(parts) > 1}
-    if several:
-        said = ", ".join(f"{place} ({count})" for place, count in sorted(several.items()))
-        findings.append(
-            Finding(
-                "places",
-                Severity.WARNING,
-                Path(file).name,
-                f"{len(several)} ids have several polygons, each id is one place: {said}",
-                figure=float(len(several)),
-                rows=sum(several.values()),
-            )
-        )
-    if broken:
-        said = ", ".join(sorted(set(broken))[:5])
-        findings.append(
-            Finding(
-                "places",
-                Severity.WARNING,
-                Path(file).name,
-                f"{len(broken)} outlines cross themselves and were repaired: {said}",
-                figure=float(len(broken)),
-                rows=len(broken),
-            )
-        )
-    return findings
-
-
-def _polygon(feature: dict[str, Any], where: str, shape: Any) -> Any:
-    geometry = feature.get("geometry") or {}
-    if geometry.get("type") not in {"Polygon", "MultiPolygon"}:
-        raise DataError(f"{where}: expected a Polygon or MultiPolygon, got {geometry.get('type')}")
-    try:
-        outline = shape(geometry)
-    except (ValueError, TypeError, IndexError, KeyError) as error:
-        raise DataError(f"{where}: the outline cannot be read ({error})") from error
-    if outline.is_empty:
-        raise DataError(f"{where}: the outline is empty; leave the feature out or complete it")
-    return outline
-
-
 def _touching(ids: list[str], outlines: np.ndarray) -> dict[str, tuple[str, ...]]:
-    import shapely
+    shapely = shapely_library()
 
     left, right = shapely.STRtree(outlines).query(outlines, predicate="dwithin", distance=TOUCHING_DEGREES)
     near: dict[str, list[str]] = {place: [] for place in ids}
@@ -328,7 +215,7 @@ def _touching(ids: list[str], outlines: np.ndarray) -> dict[str, tuple[str, ...]
 
 
 def _cells(ids: pl.Series, spec: PlaceSpec) -> Places:
-    import polars_h3 as h3
+    h3 = h3_library()
 
     frame = ids.alias("cell").to_frame()
     wrong = frame.filter(~h3.is_valid_cell("cell"))
@@ -348,7 +235,7 @@ def _cells(ids: pl.Series, spec: PlaceSpec) -> Places:
 
 
 def _cells_of(lat: pl.Series, lon: pl.Series, spec: PlaceSpec) -> pl.Series:
-    import polars_h3 as h3
+    h3 = h3_library()
 
     cell = h3.latlng_to_cell("lat", "lon", int(spec.h3 or 0), return_dtype=pl.String)
     return pl.DataFrame({"lat": lat, "lon": lon}).select(cell.alias("_place"))["_place"]
@@ -360,7 +247,7 @@ def _hexagon(ring: list[list[float]]) -> dict[str, Any]:
 
 
 def _polygons_of(lat: pl.Series, lon: pl.Series, places: Places) -> pl.Series:
-    import shapely
+    shapely = shapely_library()
 
     points = pl.DataFrame({"lat": lat, "lon": lon}).with_row_index("row").drop_nulls()
     unique = points.select("lat", "lon").unique().sort("lon", "lat")
@@ -396,9 +283,3 @@ def _column(rows: pl.DataFrame, column: str) -> pl.Series:
         near = difflib.get_close_matches(column, rows.columns, n=1, cutoff=0.5)
         raise DataError(f"place: no column {column!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
     return rows[column]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
