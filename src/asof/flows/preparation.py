@@ -87,13 +87,16 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
 
 def ask(prepared: Prepared, first: datetime, until: datetime, horizons: Sequence[Step] | None = None) -> pl.DataFrame:
     """Questions on all periods that start in [first, until), with labels; see ``docs/architecture.md``."""
-    questions = panels.questions(prepared.panel, first, until, horizons)
-    known = labelling.labels(questions, prepared.past)
-    joined = questions.hstack(known)
-    if prepared.known_from.height:
-        joined = joined.join(prepared.known_from, on="place", how="left", maintain_order="left")
-        joined = joined.with_columns(known_at=pl.max_horizontal("known_at", "known_from")).drop("known_from")
-    return joined
+    return label(prepared, panels.questions(prepared.panel, first, until, horizons))
+
+
+def label(prepared: Prepared, questions: pl.DataFrame) -> pl.DataFrame:
+    """Questions with ``label`` and ``known_at``; a place first met later is not known to be empty before that."""
+    labelled = questions.hstack(labelling.labels(questions, prepared.past))
+    if prepared.known_from.height == 0:
+        return labelled
+    joined = labelled.join(prepared.known_from, on="place", how="left", maintain_order="left")
+    return joined.with_columns(known_at=pl.max_horizontal("known_at", "known_from")).drop("known_from")
 
 
 def thin(questions: pl.DataFrame, horizons: int, seed: int) -> pl.DataFrame:

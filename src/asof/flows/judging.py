@@ -1,0 +1,191 @@
+"""The judgement of a chosen recipe: what a user would have got in the last stretch, opened once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from asof import evaluation, intervals, metrics
+from asof.evaluation import Bootstrap, Ceiling, Estimate
+from asof.flows import learning
+from asof.flows.learning import Material, Terms
+from asof.flows.preparation import Prepared
+from asof.flows.workspace import Workspace
+from asof.intervals import Calibration
+from asof.recipes import Model, Recipe
+from asof.splits import Split
+from asof.tuning import Selection, Trial
+
+ALSO = ("rmse", "mae", "r2")
+"""Metrics reported beside the one that decides, where the label allows them."""
+LEVEL = 0.9
+"""Share of labels that a prediction interval is made to cover."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A recipe at a cut, and everything that was found about it."""
+
+    cut: datetime
+    until: datetime
+    """End of the judged stretch of ``as_of``."""
+    model: Model
+    """Fitted on what was known at the cut: the one that the score belongs to."""
+    baseline: Recipe
+    answers: pl.DataFrame
+    """Judged questions: unit, as_of, horizon, label, prediction, baseline, low, high."""
+    folds: pl.DataFrame
+    """The same out of the forward folds, without interval."""
+    calibration: Calibration
+    """Made from the folds alone: its coverage on the holdout is honest."""
+    scores: Mapping[str, Estimate]
+    baseline_score: float
+    fold_scores: Mapping[str, Estimate]
+    skill: Estimate
+    optimism: Estimate
+    coverage: float
+    ceiling: Ceiling | None
+    explained: Estimate | None
+    horizons: list[dict[str, Any]]
+    opened: int
+    """How often questions of this stretch have been judged, this time included."""
+
+
+def best_baseline(selection: Selection) -> Recipe:
+    """Return the baseline that did best on the folds."""
+    metric = metrics.find(selection.plan.metric)
+    known = [t for t in selection.plan.trials if t.stage == "baseline" and np.isfinite(t.score) and isinstance(t.recipe, Recipe)]
+
+    def order(trial: Trial) -> float:
+        return -trial.score if metric.greater_is_better else trial.score
+
+    best = min(known, key=order).recipe
+    assert isinstance(best, Recipe)  # noqa: S101 - filtered above; tells the type checker
+    return best
+
+
+def out_of_fold(
+    workspace: Workspace, material: Material, folds: Sequence[Split], selection: Selection, baseline: Recipe, wanted: Terms
+) -> pl.DataFrame:
+    """Answers of the chosen recipe and of the baseline to the test part of each fold."""
+    parts = []
+    for fold in folds:
+        asked = material.side(fold.test)
+        model = learning.fit(workspace, material, fold.train, selection.chosen, wanted)
+        plain = learning.fit(workspace, material, fold.train, baseline, wanted)
+        parts.append(
+            asked.questions.with_columns(
+                prediction=pl.Series(model.predict(asked.features)), baseline=pl.Series(plain.predict(asked.features))
+            )
+        )
+    return pl.concat(parts)
+
+
+def judge(
+    workspace: Workspace,
+    prepared: Prepared,
+    material: Material,
+    selection: Selection,
+    folds: Sequence[Split],
+    split: Split,
+    wanted: Terms,
+) -> Judged:
+    """Fit at the cut, answer every later question as of its own moment, and score; records the opening first."""
+    until = prepared.last
+    opened = record_opening(workspace, split.cut, until, selection)
+    baseline = best_baseline(selection)
+    fold_answers = out_of_fold(workspace, material, folds, selection, baseline, wanted)
+    kind = "count" if wanted.task == "count" else "number"
+    calibration = intervals.calibrate(fold_answers, kind, level=LEVEL)
+    model = learning.fit(workspace, material, split.train, selection.chosen, wanted)
+    plain = learning.fit(workspace, material, split.train, baseline, wanted)
+    asked = learning.answerable(workspace, prepared, split.cut, until)
+    known = np.flatnonzero(asked.questions["label"].is_not_null().to_numpy())
+    asked = asked.side(known)
+    answers = answer(asked, model, plain, calibration)
+    bootstrap = Bootstrap(seed=wanted.seed)
+    names = [wanted.metric, *(name for name in ALSO if name != wanted.metric)]
+    scores = {name: evaluation.score(answers, name, bootstrap) for name in names}
+    skill = evaluation.skill(answers, wanted.metric, bootstrap=bootstrap)
+    fold_skill = evaluation.skill(fold_answers, wanted.metric, bootstrap=bootstrap)
+    ceiling = evaluation.ceiling(answers["label"].to_numpy(), answers["prediction"].to_numpy()) if wanted.task == "count" else None
+    return Judged(
+        cut=split.cut,
+        until=until,
+        model=model,
+        baseline=baseline,
+        answers=answers,
+        folds=fold_answers,
+        calibration=calibration,
+        scores=scores,
+        baseline_score=metrics.find(wanted.metric)(answers["label"].to_numpy(), answers["baseline"].to_numpy(), None),
+        fold_scores={name: evaluation.score(fold_answers, name, bootstrap) for name in names},
+        skill=skill,
+        optimism=evaluation.optimism(fold_skill, skill),
+        coverage=float(intervals.coverage(answers)["coverage"][0]),
+        ceiling=ceiling,
+        explained=explained(answers, bootstrap) if ceiling is not None else None,
+        horizons=per_horizon(answers, wanted, bootstrap),
+        opened=opened,
+    )
+
+
+def answer(asked: Material, model: Model, plain: Model | None, calibration: Calibration) -> pl.DataFrame:
+    """Questions with prediction and interval, and the baseline's prediction where one is given."""
+    told = model.predict(asked.features)
+    low, high = calibration.interval(told)
+    columns = [pl.Series("prediction", told), pl.Series("low", low), pl.Series("high", high)]
+    if plain is not None:
+        columns.append(pl.Series("baseline", plain.predict(asked.features)))
+    return asked.questions.with_columns(columns)
+
+
+def per_horizon(answers: pl.DataFrame, wanted: Terms, bootstrap: Bootstrap) -> list[dict[str, Any]]:
+    """Score and skill at each horizon, nearest first as the project lists them."""
+    rows = []
+    for name in answers["horizon"].unique(maintain_order=True):
+        part = answers.filter(pl.col("horizon") == name)
+        score = evaluation.score(part, wanted.metric, bootstrap)
+        skill = evaluation.skill(part, wanted.metric, bootstrap=bootstrap)
+        base = metrics.find(wanted.metric)(part["label"].to_numpy(), part["baseline"].to_numpy(), None)
+        rows.append({"horizon": name, **score.plain(), "baseline": base, "skill": skill.plain(), "rows": part.height})
+    return rows
+
+
+def explained(answers: pl.DataFrame, bootstrap: Bootstrap) -> Estimate:
+    """Share of the explainable variance of counts that is explained, with its interval.
+
+    R2 over its ceiling: (var - mse) / (var - mean), since a Poisson count varies by its mean.
+    """
+    label = answers["label"].to_numpy()
+    squared = (label - answers["prediction"].to_numpy()) ** 2
+
+    def share(mean: np.ndarray, square: np.ndarray, mse: np.ndarray) -> np.ndarray:
+        variance = square - mean**2
+        return np.asarray((variance - mse) / (variance - mean))
+
+    return evaluation.estimate(answers, (label, label**2, squared), share, bootstrap)
+
+
+def record_opening(workspace: Workspace, cut: datetime, until: datetime, selection: Selection) -> int:
+    """Write down that the stretch from ``cut`` to ``until`` is judged; returns how often it was, this time included."""
+    earlier = [
+        one
+        for one in workspace.registry.decisions()
+        if one.get("kind") == "holdout"
+        and datetime.fromisoformat(str(one["from"])) < until
+        and datetime.fromisoformat(str(one["until"])) > cut
+    ]
+    record = {
+        "kind": "holdout",
+        "at": workspace.now.isoformat(),
+        "from": cut.isoformat(),
+        "until": until.isoformat(),
+        "recipe": selection.chosen.name,
+    }
+    workspace.registry.decide(json.loads(json.dumps(record)))
+    return len(earlier) + 1

@@ -1,0 +1,156 @@
+"""From prepared data to a judged model: choose on folds, fit at a cut, answer, refit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from asof import panels, recipes, splits, times, tuning
+from asof.data import Table
+from asof.errors import DataError
+from asof.flows import preparation
+from asof.flows.preparation import Prepared
+from asof.flows.workspace import Workspace
+from asof.recipes import Blend, Model, Recipe
+from asof.splits import Split
+from asof.times import Step
+from asof.tuning import Plan, Selection
+
+WATCHED = 0.1
+"""Share of the training questions, the latest ones, on which boosting stops when a recipe names no rounds."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Questions to learn from, with their features beside them."""
+
+    questions: pl.DataFrame
+    """n rows: place, start, end, as_of, horizon, label, known_at."""
+    features: pl.DataFrame
+    """n rows in the same order."""
+
+    def table(self, rows: np.ndarray) -> Table:
+        """Questions at positions ``rows``, as an estimator learns from them."""
+        return Table(self.features[rows], self.questions["label"][rows])
+
+    def side(self, rows: np.ndarray) -> "Material":
+        """Keep only the questions at positions ``rows``."""
+        return Material(self.questions[rows], self.features[rows])
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What judging and learning are told by the project."""
+
+    task: str
+    metric: str
+    zone: str
+    seed: int
+    threads: int
+    budget_seconds: float
+    folds: int
+    fold: Step
+    candidates: tuple[str, ...] | None
+    """Names, or none for the default portfolio."""
+
+
+def terms(workspace: Workspace, prepared: Prepared, holdout: Step) -> Terms:
+    """Read the project's wishes; the metric defaults to what suits the label."""
+    spec = workspace.spec
+    task = "count" if prepared.panel.measure == "count" else "number"
+    return Terms(
+        task=task,
+        metric=spec.judge.metric or ("poisson_deviance" if task == "count" else "rmse"),
+        zone=prepared.panel.zone,
+        seed=spec.train.seed,
+        threads=workspace.threads,
+        budget_seconds=Step.parse(spec.train.budget).nominal.total_seconds(),
+        folds=spec.judge.folds,
+        fold=Step.parse(spec.judge.fold) if spec.judge.fold else holdout,
+        candidates=None if spec.train.candidates == "default" else tuple(spec.train.candidates),
+    )
+
+
+def gather(workspace: Workspace, prepared: Prepared, first: datetime, until: datetime) -> Material:
+    """Questions to learn from with periods in [first, until): one horizon a unit, those with a label only."""
+    asked = preparation.ask(prepared, first, until)
+    thinned = preparation.thin(asked, len(prepared.panel.horizons), workspace.spec.train.seed)
+    known = thinned.filter(pl.col("label").is_not_null())
+    if known.height == 0:
+        message = (
+            f"no period between {first:%Y-%m-%d} and {until:%Y-%m-%d} has a known label: "
+            f"{prepared.panel.source} covers {prepared.first:%Y-%m-%d} to {prepared.counted.coverage.end:%Y-%m-%d}"
+        )
+        raise DataError(message)
+    return Material(known, preparation.read(prepared, known, workspace.spec.leave_out))
+
+
+def answerable(workspace: Workspace, prepared: Prepared, cut: datetime, until: datetime) -> Material:
+    """All questions at all horizons with cut <= as_of < until, on places known at the cut, labels where known."""
+    panel = prepared.panel
+    furthest = max(panel.horizons, key=lambda step: step.nominal)
+    ends = times.shift(pl.Series([until], dtype=pl.Datetime("us", "UTC")), furthest, panel.zone)
+    first = times.floor(pl.Series([cut], dtype=pl.Datetime("us", "UTC")), panel.every, panel.zone)[0]
+    asked = panels.questions(panel, first, ends[0])
+    asked = asked.filter((pl.col("as_of") >= cut) & (pl.col("as_of") < until) & (pl.col("as_of") <= prepared.last))
+    if prepared.known_from.height:
+        known = prepared.known_from.filter(pl.col("known_from") <= cut)["place"]
+        asked = asked.filter(pl.col("place").is_in(known.implode()))
+    if asked.height == 0:
+        message = (
+            f"no question is asked between {cut:%Y-%m-%d} and {until:%Y-%m-%d}: "
+            f"{panel.source} is known until {prepared.last:%Y-%m-%d %H:%M} UTC"
+        )
+        raise DataError(message)
+    labelled = preparation.label(prepared, asked)
+    return Material(labelled, preparation.read(prepared, labelled, workspace.spec.leave_out))
+
+
+def choose(
+    workspace: Workspace, material: Material, folds: Sequence[Split], wanted: Terms, plan: Plan | None = None
+) -> Selection:
+    """Choose a recipe on ``folds``: by searching within the budget, or by replaying ``plan``."""
+    tables = [(material.table(fold.train), material.table(fold.test)) for fold in folds]
+    if plan is not None:
+        return tuning.replay(plan, tables, threads=wanted.threads, plugins=workspace.plugins)
+    return tuning.select(
+        tables,
+        task=wanted.task,
+        metric=wanted.metric,
+        budget_seconds=wanted.budget_seconds,
+        seed=wanted.seed,
+        threads=wanted.threads,
+        candidates=wanted.candidates or "default",
+        plugins=workspace.plugins,
+        on_trial=lambda share: workspace.stages.done(share),
+    )
+
+
+def folds_before(material: Material, cut: datetime, wanted: Terms) -> tuple[Split, ...]:
+    """Forward folds that end at ``cut``."""
+    return splits.forward(material.questions, wanted.folds, wanted.fold, wanted.zone, before=cut)
+
+
+def fit(workspace: Workspace, material: Material, rows: np.ndarray, recipe: Recipe | Blend, wanted: Terms) -> Model:
+    """Fit ``recipe`` on the questions at ``rows``."""
+    return recipes.fit(recipe, material.table(rows), threads=wanted.threads, seed=wanted.seed, plugins=workspace.plugins)
+
+
+def without_rounds(recipe: Recipe | Blend) -> Recipe | Blend:
+    """Return the recipe with its boosting rounds left open."""
+    if isinstance(recipe, Blend):
+        return replace(recipe, recipes=tuple(replace(member, rounds=None) for member in recipe.recipes))
+    return replace(recipe, rounds=None)
+
+
+def read_plan(path: Path | None) -> Plan | None:
+    """Read a stored plan; raises ``DataError`` where the file is none."""
+    if path is None:
+        return None
+    if not path.is_file():
+        message = f"{path}: no such file; expected the plan.json of a release"
+        raise DataError(message)
+    return Plan.read(path.read_text("utf-8"))
