@@ -92,8 +92,8 @@ class MlflowRegistry:
     def __init__(self, uri: str | None, project: str, root: Path) -> None:
         """Store the settings; nothing is opened before the first use."""
         self._root = root.resolve()
-        self._file = None if uri else self._root / "mlflow.db"
         self._uri = uri or f"sqlite:///{self._root / 'mlflow.db'}"
+        self._file = Path(self._uri.removeprefix("sqlite:///")) if self._uri.startswith("sqlite:///") else None
         self._served = self._uri.startswith(("http://", "https://"))
         self._project = project
         self._client: MlflowClient | None = None

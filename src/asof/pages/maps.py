@@ -1,0 +1,202 @@
+"""Maps of places, coloured by a figure: outlines from GeoJSON, or points where there are none."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from asof.pages import words
+from asof.pages.drawing import hint, short, tag
+from asof.places import Places
+
+WIDTH = 480.0
+TALLEST = 640.0
+CLASSES = 7
+_NEAR = 0.55
+"""Points of an outline nearer than this many pixels to the last one kept are left out."""
+_POINTS = 4000
+"""More places than this are not drawn: the page would become heavy and nothing could be seen."""
+
+
+@dataclass(frozen=True)
+class Legend:
+    """One class of a map: its colour and what it stands for."""
+
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Map:
+    """A drawn map with its legend."""
+
+    svg: str
+    legend: tuple[Legend, ...]
+
+
+def outlines(places: Places) -> dict[str, Mapping[str, Any]]:
+    """GeoJSON geometry by place: of polygons and of H3 cells; empty for places that are a column."""
+    import json
+
+    if places.kind == "h3":
+        return _hexagons(places.ids)
+    if places.shapes is None:
+        return {}
+    import shapely
+
+    coarse = shapely.simplify(places.shapes, _tolerance(shapely.total_bounds(places.shapes)))
+    return {
+        place: json.loads(shape) for place, shape in zip(places.ids.to_list(), shapely.to_geojson(coarse), strict=True)
+    }
+
+
+def shapes(frame: pl.DataFrame, geometry: Mapping[str, Mapping[str, Any]]) -> str:
+    """Outlines of all places once, as ``<defs>``, for the maps that show them; empty where nothing can be drawn."""
+    if frame.height > _POINTS:
+        return ""
+    known = {str(place): geometry[str(place)] for place in frame["place"].to_list() if str(place) in geometry}
+    if known:
+        return _polygons(frame, known)
+    return _dots(frame) if {"lat", "lon"} <= set(frame.columns) else ""
+
+
+def levels(frame: pl.DataFrame, column: str, unit: str) -> Map:
+    """Colour places by a figure from pale to strong, in classes of equal numbers of places."""
+    values = _values(frame, column)
+    known = np.unique(values[np.isfinite(values)])
+    if not known.size:
+        return Map("", ())
+    edges = np.unique(np.quantile(values[np.isfinite(values)], np.linspace(0, 1, CLASSES + 1)))
+    inner = edges[1:-1]
+    count = len(inner) + 1
+    names = [f"s{round(index * (CLASSES - 1) / max(count - 1, 1))}" for index in range(count)]
+    ends = edges if len(edges) > 1 else np.array([known[0], known[0]])
+    legend = [Legend(names[i], f"{words.number(ends[i])} to {words.number(ends[i + 1])}") for i in range(count)]
+    return _map(frame, values, inner, names, legend, unit)
+
+
+def differences(frame: pl.DataFrame, column: str, unit: str) -> Map:
+    """Colour places by a signed figure: one hue below zero, another above, pale about zero."""
+    values = _values(frame, column)
+    known = np.abs(values[np.isfinite(values)])
+    if not known.size:
+        return Map("", ())
+    far = float(np.quantile(known, 0.9)) or float(known.max()) or 1.0
+    inner = np.array([-1, -0.6, -0.2, 0.2, 0.6, 1]) * far
+    names = [f"d{index}" for index in range(CLASSES)]
+    between = [f"{words.number(a)} to {words.number(b)}" for a, b in pairwise(inner.tolist())]
+    labels = [f"below {words.number(inner[0])}", *between, f"above {words.number(inner[-1])}"]
+    return _map(frame, values, inner, names, [Legend(n, t) for n, t in zip(names, labels, strict=True)], unit)
+
+
+def _map(
+    frame: pl.DataFrame, values: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], names: Sequence[str],
+    legend: Sequence[Legend], unit: str,
+) -> Map:  # fmt: skip
+    uses = []
+    for index, (name, value) in enumerate(zip(frame["name"].to_list(), values, strict=True)):
+        if math.isfinite(value):
+            kind, told = (
+                names[int(np.searchsorted(inner, value, side="right"))],
+                f"{name}: {words.number(value)} {unit}",
+            )
+        else:
+            kind, told = "none", f"{name}: unknown"
+        uses.append(tag("use", hint(told), href=f"#p{index}", class_=kind))
+    return Map("".join(uses), tuple(legend))
+
+
+def _values(frame: pl.DataFrame, column: str) -> np.ndarray[Any, Any]:
+    return frame[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _polygons(frame: pl.DataFrame, known: Mapping[str, Mapping[str, Any]]) -> str:
+    rings = {place: list(_rings(geometry)) for place, geometry in known.items()}
+    points = np.concatenate([ring for each in rings.values() for ring in each])
+    project, height = _projection(points)
+    parts = []
+    for index, place in enumerate(frame["place"].to_list()):
+        drawn = "".join(_outline(project(ring)) for ring in rings.get(str(place), []))
+        parts.append(tag("path", d=drawn, id=f"p{index}"))
+    return _defs(parts, height)
+
+
+def _dots(frame: pl.DataFrame) -> str:
+    points = np.stack([_values(frame, "lon"), _values(frame, "lat")], axis=1)
+    fine = np.isfinite(points).all(axis=1)
+    if not fine.any():
+        return ""
+    project, height = _projection(points[fine])
+    size = float(np.clip(160 / math.sqrt(len(points)), 2.5, 9))
+    drawn = project(np.where(fine[:, None], points, points[fine][0]))
+    parts = [
+        tag("circle", cx=x, cy=y, r=size if good else 0, id=f"p{index}")
+        for index, ((x, y), good) in enumerate(zip(drawn.tolist(), fine.tolist(), strict=True))
+    ]
+    return _defs(parts, height)
+
+
+def _defs(parts: Iterable[str], height: float) -> str:
+    return f'<svg class="store" data-view="0 0 {short(WIDTH)} {short(height)}"><defs>{"".join(parts)}</defs></svg>'
+
+
+def view_of(store: str) -> str:
+    """Return the ``viewBox`` for maps that use the outlines in ``store``."""
+    return store.split('data-view="', 1)[1].split('"', 1)[0]
+
+
+def _projection(points: np.ndarray[Any, Any]) -> tuple[Any, float]:
+    """Plate carrée with the right proportions at the middle latitude, into WIDTH x at most TALLEST pixels."""
+    (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
+    squeeze = max(math.cos(math.radians((south + north) / 2)), 0.05)
+    wide, tall = max((east - west) * squeeze, 1e-9), max(north - south, 1e-9)
+    factor = min((WIDTH - 20) / wide, (TALLEST - 20) / tall)
+    left = (WIDTH - wide * factor) / 2
+
+    def project(ring: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.stack([left + (ring[:, 0] - west) * squeeze * factor, 10 + (north - ring[:, 1]) * factor], axis=1)
+
+    return project, tall * factor + 20
+
+
+def _rings(geometry: Mapping[str, Any]) -> Iterable[np.ndarray[Any, Any]]:
+    kind, content = geometry.get("type"), geometry.get("coordinates", [])
+    polygons = [content] if kind == "Polygon" else content if kind == "MultiPolygon" else []
+    for polygon in polygons:
+        for ring in polygon:
+            if len(ring) > 2:
+                yield np.array([point[:2] for point in ring], dtype=float)
+
+
+def _outline(ring: np.ndarray[Any, Any]) -> str:
+    """Relative path of a ring in tenths of a pixel, without points that nobody could see."""
+    kept = [ring[0]]
+    for point in ring[1:]:
+        if abs(point - kept[-1]).max() >= _NEAR:
+            kept.append(point)
+    if len(kept) < 3:
+        x, y = ring.mean(axis=0)
+        return f"M{short(x - 0.4)} {short(y - 0.4)}h.8v.8h-.8z"
+    tenths = np.rint(np.array(kept) * 10).astype(int)
+    moves = np.diff(tenths, axis=0)
+    start = f"M{short(tenths[0, 0] / 10)} {short(tenths[0, 1] / 10)}"
+    return start + "l" + " ".join(f"{short(x / 10)} {short(y / 10)}" for x, y in moves.tolist()) + "z"
+
+
+def _tolerance(bounds: np.ndarray[Any, Any]) -> float:
+    """Half a pixel of the map in degrees."""
+    return float(max(bounds[2] - bounds[0], bounds[3] - bounds[1])) / WIDTH / 2
+
+
+def _hexagons(cells: pl.Series) -> dict[str, Mapping[str, Any]]:
+    import polars_h3
+
+    frame = pl.DataFrame(
+        {"cell": cells, "corners": pl.DataFrame({"cell": cells}).select(polars_h3.cell_to_boundary("cell")).to_series()}
+    )
+    rings = ((cell, [[lon, lat] for lat, lon in corners]) for cell, corners in frame.iter_rows())
+    return {cell: {"type": "Polygon", "coordinates": [[*ring, ring[0]]]} for cell, ring in rings}

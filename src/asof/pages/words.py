@@ -1,0 +1,117 @@
+"""Numbers, times and metrics in words."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from asof.pages.facts import Figure
+
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """A metric for people who do not know it."""
+
+    title: str
+    meaning: str
+
+
+METRICS = {
+    "poisson_deviance": MetricWords(
+        "Poisson deviance",
+        "It measures how far the predicted counts are from the counts that came, weighing a miss by how much chance "
+        "alone would explain; 0 would be perfect, and for small counts even perfect knowledge stays near 1, because "
+        "chance remains.",
+    ),
+    "rmse": MetricWords("RMSE", "The typical size of a miss, in {unit}; large misses weigh more. 0 would be perfect."),
+    "mae": MetricWords("Mean absolute error", "The average size of a miss, in {unit}. 0 would be perfect."),
+    "r2": MetricWords("R²", "The share of the ups and downs that is explained; 1 would be perfect, 0 is a flat guess."),
+    "rmsle": MetricWords("RMSLE", "The typical relative miss, on a logarithmic scale; 0 would be perfect."),
+    "mape": MetricWords("Mean relative error", "The average miss as a share of the true value; 0 would be perfect."),
+    "median_ape": MetricWords("Median relative error", "Half of all misses are smaller than this share."),
+    "bias": MetricWords("Bias", "The average of prediction less truth, in {unit}; 0 is best, above 0 is too high."),
+    "coverage": MetricWords("Coverage", "The share of true values inside their prediction interval."),
+}
+
+AUDIT = {
+    "future": "Nothing from after a prediction's moment can reach it: later rows were removed and scrambled.",
+    "fit": "Nothing is learnt from what is tested on: the test part was scrambled.",
+    "split": "Training and test keep apart: no label known too late, no unit on both sides.",
+    "parity": "One question asked alone gets the answer that it gets in a batch.",
+    "rerun": "Doing it all again gives the same model and the same predictions.",
+    "too good": "No column simply gives the answer away.",
+    "drift": "Training and test look alike.",
+}
+"""What each check of the audit asks, in one sentence."""
+
+
+def title(metric: str) -> str:
+    """Name of a metric for people."""
+    words = METRICS.get(metric)
+    return words.title if words else metric.replace("_", " ")
+
+
+def meaning(metric: str, unit: str) -> str:
+    """What a metric says, in one or two sentences; empty for one that is not ours."""
+    words = METRICS.get(metric)
+    return words.meaning.format(unit=unit) if words else ""
+
+
+def number(value: Any) -> str:
+    """Write a number as people read it: four figures, thousands apart, a real minus."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    size = abs(value)
+    if float(value).is_integer() or size >= 1000:
+        text = f"{size:,.0f}"
+    elif size >= 100:
+        text = f"{size:.1f}"
+    elif size >= 10:
+        text = f"{size:.2f}"
+    elif size >= 0.1:
+        text = f"{size:.3f}"
+    else:
+        text = f"{size:.2g}"
+    return f"−{text}" if value < 0 and float(text.replace(",", "")) != 0 else text
+
+
+def percent(value: Any, digits: int = 1) -> str:
+    """Write a share as a percentage: 0.031 -> ``3.1 %``."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    text = f"{abs(value) * 100:,.{digits}f}"
+    return f"−{text} %" if value < 0 and float(text.replace(",", "")) != 0 else f"{text} %"
+
+
+def within(figure: Figure | None, write: Any = number) -> str:
+    """Write the interval of a figure, ``1.060 to 1.068``; empty where there is none."""
+    if figure is None or figure.low is None or figure.high is None:
+        return ""
+    if not (math.isfinite(figure.low) and math.isfinite(figure.high)):
+        return ""
+    return f"{write(figure.low)} to {write(figure.high)}"
+
+
+def day(moment: datetime, zone: str) -> str:
+    """Write a day: ``1 Sep 2019``; a moment that is no local midnight carries its time."""
+    local = moment.astimezone(ZoneInfo(zone))
+    text = f"{local.day} {local:%b %Y}"
+    return text if (local.hour, local.minute) == (0, 0) else f"{text} {local:%H:%M}"
+
+
+def stretch(since: datetime, until: datetime, zone: str) -> str:
+    """Write [since, until): ``1 Sep 2019 to 30 Nov 2019``, the last day included."""
+    local = until.astimezone(ZoneInfo(zone))
+    last = until - timedelta(minutes=1) if (local.hour, local.minute) == (0, 0) else until
+    end = last.astimezone(ZoneInfo(zone))
+    shown = f"{end.day} {end:%b %Y}" if last is not until else day(until, zone)
+    return f"{day(since, zone)} to {shown}"
+
+
+def minute(moment: datetime, zone: str) -> str:
+    """Write a moment with its zone: ``1 Sep 2019 14:05 (Europe/London)``."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.day} {local:%b %Y %H:%M} ({zone})"
