@@ -1,0 +1,215 @@
+"""Files as a source: CSV and its kin, JSON, Parquet; on disk or under ``s3://``, compressed or not.
+
+Every value is text as it stands in the file, with the file and the physical line it came from. A file is
+read once: the watermark lists what was read, by size, time of change and content, so that the next
+call yields new and changed files only.
+"""
+
+import glob
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import polars as pl
+
+from asof.adapters import objects, tables
+from asof.adapters.objects import Stamp
+from asof.adapters.tables import Columns, Piece
+from asof.errors import DataError
+from asof.ports import Batch
+from asof.specs import FilesSpec
+
+ROWS: Final = 500_000
+"""A batch ends with the piece that reaches so many rows: a larger file comes in several batches."""
+_MAGIC: Final = re.compile(r"[*?\[]")
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class FilesReader:
+    """Reads the files of one source; fills ``ports.Reader``.
+
+    A batch is a file, or a part of a large one. Its watermark is JSON: the files read, and how far.
+    """
+
+    spec: FilesSpec
+    folder: Path
+    """Patterns are relative to it."""
+    header: Literal["as is", "lower"] = "as is"
+    columns: tuple[str, ...] = ()
+    """Columns to read, each of which every file must have; empty: all."""
+    missing_values: tuple[str, ...] = ()
+    """Texts that are read as null, besides the empty one; usually left to validation, so that nothing is lost."""
+    rows: int = field(default=ROWS, repr=False)
+
+    def batches(self, watermark: str | None) -> Iterator[Batch]:
+        """Yield the rows of new and changed files, in the order of their names.
+
+        Raises:
+            DataError: no file matches, or a file is empty, damaged, half-written, in another encoding, with another
+                delimiter, or without a needed column; files before it have been yielded.
+            OutsideError: a file cannot be had now.
+        """
+        known = _Known.parse(watermark)
+        found = self.addresses()
+        if not found and not known.files:
+            raise DataError(f"no file matches {' or '.join(self.spec.paths)} in {self.folder}{self._near()}")
+        count = 0
+        for file, address in found.items():
+            stamp = objects.stamp(address)
+            if stamp is None or known.has(file, address, stamp):
+                continue
+            for batch in self._read(file, address, stamp, known):
+                count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
+                yield batch
+        if count == 0 and watermark is None:
+            only = next(iter(found), "")
+            raise DataError(
+                f"{only}: has a header and no rows" if len(found) == 1 else f"{len(found)} files, and no row"
+            )
+
+    def addresses(self) -> dict[str, str]:
+        """Files that match, by their name in ``_file``: relative to the folder, or the ``s3://`` address."""
+        found: dict[str, str] = {}
+        for pattern in self.spec.paths:
+            found |= _remote(pattern) if objects.is_remote(pattern) else self._local(pattern)
+        return dict(sorted(found.items()))
+
+    def _local(self, pattern: str) -> dict[str, str]:
+        lone = self.folder / pattern
+        paths = [lone] if lone.is_file() else [Path(self.folder, p) for p in _glob(pattern, self.folder)]
+        return {
+            Path(os.path.relpath(path, self.folder)).as_posix(): str(path)
+            for path in paths
+            if path.is_file() and not path.name.startswith(".")
+        }
+
+    def _near(self) -> str:
+        """A hint for a name that is slightly wrong."""
+        for pattern in self.spec.paths:
+            parent = (self.folder / pattern).parent
+            if not objects.is_remote(pattern) and not _MAGIC.search(str(parent)) and parent.is_dir():
+                near = get_close_matches(Path(pattern).name, [path.name for path in parent.iterdir()], 1)
+                return f"; did you mean {near[0]!r}?" if near else ""
+        return ""
+
+    def _read(self, file: str, address: str, stamp: Stamp, known: "_Known") -> Iterator[Batch]:
+        """Yield one file, and take note of it in ``known`` as it goes."""
+        begun = known.reached(file, stamp)
+        columns = Columns(self.columns, self.header, self.missing_values)
+        held: list[Piece] = []
+        for piece in _ahead(tables.read(address, file, self.spec, columns)):
+            if held and sum(part.rows.height for part in held) >= self.rows:
+                known.files[file] = {"size": stamp.size, "mark": stamp.mark, "line": held[-1].last}
+                yield self._batch(held, file, known)
+                held = []
+            if piece.last > begun:
+                held.append(_after(piece, begun))
+        sha = _checksum(address, stamp)
+        if objects.stamp(address) != stamp:
+            raise DataError(
+                f"{file}: changed while it was read, so it may be half-written; read it again when it is complete"
+            )
+        known.files[file] = {"size": stamp.size, "mark": stamp.mark, "sha": sha}
+        if held:
+            yield self._batch(held, file, known)
+
+    def _batch(self, pieces: list[Piece], file: str, known: "_Known") -> Batch:
+        rows = pl.concat([piece.rows for piece in pieces], how="diagonal")
+        broken = pl.concat([piece.broken for piece in pieces])
+        named = pl.lit(file).alias("_file")
+        lines = rows.get_column("_line")
+        return Batch(
+            rows.drop("_line").with_columns(named, lines),
+            known.dump(),
+            broken.select(named, pl.all()) if broken.height else None,
+        )
+
+
+@dataclass
+class _Known:
+    """The files read so far: size and mark of each, its checksum when whole, the last line when not."""
+
+    files: dict[str, dict[str, Any]]
+
+    @classmethod
+    def parse(cls, watermark: str | None) -> "_Known":
+        if watermark is None:
+            return cls({})
+        try:
+            files = json.loads(watermark)["files"]
+        except (ValueError, KeyError, TypeError) as fault:
+            raise DataError(
+                f"the watermark {watermark[:60]!r} is none of a source of files; was the source renamed?"
+            ) from fault
+        return cls(dict(files))
+
+    def dump(self) -> str:
+        return json.dumps({"files": self.files}, sort_keys=True)
+
+    def has(self, file: str, address: str, stamp: Stamp) -> bool:
+        """Whether a file has been read as it now is: the same mark, or at least the same content."""
+        entry = self.files.get(file)
+        if entry is None or "sha" not in entry or entry["size"] != stamp.size:
+            return False
+        return bool(entry["mark"] == stamp.mark or entry["sha"] == _checksum(address, stamp))
+
+    def reached(self, file: str, stamp: Stamp) -> int:
+        """The last line read of a file that was left half-way and has not changed since, else 0."""
+        entry = self.files.get(file, {})
+        same = entry.get("size") == stamp.size and entry.get("mark") == stamp.mark
+        return int(entry.get("line", 0)) if same else 0
+
+
+def _after(piece: Piece, line: int) -> Piece:
+    """What of a piece lies after ``line``."""
+    if line == 0:
+        return piece
+    later = pl.col("_line") > line
+    return replace(piece, rows=piece.rows.filter(later), broken=piece.broken.filter(later))
+
+
+def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Yield the same items, the next one being made in a thread while this one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="asof-read") as pool:
+        future = pool.submit(next, items, None)
+        while (item := future.result()) is not None:
+            future = pool.submit(next, items, None)
+            yield item
+
+
+def _glob(pattern: str, folder: Path) -> list[str]:
+    return glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
+
+
+def _checksum(address: str, stamp: Stamp) -> str:
+    """Content of a file as a hash; of an object its ETag, so that nothing is fetched twice."""
+    return stamp.mark if objects.is_remote(address) else objects.checksum(address)
+
+
+def _remote(pattern: str) -> dict[str, str]:
+    """Objects that match; an address without a pattern is itself."""
+    found = _MAGIC.search(pattern)
+    if found is None:
+        return {pattern: pattern} if objects.exists(pattern) else {}
+    prefix = pattern[: pattern.rfind("/", 0, found.start()) + 1]
+    form = _translated(pattern)
+    return {address: address for address in objects.find(prefix) if form.fullmatch(address)}
+
+
+def _translated(pattern: str) -> re.Pattern[str]:
+    """Turn a glob into a regular expression: ``*`` stays within a folder, ``**/`` is any number of folders."""
+    parts: Mapping[str, str] = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile(
+        "".join(parts.get(token) or (token if token[0] == "[" else re.escape(token)) for token in _tokens(pattern))
+    )
+
+
+def _tokens(pattern: str) -> list[str]:
+    return re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]+\]|[^*?\[]+|\[", pattern)

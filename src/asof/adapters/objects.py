@@ -1,0 +1,209 @@
+"""Bytes under an address: a path on disk, or ``s3://bucket/key`` by way of obstore.
+
+Credentials come from the environment's usual chain (variables, web identity, container, instance);
+``AWS_ENDPOINT_URL`` and ``AWS_ALLOW_HTTP`` point at another service than Amazon's.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from asof.errors import AsofError, DataError, OutsideError, UserError
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
+PIECE: Final = 4 << 20
+"""Bytes read at once."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells one state of an object from another without reading it."""
+
+    size: int
+    mark: str
+    """Time of the last change on disk in nanoseconds, or the ETag."""
+
+
+def is_remote(address: str) -> bool:
+    """Whether ``address`` lies in an object store."""
+    return address.startswith("s3://")
+
+
+def read_bytes(address: str) -> bytes:
+    """Read a whole object; raises DataError when there is none, OutsideError when it cannot be had now."""
+    return b"".join(pieces(address))
+
+
+def pieces(address: str) -> Iterator[bytes]:
+    """Read an object a few megabytes at a time."""
+    if not is_remote(address):
+        yield from _local_pieces(address)
+        return
+    import obstore
+
+    store, key = _open(address)
+    with _told(address):
+        stream = obstore.get(store, key).stream(min_chunk_size=PIECE)
+    while True:
+        with _told(address):
+            piece = next(stream, None)
+        if piece is None:
+            return
+        yield bytes(piece)
+
+
+def write_bytes(address: str, data: bytes) -> None:
+    """Write an object whole: a reader sees the old one or the new one, never a part."""
+    if is_remote(address):
+        import obstore
+
+        store, key = _open(address)
+        with _told(address):
+            obstore.put(store, key, data)
+        return
+    path = Path(address)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(data)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as fault:
+        raise OutsideError(f"{address}: cannot be written ({fault.strerror or fault})") from fault
+
+
+def find(prefix: str) -> tuple[str, ...]:
+    """Addresses of all objects under a folder or prefix, sorted; none where there is nothing."""
+    if not is_remote(prefix):
+        root = Path(prefix)
+        return tuple(sorted(path.as_posix() for path in root.rglob("*") if path.is_file()))
+    import obstore
+
+    store, key = _open(prefix, whole=False)
+    bucket = prefix.removeprefix("s3://").split("/", 1)[0]
+    found: list[str] = []
+    with _told(prefix):
+        for batch in obstore.list(store, key or None):
+            found += [f"s3://{bucket}/{meta['path']}" for meta in batch]
+    return tuple(sorted(found))
+
+
+def exists(address: str) -> bool:
+    """Whether there is an object."""
+    return stamp(address) is not None
+
+
+def stamp(address: str) -> Stamp | None:
+    """Size and mark of an object, or none where there is none."""
+    if not is_remote(address):
+        try:
+            status = Path(address).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as fault:
+            raise OutsideError(f"{address}: cannot be read ({fault.strerror or fault})") from fault
+        return Stamp(status.st_size, str(status.st_mtime_ns))
+    import obstore
+
+    store, key = _open(address)
+    try:
+        with _told(address):
+            meta = obstore.head(store, key)
+    except DataError:
+        return None
+    return Stamp(int(meta["size"]), str(meta["e_tag"]))
+
+
+def checksum(address: str) -> str:
+    """SHA-256 of an object's bytes, hexadecimal."""
+    found = hashlib.sha256()
+    for piece in pieces(address):
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _local_pieces(address: str) -> Iterator[bytes]:
+    try:
+        with Path(address).open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+    except FileNotFoundError as fault:
+        raise DataError(f"{address}: there is no such file") from fault
+    except IsADirectoryError as fault:
+        raise DataError(
+            f"{address}: is a folder; name a file, or files in it by a pattern such as {address}/*.csv"
+        ) from fault
+    except OSError as fault:
+        raise OutsideError(f"{address}: cannot be read ({fault.strerror or fault})") from fault
+
+
+def _open(address: str, *, whole: bool = True) -> "tuple[S3Store, str]":
+    """Open the bucket of an address; returns it with the key."""
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import S3Store
+    except ImportError as fault:
+        raise UserError(f"{address}: reading s3:// needs one more package: pip install 'asof[s3]'") from fault
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if not bucket or (whole and not key):
+        raise UserError(f"{address!r} is no address of an object: expected s3://bucket/key")
+    options: dict[str, Any] = {}
+    if os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true", "yes"}:
+        options["client_options"] = {"allow_http": True}
+    if not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
+        options["region"] = "us-east-1"
+    try:
+        return S3Store(bucket, **options), key
+    except (BaseError, ValueError) as fault:
+        raise UserError(f"{address}: the store cannot be opened with these AWS_ settings: {_line(fault)}") from fault
+
+
+@contextmanager
+def _told(address: str) -> Iterator[None]:
+    """Turn what the store says into one line of the right branch."""
+    from obstore.exceptions import BaseError, NotFoundError
+
+    try:
+        yield
+    except (FileNotFoundError, NotFoundError) as fault:
+        raise DataError(f"{address}: there is no such object (or no such bucket)") from fault
+    except (BaseError, OSError) as fault:
+        raise _judged(address, fault) from fault
+
+
+def _judged(address: str, fault: Exception) -> AsofError:
+    text = f"{type(fault).__name__} {fault}"
+    if "NoSuchBucket" in text:
+        return DataError(f"{address}: there is no such bucket")
+    if any(word in text for word in ("ExpiredToken", "TokenRefreshRequired", "RequestExpired")):
+        return UserError(f"{address}: the AWS credentials have expired; renew them (AWS_SESSION_TOKEN, aws sso login)")
+    refused = (
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "AccessDenied",
+        "PermissionDenied",
+        "Unauthenticated",
+        "403",
+        "401",
+    )
+    if any(word in text for word in refused):
+        return UserError(
+            f"{address}: refused; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the rights of that key"
+        )
+    if any(word in text for word in ("InstanceCredential", "169.254.169.254", "metadata", "CredentialsProvider")):
+        return UserError(
+            f"{address}: no AWS credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
+        )
+    return OutsideError(f"{address}: the object store does not answer as it should: {_line(fault)}")
+
+
+def _line(fault: Exception) -> str:
+    return " ".join(str(fault).split())[:300]
