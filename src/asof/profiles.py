@@ -18,8 +18,8 @@ def of(name: str, valid: pl.DataFrame) -> Profile:
 
     Returns:
         A profile whose table has one row a column: ``column``, ``type``, ``missing`` (share 0..1), ``distinct``,
-        ``low``, ``median``, ``high`` (text; of numbers and dates) and ``top`` (the most frequent values with their counts, of
-        columns in which values repeat).
+        ``low``, ``median``, ``high`` (text; of numbers and dates) and ``top`` (the most frequent values with their
+        counts, of columns in which values repeat).
     """
     user = [column for column in valid.columns if not column.startswith("_")]
     if "_event" in valid.columns and valid["_event"].null_count() < valid.height:

@@ -7,7 +7,6 @@ import polars as pl
 
 from asof import clocks
 from asof.data import Finding, Severity
-from asof.errors import DataError
 from asof.specs import SourceSpec, TimeSpec
 from asof.times import Step
 
@@ -25,7 +24,7 @@ KINDS: Final = {
     "date": "not a date",
     "text": "not text",
 }
-FAULTS: Final = {"index": pl.UInt32, "column": pl.String, "kind": pl.String, "value": pl.String}
+FAULTS: Final = pl.Schema({"index": pl.UInt32, "column": pl.String, "kind": pl.String, "value": pl.String})
 """Columns of a table of faults: row number, column, what is wrong, the text of the cell."""
 
 
@@ -82,7 +81,7 @@ def declared_types(spec: SourceSpec) -> dict[str, str]:
 
 
 def read(column: pl.Series, kind: str) -> pl.Series:
-    """Read a column of clean text as ``integer``, ``number``, ``boolean``, ``date`` or ``text``; null where it is not."""
+    """Read a column of clean text as ``integer``, ``number``, ``boolean``, ``date`` or ``text``; null where not."""
     if kind == "integer":
         return _integers(column)
     if kind == "number":
@@ -94,6 +93,11 @@ def read(column: pl.Series, kind: str) -> pl.Series:
     if kind == "date":
         return _dates(column)
     return column
+
+
+def fault_table(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Join tables of faults; none at all is an empty one."""
+    return pl.concat([pl.DataFrame(schema=FAULTS), *parts])
 
 
 def faults(wrong: pl.Series, column: pl.Series, kind: str) -> pl.DataFrame:
@@ -129,9 +133,10 @@ def _found(column: pl.Series, where: pl.DataFrame, name: str, cells: Cells) -> p
         return column
     if readable < given:
         wrong = (numbers.is_null() & column.is_not_null()).arg_true()
+        example = f"{short(column[wrong[0]])} in {place(where, wrong[0])}"
         message = (
-            f"{len(wrong):,} of {given:,} values are not numbers, the first {short(column[wrong[0]])} in "
-            f"{place(where, wrong[0])}; they count as missing (declare checks: {{{column.name}: {{type: number}}}} to refuse such rows)"
+            f"{len(wrong):,} of {given:,} values are not numbers, the first {example}; they count as missing "
+            f"(to refuse such rows declare checks: {{{column.name}: {{type: number}}}})"
         )
         cells.findings.append(
             Finding("type", Severity.WARNING, f"{name}.{column.name}", message, len(wrong) / given, 0.0, len(wrong))
@@ -175,7 +180,4 @@ def _integers(column: pl.Series) -> pl.Series:
 
 def _dates(column: pl.Series) -> pl.Series:
     times = clocks.read(pl.DataFrame([column]), TimeSpec(columns=(column.name,)), Step(0, "h")).times
-    readable = times["_event"].dt.date().set(times["_reason"].is_not_null(), None)
-    if readable.dtype != pl.Date:
-        raise DataError(f"column {column.name!r}: the times read are no moments")
-    return readable.alias(column.name)
+    return times["_event"].dt.date().set(times["_reason"].is_not_null(), None).alias(column.name)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from asof.checks.cells import FAULTS, faults
+from asof.checks.cells import FAULTS, fault_table, faults
 from asof.specs import CheckSpec, PointSpec, SourceSpec
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ NOWHERE = "no place on the map: the coordinates are 0, 0"
 
 
 def schema(spec: SourceSpec, *, now: datetime) -> "DataFrameSchema":
-    """Build the Pandera schema of typed rows (declared columns, and ``_event``): one rule a check, named by its reason."""
+    """Build the Pandera schema of typed rows (declared columns, and ``_event``); each check is named by its reason."""
     import pandera.polars as pa
 
     checks = {name: _checks(rule) for name, rule in spec.checks.items()}
@@ -58,12 +58,12 @@ def refused(frame: pl.DataFrame, text: pl.DataFrame, spec: SourceSpec, *, now: d
 
 def repeated(frame: pl.DataFrame, text: pl.DataFrame, spec: SourceSpec) -> pl.DataFrame:
     """Faults of the rows that repeat a value of a column declared ``unique``; the first one seen stays."""
-    found = [pl.DataFrame(schema=FAULTS)]
+    found = []
     for name, rule in spec.checks.items():
         if rule.unique:
             again = ~frame[name].is_first_distinct() & frame[name].is_not_null()
             found.append(faults(again, text[name], "not unique"))
-    return pl.concat(found)
+    return fault_table(found)
 
 
 def _checks(rule: CheckSpec) -> "list[Check]":
@@ -101,10 +101,10 @@ def _bounds(point: PointSpec) -> tuple[tuple[str, float, float], tuple[str, floa
 
 def _as_written(found: pl.DataFrame, text: pl.DataFrame) -> pl.DataFrame:
     """Replace typed values by the text of the cells they were read from."""
-    parts = [pl.DataFrame(schema=FAULTS)]
+    parts = []
     for (column,), part in found.partition_by("column", as_dict=True).items():
         names = [name for name in str(column).split(", ") if name in text.columns]
         rows = text.select(names)[part["index"]] if names else pl.DataFrame()
         value = rows.select(pl.concat_str(names, separator=", ", ignore_nulls=True)).to_series() if names else None
         parts.append(part.with_columns(value=part["value"] if value is None else value))
-    return pl.concat([part.select(list(FAULTS)).cast(FAULTS) for part in parts])
+    return fault_table([part.select(FAULTS.names()).cast(FAULTS) for part in parts])

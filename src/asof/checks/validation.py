@@ -1,6 +1,5 @@
 """One pass over all rows of a source: cells, clock, rules, versions of a key, shape."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -10,7 +9,7 @@ import polars as pl
 
 from asof import clocks
 from asof.checks import cells, rules, shapes
-from asof.checks.cells import FAULTS, place, short
+from asof.checks.cells import FAULTS, fault_table, place, short
 from asof.data import UTC_TIME, Finding, Severity
 from asof.errors import DataError, Refused
 from asof.specs import PointSpec, SourceSpec
@@ -66,9 +65,9 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     text = cells.clean(written.select(user), spec.missing_values)
     where = written.select("_file", "_line")
     read = cells.typed(text, where, name, spec)
-    frame, clock = _clocked(read.frame, text, written, spec)
+    frame, clock = _clocked(read.frame, text, written, spec, name)
     findings += read.findings + _doubled(clock, name)
-    wrong = pl.concat([*read.faults, _unreadable(clock, text, spec), rules.refused(frame, text, spec, now=now)])
+    wrong = fault_table([*read.faults, _unreadable(clock, text, spec), rules.refused(frame, text, spec, now=now)])
     due = _due(wrong, frame)
     frame = frame.with_row_index("_row").with_columns(_ok=~pl.int_range(pl.len()).is_in(wrong["index"].implode()))
     current = frame.filter("_ok").unique("_key", keep="last", maintain_order=True)
@@ -79,8 +78,8 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     valid = current.filter(~pl.col("_row").is_in(again["index"].implode())).select(*user, *OURS)
     valid = valid.sort("_ended", "_available", "_key", nulls_last=True)
     quarantine = _quarantine(written, lost, wrong, user)
-    findings += _reasons(wrong, where, lost, name) + shapes.findings(valid, spec, name)
-    findings += _limits(valid, quarantine, spec, name)
+    refusals = _refusals(wrong, where, lost, name)
+    findings += refusals + shapes.findings(valid, spec, name) + _limits(valid, quarantine.height, refusals, spec, name)
     return Validated(valid, quarantine, tuple(findings), due)
 
 
@@ -110,31 +109,36 @@ def _ordered(raw: pl.DataFrame, spec: SourceSpec, name: str) -> tuple[pl.DataFra
         if column not in raw.columns:
             raw = raw.with_columns(pl.lit(None, pl.String).alias(column))
     ordered = raw.sort("_first_seen", "_file", "_line", "_hash", nulls_last=True)
-    kept = needed(spec) if spec.columns else have
-    return ordered.unique(["_key", "_hash"], keep="first", maintain_order=True), list(kept)
+    kept = [column for column in have if not spec.columns or column in needed(spec)]
+    return ordered.unique(["_key", "_hash"], keep="first", maintain_order=True), kept
 
 
 def _clocked(
-    typed: pl.DataFrame, text: pl.DataFrame, written: pl.DataFrame, spec: SourceSpec
+    typed: pl.DataFrame, text: pl.DataFrame, written: pl.DataFrame, spec: SourceSpec, name: str
 ) -> tuple[pl.DataFrame, "clocks.TimesRead | None"]:
     """Typed rows with their key, origin and the three moments of each (null without a time)."""
     frame = typed.hstack(written.select("_key", "_first_seen", "_file", "_line"))
     if spec.time is None:
         nothing = pl.lit(None, UTC_TIME)
         return frame.with_columns(_event=nothing, _ended=nothing, _available=nothing), None
-    clock = clocks.read(text, spec.time, Step.parse(spec.delay))
+    try:
+        clock = clocks.read(text, spec.time, Step.parse(spec.delay))
+    except DataError as error:
+        raise DataError(f"source {name}: {error}") from error
     return frame.hstack(clock.times.select("_event", "_ended", "_available")), clock
 
 
 def _unreadable(clock: "clocks.TimesRead | None", text: pl.DataFrame, spec: SourceSpec) -> pl.DataFrame:
     if clock is None or spec.time is None:
-        return pl.DataFrame(schema=FAULTS)
+        return fault_table([])
     reason = clock.times["_reason"]
     index = reason.is_not_null().arg_true()
     names = list(spec.time.columns)
     value = text[index].select(pl.concat_str(names, separator=" ", ignore_nulls=True).alias("value")).to_series()
-    found = pl.DataFrame({"index": index, "kind": reason.gather(index), "value": value})
-    return found.with_columns(column=pl.lit(", ".join(names))).select(list(FAULTS)).cast(FAULTS)
+    # The text stands in ``value``: without it, equal reasons count together.
+    kind = reason.gather(index).str.replace(r"(?s)^.*: '.*' is (no .*)$", "$1")
+    found = pl.DataFrame({"index": index, "kind": kind, "value": value})
+    return found.with_columns(column=pl.lit(", ".join(names))).select(FAULTS.names()).cast(FAULTS)
 
 
 def _due(wrong: pl.DataFrame, frame: pl.DataFrame) -> datetime | None:
@@ -145,9 +149,8 @@ def _due(wrong: pl.DataFrame, frame: pl.DataFrame) -> datetime | None:
 
 def _quarantine(written: pl.DataFrame, lost: pl.DataFrame, wrong: pl.DataFrame, user: list[str]) -> pl.DataFrame:
     """Refused rows, one each, with all reasons; then the lines that could not be split."""
-    said = pl.format(
-        "{}: {}{}", "column", pl.format("{} is ", pl.col("value").str.head(cells.SHOWN)).fill_null(""), "kind"
-    )
+    shown = pl.format(" ({})", pl.col("value").str.head(cells.SHOWN)).fill_null("")
+    said = pl.format("{}: {}{}", "column", "kind", shown)
     reasons = wrong.group_by("index", maintain_order=True).agg(
         _reason=said.str.join("; "), _column=pl.col("column").unique(maintain_order=True).str.join(", ")
     )
@@ -162,16 +165,14 @@ def _duplicates(raw: pl.DataFrame, rows: pl.DataFrame, name: str) -> list[Findin
     count = raw.height - rows.height
     if count == 0:
         return []
-    message = f"{count:,} rows repeat another row, key and content; each is used once"
+    message = f"{_rows(count)} the same as another, key and content; each is used once"
     return [Finding("duplicates", Severity.NOTE, name, message, count / raw.height, None, count)]
 
 
 def _doubled(clock: "clocks.TimesRead | None", name: str) -> list[Finding]:
     if clock is None or clock.doubled == 0:
         return []
-    message = (
-        f"{clock.doubled:,} rows have a local time that exists twice (end of summer time); it is read as the later"
-    )
+    message = f"{_rows(clock.doubled)} with a local time that exists twice (end of summer time), read as the later"
     return [Finding("doubled time", Severity.NOTE, name, message, None, None, clock.doubled)]
 
 
@@ -184,40 +185,32 @@ def _superseded(frame: pl.DataFrame, current: pl.DataFrame, name: str) -> list[F
     versions = fine.filter(pl.col("_key") == key)
     first, last = (place(versions.select("_file", "_line"), index) for index in (0, -1))
     message = (
-        f"{count:,} rows have a key that comes again with different content; the last seen is used "
+        f"{_rows(count)} whose key comes again with different content; the last seen is used "
         f"(such as key {short(key)}: {first}, then {last})"
     )
     return [Finding("revised", Severity.WARNING, name, message, count / fine.height, None, count)]
 
 
-def _reasons(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name: str) -> list[Finding]:
+def _refusals(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name: str) -> list[Finding]:
     """One finding for each column and reason of refusal, the most frequent first."""
-    return list(_each_reason(wrong, where, lost, name))
-
-
-def _each_reason(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name: str) -> Iterator[Finding]:
     total = max(where.height + lost.height, 1)
     groups = wrong.sort("index").group_by("column", "kind", maintain_order=True)
-    found = groups.agg(pl.len(), pl.first("index"), pl.first("value")).sort("len", descending=True, maintain_order=True)
-    for column, kind, count, index, value in found.iter_rows():
+    result = []
+    for column, kind, count, index, value in groups.agg(pl.len(), pl.first("index"), pl.first("value")).iter_rows():
         example = place(where, index) + ("" if value is None else f", {short(value)}")
-        message = f"{count:,} rows refused: {column} {kind} (such as {example})"
-        yield Finding("quarantine", Severity.WARNING, f"{name}.{column}", message, count / total, None, count)
+        message = f"{_rows(count)} refused: {column}: {kind} (such as {example})"
+        result.append(Finding("quarantine", Severity.WARNING, f"{name}.{column}", message, count / total, None, count))
     if lost.height:
         example = f"{place(lost.select('_file', '_line'), 0)}: {lost['_broken'][0]}"
-        message = f"{lost.height:,} lines refused: they cannot be split into columns (such as {example})"
-        yield Finding("quarantine", Severity.WARNING, name, message, lost.height / total, None, lost.height)
+        message = f"{_rows(lost.height)} refused: not to be split into columns (such as {example})"
+        result.append(Finding("quarantine", Severity.WARNING, name, message, lost.height / total, None, lost.height))
+    return sorted(result, key=lambda finding: -(finding.rows or 0))
 
 
-def _limits(valid: pl.DataFrame, quarantine: pl.DataFrame, spec: SourceSpec, name: str) -> list[Finding]:
+def _limits(valid: pl.DataFrame, refused: int, refusals: list[Finding], spec: SourceSpec, name: str) -> list[Finding]:
     """Findings that refuse the source: nothing left, too much refused, too much missing."""
-    refused, total = quarantine.height, valid.height + quarantine.height
-    top = (
-        quarantine.group_by(pl.col("_reason").str.replace(r"^([^:]*): .* is ", "$1: "))
-        .len()
-        .sort("len", descending=True)
-    )
-    said = ", ".join(f"{reason} ({count:,})" for reason, count in top.head(3).iter_rows())
+    total = valid.height + refused
+    said = "; ".join(finding.message for finding in refusals[:3])
     if valid.is_empty():
         message = f"no valid row is left of {total:,}: {said}"
         return [Finding("quarantine", Severity.ERROR, name, message, 1.0, spec.quarantine, refused)]
@@ -234,3 +227,7 @@ def _limits(valid: pl.DataFrame, quarantine: pl.DataFrame, spec: SourceSpec, nam
             message = f"{column} is missing in {share:.1%} of the rows (at most {rule.missing:.1%})"
             found.append(Finding("missing", Severity.ERROR, f"{name}.{column}", message, share, rule.missing, missing))
     return found
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

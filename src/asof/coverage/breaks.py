@@ -1,4 +1,4 @@
-"""Where a source changes in time: holes, periods with too few rows, columns that break off, lasting changes of level."""
+"""Where a source changes in time: holes, odd periods, columns that break off, lasting changes of level."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ SHARE_STEP: Final = 0.05
 """Smallest difference of a share that is worth a finding."""
 ROWS_STEP: Final = 0.2
 """Smallest difference of log(rows a day) that is: a fifth fewer or more."""
-LASTING_STEP: Final = 0.2
-"""Smallest lasting difference of log(rows a day)."""
+YEARS: Final = 3
+"""Years of months from which the season of the rows is known, and taken out."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,26 @@ class Periods:
     """Rows on those days."""
     shares: dict[str, Values]
     """Share of these rows with a value, by column (or columns that are missing together)."""
+    year: int
+    """Periods in a year."""
 
 
-def findings(rows: pl.DataFrame, columns: Sequence[str], zone: str, name: str = "source") -> list[Finding]:
+def findings(
+    rows: pl.DataFrame, columns: Sequence[str], zone: str, *, name: str = "source", others: Sequence[str] = ()
+) -> list[Finding]:
     """Find holes, and periods (months, or weeks in short sources) that differ from those around them.
 
     A period stands out where its rows a day, or its share of rows with a column, lie on the same side of the medians
-    of the six periods before and of the six after it by more than four robust standard deviations and a smallest step; a
-    level changes where the six periods after a point lie apart from the six before it.
+    of the six periods before and of the six after it by a smallest step (a fifth of the rows, 5 % of the share) and
+    by four robust standard deviations of the quieter side. A level changes where six periods after a point lie apart
+    from the six before it; periods that stand out by themselves are left aside for that.
 
     Args:
         rows: valid rows with ``_event`` (UTC).
-        columns: needed columns, such as the coordinates.
+        columns: needed columns, such as the coordinates: a break in them is a warning.
         zone: IANA zone whose days and months count.
         name: name of the source, for the findings.
+        others: further columns: a break in them is a note.
 
     Returns:
         Findings of the check ``coverage``, in the order of: holes, rows, columns.
@@ -65,14 +71,14 @@ def findings(rows: pl.DataFrame, columns: Sequence[str], zone: str, name: str = 
     coverage = of(timed, zone)
     found = _holes(timed, coverage, zone, name)
     for every in ("1mo", "1w"):
-        periods = count(timed, columns, coverage, zone, every)
+        periods = count(timed, [*columns, *others], coverage, zone, every)
         if len(periods.names) >= FEWEST:
-            return found + _of_rows(periods, name) + _of_columns(periods, name)
+            return found + _of_rows(periods, name) + _of_columns(periods, name, set(columns))
     return found
 
 
 def count(rows: pl.DataFrame, columns: Sequence[str], coverage: Coverage, zone: str, every: str) -> Periods:
-    """Count covered days, rows and shares of each local period; periods with under a quarter of their days are left out."""
+    """Count covered days, rows and shares of each local period (``1mo``, ``1w``) with a quarter of its days covered."""
     local = rows.select(pl.col("_event"), *(pl.col(column).is_not_null() for column in columns))
     local = local.with_columns(day=times.local(local["_event"], zone).dt.date())
     marks = [pl.col(column).sum().alias(f"has {column}") for column in columns]
@@ -87,7 +93,9 @@ def count(rows: pl.DataFrame, columns: Sequence[str], coverage: Coverage, zone: 
     total = kept["rows"].to_numpy().astype(np.float64)
     with np.errstate(invalid="ignore"):
         shares = {column: kept[f"has {column}"].to_numpy() / total for column in columns}
-    return Periods(written, kept["days"].to_numpy().astype(np.float64), total, _together(shares))
+    return Periods(
+        written, kept["days"].to_numpy().astype(np.float64), total, _together(shares), 12 if every == "1mo" else 52
+    )
 
 
 def _covered_days(coverage: Coverage, zone: str) -> pl.DataFrame:
@@ -113,13 +121,14 @@ def _holes(rows: pl.DataFrame, coverage: Coverage, zone: str, name: str) -> list
     found = []
     before = rows.filter(pl.col("_event") < coverage.start).height
     if before:
-        message = f"{before:,} scattered rows lie before {_day(coverage.start, zone)}, where coverage begins; they are not used as periods"
+        begin = _day(coverage.start, zone)
+        message = f"{before:,} scattered rows lie before {begin}, where coverage begins; periods before it are unknown"
         found.append(Finding("coverage", Severity.NOTE, name, message, before / rows.height, None, before))
     for end, start in zip(coverage.ends[:-1], coverage.starts[1:], strict=True):
         inside = rows.filter(pl.col("_event").is_between(end, start, closed="left")).height
         message = (
-            f"hole: {inside:,} rows from {_day(end, zone)} up to {_day(start, zone)} (exclusive), far below what is usual; "
-            "these days are unknown, not zero (declare covered: if they are complete)"
+            f"hole: {inside:,} rows from {_day(end, zone)} up to {_day(start, zone)} (exclusive), far fewer "
+            "than usual: these days are unknown, not zero (declare covered: if they are complete)"
         )
         found.append(Finding("coverage", Severity.WARNING, name, message, None, None, inside))
     return found
@@ -131,88 +140,116 @@ def _day(moment: object, zone: str) -> str:
 
 def _of_rows(periods: Periods, name: str) -> list[Finding]:
     rate = periods.rows / periods.days
-    with np.errstate(divide="ignore"):
-        values = np.log(np.maximum(rate, 0.5 / periods.days))
+    values = np.log(np.maximum(rate, 0.5 / periods.days))
+    season = _season(values, periods)
     noise = 1 / np.sqrt(np.maximum(periods.rows, 1))
+    odd = _apart(values - season, noise, ROWS_STEP)
     found = []
-    for first, last, usual in _apart(values, noise, ROWS_STEP):
-        rates = " and ".join(f"{rate[index]:.3g}" for index in range(first, last + 1)[:6])
-        message = (
-            f"{_names(periods, first, last)}: {rates} rows a day, against {np.exp(usual):.3g} in the periods around"
-        )
-        figure = float(rate[first : last + 1].mean())
-        found.append(_finding(name, message, figure, float(np.exp(usual)), int(periods.rows[first : last + 1].sum())))
-    for at, before, after in _levels(values, noise, LASTING_STEP):
-        message = f"level change: {np.exp(after):.3g} rows a day from {periods.names[at]} on, against {np.exp(before):.3g} before"
-        found.append(_finding(name, message, float(np.exp(after)), float(np.exp(before)), None))
+    for first, last, usual in odd:
+        around = float(np.exp(usual + season[first]))
+        rates = _listed([f"{value:.3g}" for value in rate[first : last + 1]])
+        message = f"{_names(periods, first, last)}: {rates} rows a day, against {around:.3g} in the periods around"
+        rows = int(periods.rows[first : last + 1].sum())
+        found.append(_finding(name, message, float(rate[first : last + 1].mean()), around, rows))
+    for at, low, high in _levels(values - season, odd, noise, ROWS_STEP):
+        before, after = float(np.exp(low)), float(np.exp(high))
+        message = f"level change: {after:.3g} rows a day from {periods.names[at]} on, against {before:.3g} before"
+        found.append(_finding(name, message, after, before, None))
     return found
 
 
-def _of_columns(periods: Periods, name: str) -> list[Finding]:
+def _of_columns(periods: Periods, name: str, needed: set[str]) -> list[Finding]:
     found = []
-    for column, share in periods.shares.items():
-        filled = np.nan_to_num(share)
-        noise = np.sqrt(np.maximum(filled * (1 - filled), 0.01) / np.maximum(periods.rows, 1))
-        for first, last, usual in _apart(filled, noise, SHARE_STEP):
-            shares = " and ".join(f"{share[index]:.0%}" for index in range(first, last + 1)[:6])
-            message = f"{_names(periods, first, last)}: {shares} of rows have {column}, against {usual:.0%} in the periods around"
-            figure = float(np.mean(filled[first : last + 1]))
+    for column, values in periods.shares.items():
+        severity = Severity.WARNING if needed.intersection(column.split(", ")) else Severity.NOTE
+        share = np.nan_to_num(values)
+        noise = np.sqrt(np.maximum(share * (1 - share), 0.01) / np.maximum(periods.rows, 1))
+        odd = _apart(share, noise, SHARE_STEP)
+        for first, last, usual in odd:
+            shares = _listed([f"{value:.0%}" for value in share[first : last + 1]])
+            have = f"{shares} of rows have {column}, against {usual:.0%} in the periods around"
+            message = f"{_names(periods, first, last)}: {have}"
+            figure = float(np.mean(share[first : last + 1]))
             rows = int(periods.rows[first : last + 1].sum())
-            found.append(_finding(f"{name}.{column}", message, figure, usual, rows))
-        for at, before, after in _levels(filled, noise, SHARE_STEP):
-            message = f"level change: {after:.0%} of rows have {column} from {periods.names[at]} on, against {before:.0%} before"
-            found.append(_finding(f"{name}.{column}", message, after, before, None))
+            found.append(_finding(f"{name}.{column}", message, figure, usual, rows, severity))
+        for at, before, after in _levels(share, odd, noise, SHARE_STEP):
+            have = f"{after:.0%} of rows have {column} from {periods.names[at]} on, against {before:.0%} before"
+            found.append(_finding(f"{name}.{column}", f"level change: {have}", after, before, None, severity))
     return found
 
 
-def _finding(subject: str, message: str, figure: float, limit: float, rows: int | None) -> Finding:
-    return Finding("coverage", Severity.WARNING, subject, message, round(figure, 6), round(limit, 6), rows)
+def _finding(
+    subject: str, message: str, figure: float, limit: float, rows: int | None, severity: Severity = Severity.WARNING
+) -> Finding:
+    return Finding("coverage", severity, subject, message, round(figure, 6), round(limit, 6), rows)
 
 
 def _names(periods: Periods, first: int, last: int) -> str:
-    if first == last:
-        return periods.names[first]
-    return f"{periods.names[first]} {'and' if last == first + 1 else 'to'} {periods.names[last]}"
+    return (
+        periods.names[first]
+        if first == last
+        else (f"{periods.names[first]} {'and' if last == first + 1 else 'to'} {periods.names[last]}")
+    )
+
+
+def _listed(figures: list[str]) -> str:
+    shown = figures if len(figures) <= 6 else [*figures[:5], "…", figures[-1]]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _season(values: Values, periods: Periods) -> Values:
+    """What each month of the year adds to log(rows a day): the median over the years of its distance from its year."""
+    if periods.year != 12 or len(values) < 12 * YEARS:
+        return np.zeros(len(values))
+    level = np.array([np.median(values[max(at - 6, 0) : at + 7]) for at in range(len(values))])
+    months = np.array([int(name[-2:]) for name in periods.names])
+    return np.array([np.median((values - level)[months == month]) for month in months])
 
 
 def _apart(values: Values, noise: Values, step: float) -> list[tuple[int, int, float]]:
     """Runs of periods that lie apart from those before and after, on one side: first, last, what is usual around."""
     side, usual = np.zeros(len(values)), np.zeros(len(values))
-    for index in range(len(values)):
-        medians, limits = [], []
-        for part in (values[max(index - AROUND, 0) : index], values[index + 1 : index + 1 + AROUND]):
-            if len(part) >= 3:
-                middle = float(np.median(part))
-                spread = MAD_TO_SD * float(np.median(np.abs(part - middle)))
-                medians.append(middle)
-                limits.append(max(step, SPREADS * spread, SPREADS * noise[index]))
-        gaps = [values[index] - middle for middle in medians]
-        if medians and all(abs(gap) > limit and gap * gaps[0] > 0 for gap, limit in zip(gaps, limits, strict=True)):
-            side[index], usual[index] = np.sign(gaps[0]), np.mean(medians)
+    for at in range(len(values)):
+        parts = [
+            part for part in (values[max(at - AROUND, 0) : at], values[at + 1 : at + 1 + AROUND]) if len(part) >= 3
+        ]
+        medians = np.array([np.median(part) for part in parts])
+        # The quieter side: the other may hold the rest of the break, or another level.
+        spread = min(_spread(part) for part in parts)
+        gaps = values[at] - medians
+        limit = max(step, SPREADS * spread, SPREADS * float(noise[at]))
+        if (np.abs(gaps) > limit).all() and (gaps * gaps[0] > 0).all():
+            side[at], usual[at] = np.sign(gaps[0]), medians.mean()
     runs: list[tuple[int, int, float]] = []
-    for index in np.flatnonzero(side):
-        if runs and runs[-1][1] == index - 1 and side[index] == side[index - 1]:
-            runs[-1] = (runs[-1][0], int(index), runs[-1][2])
+    for at in np.flatnonzero(side).tolist():
+        if runs and runs[-1][1] == at - 1 and side[at] == side[at - 1]:
+            runs[-1] = (runs[-1][0], at, runs[-1][2])
         else:
-            runs.append((int(index), int(index), float(usual[index])))
+            runs.append((at, at, float(usual[at])))
     return runs
 
 
-def _levels(values: Values, noise: Values, step: float) -> list[tuple[int, float, float]]:
+def _levels(
+    values: Values, odd: Sequence[tuple[int, int, float]], noise: Values, step: float
+) -> list[tuple[int, float, float]]:
     """Points from which on the level is another: index of the first period after it, level before, level after."""
-    scores = np.zeros(len(values))
-    levels: dict[int, tuple[float, float]] = {}
-    for at in range(4, len(values) - 3):
-        before, after = np.sort(values[max(at - AROUND, 0) : at]), np.sort(values[at : at + AROUND])
+    apart = {at for first, last, _ in odd for at in range(first, last + 1)}
+    steady = np.array([at for at in range(len(values)) if at not in apart])
+    scores = np.zeros(len(steady))
+    levels: dict[int, tuple[int, float, float]] = {}
+    for index in range(4, len(steady) - 3):
+        before = np.sort(values[steady[max(index - AROUND, 0) : index]])
+        after = np.sort(values[steady[index : index + AROUND]])
         gap = float(np.median(after) - np.median(before))
         # Apart but for one period on each side, so that a single odd one neither makes nor hides a change.
         clear = before[1] > after[-2] if gap < 0 else before[-2] < after[1]
-        if clear and abs(gap) > max(step, SPREADS * float(noise[at])):
-            pooled = np.concatenate([before - np.median(before), after - np.median(after)])
-            scores[at] = abs(gap) / (MAD_TO_SD * float(np.median(np.abs(pooled))) + step / SPREADS)
-            levels[at] = (float(np.median(before)), float(np.median(after)))
-    return [
-        (at, *level)
-        for at, level in levels.items()
-        if scores[at] == scores[max(at - AROUND, 0) : at + AROUND + 1].max()
-    ]
+        spread = _spread(np.concatenate([before - np.median(before), after - np.median(after)]))
+        if clear and abs(gap) > max(step, SPREADS * spread, SPREADS * float(noise[steady[index]])):
+            scores[index] = abs(gap) / (spread + step)
+            levels[index] = (int(steady[index]), float(np.median(before)), float(np.median(after)))
+    best = [index for index in levels if scores[index] == scores[max(index - AROUND, 0) : index + AROUND + 1].max()]
+    return [levels[index] for index in best]
+
+
+def _spread(values: Values) -> float:
+    return MAD_TO_SD * float(np.median(np.abs(values - np.median(values))))

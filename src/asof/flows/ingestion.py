@@ -42,7 +42,7 @@ class Ingested:
     """Whether the derived tables were current already."""
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     name: str,
     spec: SourceSpec,
     reader: Reader,
@@ -129,7 +129,7 @@ def load(name: str, spec: SourceSpec, lake: Lake) -> SourceTable:
 
 
 def months(rows: pl.DataFrame, spec: SourceSpec) -> pl.Series:
-    """Local month of each row's event (``2016-03``), by which raw rows are kept in parts; ``unknown`` where unreadable."""
+    """Local month of each row's event (``2016-03``, or ``unknown``), by which raw rows are kept in parts."""
     unknown = pl.Series("_month", ["unknown"], pl.String).new_from_index(0, rows.height)
     if spec.time is None or any(column not in rows.columns for column in spec.time.columns):
         return unknown
@@ -147,12 +147,22 @@ def settings_hash(spec: SourceSpec) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
+def asked_hash(spec: SourceSpec) -> str:
+    """Hash of the settings that decide what a reader gives; when they change, all is read again from the start."""
+    files = spec.files.model_dump(exclude={"paths"}) if spec.files else None
+    socrata = spec.socrata.model_dump(mode="json", include={"domain", "dataset", "since"}) if spec.socrata else None
+    columns = sorted(checks.needed(spec)) if spec.columns else None
+    asked = json.dumps([files, socrata, columns, spec.header], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()[:16]
+
+
 def code_hash() -> str:
     """Hash of the code that decides what is valid."""
     found = hashlib.sha256(pl.__version__.encode())
-    package = Path(checks.__file__).parent
-    for path in [*sorted(package.glob("*.py")), *(Path(str(module.__file__)) for module in (clocks, times, coverage))]:
-        found.update(path.read_bytes())
+    for module in (checks, clocks, coverage, times):
+        path = Path(str(module.__file__))
+        for part in sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]:
+            found.update(part.read_bytes())
     found.update(Path(__file__).read_bytes())
     return found.hexdigest()[:16]
 
@@ -162,21 +172,21 @@ def _read(
 ) -> tuple[int, int]:
     """Append what the reader has; returns rows read and rows new."""
     count = new = 0
-    for number, batch in enumerate(reader.batches(lake.watermark(name)), start=1):
-        kept = _kept(batch, spec)
+    asked = asked_hash(spec)
+    last, _, watermark = (lake.watermark(name) or "").partition(" ")
+    for number, batch in enumerate(reader.batches(watermark if last == asked else None), start=1):
+        kept = _kept(batch, spec, asked)
         new += lake.append(name, kept, spec.key, months(kept.rows, spec), seen=now)
         count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
         tell(0.5 * number / (number + 1))
     return count, new
 
 
-def _kept(batch: Batch, spec: SourceSpec) -> Batch:
-    """The batch with the columns that the project keeps: all, or those that it names."""
-    if not spec.columns:
-        return batch
-    wanted = [*checks.needed(spec), "_file", "_line"]
+def _kept(batch: Batch, spec: SourceSpec, asked: str) -> Batch:
+    """The batch with the columns that the project keeps, all or those that it names, and what was asked for."""
+    wanted = {*checks.needed(spec), "_file", "_line"} if spec.columns else set(batch.rows.columns)
     rows = batch.rows.select(column for column in batch.rows.columns if column in wanted)
-    return Batch(rows, batch.watermark, batch.broken)
+    return Batch(rows, None if batch.watermark is None else f"{asked} {batch.watermark}", batch.broken)
 
 
 def _coverage(name: str, spec: SourceSpec, valid: pl.DataFrame) -> list[Finding]:
@@ -184,8 +194,8 @@ def _coverage(name: str, spec: SourceSpec, valid: pl.DataFrame) -> list[Finding]
         return []
     needed = [spec.place.lat, spec.place.lon] if isinstance(spec.place, PointSpec) else []
     needed += [spec.place] if isinstance(spec.place, str) else []
-    needed += [column for column in spec.columns if column not in needed]
-    return coverage.findings(valid, needed, spec.time.zone, name)
+    others = [column for column in spec.columns if column not in needed]
+    return coverage.findings(valid, needed, spec.time.zone, name=name, others=others)
 
 
 def _current(last: Mapping[str, str], stamp: Mapping[str, str], now: datetime) -> bool:
