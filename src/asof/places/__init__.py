@@ -181,6 +181,55 @@ def assign(
     return _polygons_of(lat, lon, places)
 
 
+def stored(places: Places) -> pl.DataFrame:
+    """Write places as a plain table: place, coarser, name, lat, lon, neighbours, kind, outline.
+
+    ``outline`` is the exact polygon as WKB (null for cells and columns), so that a release can answer points without
+    the file that it was made from. ``restored`` is the way back.
+    """
+    nothing = pl.Series([None] * len(places))
+    near = [list(places.neighbours.get(place, ())) for place in places.ids]
+    outlines = None if places.shapes is None else shapely_library().to_wkb(places.shapes).tolist()
+    return pl.DataFrame(
+        {
+            "place": places.ids,
+            "coarser": _or(places.coarser, nothing).cast(pl.String),
+            "name": _or(places.names, nothing).cast(pl.String),
+            "lat": _or(places.lat, nothing).cast(pl.Float64),
+            "lon": _or(places.lon, nothing).cast(pl.Float64),
+            "neighbours": pl.Series(near, dtype=pl.List(pl.String)),
+            "kind": pl.Series([places.kind] * len(places), dtype=pl.String),
+            "outline": pl.Series(outlines if outlines is not None else [None] * len(places), dtype=pl.Binary),
+        }
+    )
+
+
+def restored(table: pl.DataFrame) -> Places:
+    """Read what ``stored`` wrote; findings are not kept.
+
+    Raises:
+        DataError: a column is missing, or the places are not sorted and unique.
+    """
+    expected = ("place", "coarser", "name", "lat", "lon", "neighbours", "kind", "outline")
+    missing = [column for column in expected if column not in table.columns]
+    if missing:
+        raise DataError(f"stored places have no column {missing[0]!r}; expected {', '.join(expected)}: train again")
+    ids = table["place"]
+    if ids.n_unique() != len(ids) or not ids.is_sorted():
+        raise DataError("stored places are not sorted and unique; train again")
+    kind: Kind = table["kind"][0] if len(ids) else "column"
+    known = {name: table[name] if table[name].null_count() < len(ids) else None for name in expected}
+    shapes = None if known["outline"] is None else shapely_library().from_wkb(known["outline"].to_numpy())
+    near = {place: tuple(others) for place, others in zip(ids, table["neighbours"].to_list(), strict=True)}
+    if kind == "column":
+        near = {}
+    return Places(ids, known["coarser"], known["name"], known["lat"], known["lon"], near, kind, shapes=shapes)
+
+
+def _or(values: pl.Series | None, nothing: pl.Series) -> pl.Series:
+    return nothing if values is None else values
+
+
 def geometry(spec: PlaceSpec, folder: Path, ids: pl.Series | None = None) -> dict[str, dict[str, Any]]:
     """Outlines for plots: id -> GeoJSON geometry, simplified to about 1/2000 of the whole map's width.
 

@@ -98,7 +98,7 @@ def _oddities(pieces: Mapping[str, list[Any]], broken: list[str], file: str) -> 
                 "places",
                 Severity.WARNING,
                 Path(file).name,
-                f"{len(several)} ids have several polygons, each id is one place: {said}",
+                f"ids with several polygons, each id is one place: {said}",
                 figure=float(len(several)),
                 rows=sum(several.values()),
             )
@@ -110,7 +110,7 @@ def _oddities(pieces: Mapping[str, list[Any]], broken: list[str], file: str) -> 
                 "places",
                 Severity.WARNING,
                 Path(file).name,
-                f"{len(broken)} outlines cross themselves and were repaired: {said}",
+                f"outlines that cross themselves, repaired: {said}",
                 figure=float(len(broken)),
                 rows=len(broken),
             )
