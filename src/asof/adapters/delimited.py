@@ -19,13 +19,13 @@ import numpy.typing as npt
 
 from asof.errors import DataError
 
-BLOCK: Final = 24 << 20
+BLOCK: Final = 2 << 20
 """Bytes of text looked over at once."""
 _SPAN: Final = 2_000
 """Most lines that one record may span; a quote left open longer is a stray one."""
 _CARRY: Final = 4 << 20
 """Most bytes held back for a record that goes on in the next block."""
-_INFLATE: Final = 8 << 20
+_INFLATE: Final = 2 << 20
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
