@@ -1,0 +1,42 @@
+"""Numbers of one size for models with penalties."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from asof.data import Table
+from asof.encoders.base import State, chosen
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Centre by the mean and divide by the standard deviation; a constant column becomes 0.
+
+    With ``clip`` a value is first brought into the range seen in training, so that a linear model on a
+    log link does not run away on a value that it has never seen.
+    """
+
+    columns: Sequence[str] = ()
+    clip: bool = True
+
+    def fit(self, table: Table) -> State:
+        """Learn ``columns``: low, high, centre and width of each."""
+        learnt: dict[str, list[float]] = {}
+        for name in chosen(table.features, self.columns, pl.Float64):
+            column = table.features[name].drop_nulls()
+            numbers = [column.min(), column.max(), column.mean(), column.std(ddof=0)]
+            known = [float(value) for value in numbers if isinstance(value, float)]
+            learnt[name] = known if len(known) == 4 else [0.0, 0.0, 0.0, 0.0]
+        return {"columns": learnt}
+
+    def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
+        """Return features with scaled numbers in place of the columns learnt."""
+        return features.with_columns(self._scaled(name, *learnt) for name, learnt in state["columns"].items())
+
+    def _scaled(self, name: str, low: float, high: float, centre: float, width: float) -> pl.Expr:
+        column = pl.col(name)
+        if not width > 1e-12 * max(abs(centre), 1e-300):
+            return pl.when(column.is_not_null()).then(pl.lit(0.0)).alias(name)
+        # Polars divides a single row but multiplies many by the reciprocal: the last bit would differ
+        return ((column.clip(low, high) if self.clip else column) - centre) * (1.0 / width)

@@ -1,0 +1,68 @@
+"""Text becomes the smoothed mean label of its training rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from asof.data import Table
+from asof.encoders.base import State, chosen, weighted_mean, weights_of
+
+ENDING = "__mean_label"
+
+
+@dataclass(frozen=True)
+class TargetMean:
+    """Add, for each text column, the mean label of its value, drawn towards the overall mean.
+
+    ``(sum + smoothing * overall) / (weight + smoothing)``, Micci-Barreca, SIGKDD Explorations 3(1), 2001. In
+    training a row's own stretch is left out: rows are cut into ``blocks`` consecutive stretches, and
+    each stretch is encoded by the others, so that no row reads its own label. A value never
+    seen, and an unknown one, is the overall mean. ``keep`` leaves the text beside it.
+    """
+
+    columns: Sequence[str] = ()
+    smoothing: float = 20.0
+    blocks: int = 5
+    keep: bool = False
+
+    def fit(self, table: Table) -> State:
+        """Learn ``overall`` and ``means`` by column and value."""
+        overall = weighted_mean(table)
+        names = chosen(table.features, self.columns, pl.String)
+        return {"overall": overall, "means": {name: self._means(table, name, overall) for name in names}}
+
+    def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
+        """Return features with a Float64 column for each column learnt."""
+        added = []
+        for name, means in state["means"].items():
+            levels = pl.Series(list(means), dtype=pl.String)
+            values = pl.Series(list(means.values()), dtype=pl.Float64)
+            found = pl.col(name).replace_strict(levels, values, default=state["overall"], return_dtype=pl.Float64)
+            added.append(found.fill_null(state["overall"]).alias(name + ENDING))
+        out = features.with_columns(added)
+        return out if self.keep else out.drop(list(state["means"]))
+
+    def encode_training(self, table: Table, state: State) -> pl.DataFrame:
+        """Return training features in which no row's own label has entered."""
+        parts = []
+        for rows in np.array_split(np.arange(len(table)), min(self.blocks, len(table))):
+            others = np.delete(np.arange(len(table)), rows)
+            seen = state if others.size == 0 else self._refit(table, others, state)
+            parts.append(self.encode(table.features[int(rows[0]) : int(rows[-1]) + 1], seen))
+        return pl.concat(parts)
+
+    def _refit(self, table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]], state: State) -> State:
+        weight = None if table.weight is None else table.weight[rows]
+        part = Table(table.features[rows], table.label[rows], weight)
+        if not weights_of(part).sum() > 0:
+            return {**state, "means": {name: {} for name in state["means"]}}
+        return self.fit(part)
+
+    def _means(self, table: Table, name: str, overall: float) -> dict[str, float]:
+        frame = pl.DataFrame({"value": table.features[name], "label": table.label, "weight": weights_of(table)})
+        total, weight = (pl.col("label") * pl.col("weight")).sum(), pl.col("weight").sum()
+        mean = (total + self.smoothing * overall) / (weight + self.smoothing)
+        groups = frame.drop_nulls("value").group_by("value", maintain_order=True).agg(mean.alias("mean")).sort("value")
+        return dict(zip(groups["value"].to_list(), groups["mean"].fill_nan(overall).to_list(), strict=True))

@@ -1,0 +1,139 @@
+"""Baselines: what a model must beat to be worth anything."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from asof.data import Table
+from asof.encoders.base import weighted_mean, weights_of
+from asof.errors import DataError
+from asof.estimators.base import Files, Floats, Job, Space, dump_json, first_match, settings
+
+TASKS = frozenset({"count", "number"})
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A constant, the value of a column, or a table of means, each falling back on the one before."""
+
+    mean: float
+    column: str | None = None
+    levels: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    """Finest first: ``{"columns": [...], "means": {key: mean}}``."""
+    rounds: int | None = None
+
+    def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
+        """Return n predictions; ``threads`` has no effect."""
+        del threads
+        found = [pl.lit(None, dtype=pl.Float64)] if self.column is None else [pl.col(self.column).cast(pl.Float64)]
+        for level in self.levels:
+            keys = pl.Series(list(level["means"]), dtype=pl.String)
+            means = pl.Series(list(level["means"].values()), dtype=pl.Float64)
+            found.append(_key(level["columns"]).replace_strict(keys, means, default=None, return_dtype=pl.Float64))
+        frame = features.select(pl.coalesce(*found, pl.repeat(self.mean, pl.len(), dtype=pl.Float64)).alias("_"))
+        out: Floats = frame["_"].to_numpy()
+        return out
+
+    def files(self) -> Files:
+        """One JSON file."""
+        levels = [dict(level) for level in self.levels]
+        return {"baseline.json": dump_json({"mean": self.mean, "column": self.column, "levels": levels})}
+
+    canonical = files
+
+
+class _Baseline:
+    tasks: ClassVar[frozenset[str]] = TASKS
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    space: ClassVar[Space] = {}
+    weighs: ClassVar[bool] = True
+
+    def read(self, files: Mapping[str, bytes]) -> Learnt:
+        """Make what was learnt from its file again."""
+        return Learnt(**json.loads(files["baseline.json"]))
+
+
+class Mean(_Baseline):
+    """The mean label of training."""
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt:
+        """Learn the weighted mean."""
+        del watch
+        settings(self.defaults, job, "mean")
+        return Learnt(weighted_mean(table))
+
+
+class Last(_Baseline):
+    """The last value known: the first feature that matches one of ``columns``; the mean where it is unknown."""
+
+    defaults: ClassVar[Mapping[str, Any]] = {"columns": ("*last*", "*lag*")}
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt:
+        """Find the column, and learn the mean that stands in for it."""
+        del watch
+        wanted = settings(self.defaults, job, type(self).__name__.lower())["columns"]
+        numbers = [name for name, dtype in table.features.schema.items() if dtype.is_numeric()]
+        column = first_match(numbers, wanted)
+        if column is None:
+            message = f"no feature matches {', '.join(wanted)}; add a lag to history, or leave this baseline out"
+            raise DataError(message)
+        return Learnt(weighted_mean(table), column)
+
+
+class Seasonal(Last):
+    """The same period last week, as a feature tells it."""
+
+    defaults: ClassVar[Mapping[str, Any]] = {"columns": ("*lag_7d*", "*lag_1w*", "*lag_168h*", "*lag_14d*")}
+
+
+class PlaceCalendar(_Baseline):
+    """Mean label of place x weekday x hour; a place never seen falls back on the coarser place and the whole.
+
+    ``columns`` are patterns for place, weekday and hour, in that order; those not found are left out. Means of
+    a cell are drawn towards the mean of its coarser one with the weight of ``smoothing`` rows.
+    """
+
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "place": ("place",),
+        "coarser": ("coarser", "borough"),
+        "calendar": ("*weekday", "*hour"),
+        "smoothing": 0.0,
+    }
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt:
+        """Learn means at each level, finest first."""
+        del watch
+        chosen: dict[str, Any] = settings(self.defaults, job, "place_calendar")
+        names = table.features.columns
+        place, coarser = first_match(names, chosen["place"]), first_match(names, chosen["coarser"])
+        calendar = [first_match(names, [pattern]) for pattern in chosen["calendar"]]
+        calendar = [name for name in calendar if name is not None]
+        sets: list[list[str | None]] = [[place, *calendar], [place], [coarser, *calendar], [coarser], calendar]
+        overall = weighted_mean(table)
+        levels: list[dict[str, Any]] = []
+        seen: list[list[str]] = []
+        for columns in sets:
+            known = [name for name in columns if name is not None]
+            if known and len(known) == len(columns) and known not in seen:
+                seen.append(known)
+                levels.append({"columns": known, "means": self._means(table, known, chosen["smoothing"], overall)})
+        return Learnt(overall, None, tuple(levels))
+
+    def _means(self, table: Table, columns: list[str], smoothing: float, overall: float) -> dict[str, float]:
+        frame = table.features.select(_key(columns).alias("key")).with_columns(
+            table.label.alias("label"), weights_of(table).alias("weight")
+        )
+        total, weight = (pl.col("label") * pl.col("weight")).sum(), pl.col("weight").sum()
+        mean = ((total + smoothing * overall) / (weight + smoothing)).alias("mean")
+        groups = frame.drop_nulls("key").group_by("key", maintain_order=True).agg(mean).sort("key")
+        kept = groups.filter(pl.col("mean").is_finite())
+        return dict(zip(kept["key"].to_list(), np.asarray(kept["mean"]).tolist(), strict=True))
+
+
+def _key(columns: Sequence[str]) -> pl.Expr:
+    # null where any part is null, so that an unknown part falls through to the next level
+    return pl.concat_str([pl.col(name).cast(pl.String) for name in columns], separator="\x1f")

@@ -1,0 +1,123 @@
+"""LightGBM, kept as its own text format."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import polars as pl
+
+from asof.data import Table
+from asof.encoders.base import CODE
+from asof.estimators.base import Choice, Files, Floats, Job, Real, Space, Whole, labels, matrix, settings, weights
+from asof.estimators.boosting import FEW, loss_of, rounds_of
+
+OBJECTIVES = {"poisson": "poisson", "tweedie": "tweedie", "squared": "regression", "absolute": "regression_l1"}
+METRICS = {"poisson": "poisson", "tweedie": "tweedie", "squared": "l2", "absolute": "l1"}
+
+
+@dataclass(frozen=True)
+class Booster:
+    """A LightGBM booster."""
+
+    booster: Any
+    text: str
+    rounds: int | None
+
+    def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
+        """Return n predictions, by one thread where there are few rows."""
+        few = features.height <= FEW
+        out: Floats = self.booster.predict(matrix(features), num_threads=1 if few else threads)
+        return out
+
+    def files(self) -> Files:
+        """The booster's text."""
+        return {"model.txt": self.text.encode()}
+
+    canonical = files
+
+
+class LightGBM:
+    """Gradient boosting by LightGBM: deterministic for given seed and threads, categories by its own splits."""
+
+    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
+    weighs: ClassVar[bool] = True
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "learning_rate": 0.05,
+        "num_leaves": 15,
+        "min_data_in_leaf": 100,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.7,
+        "lambda_l2": 10.0,
+        "max_bin": 127,
+        "cat_smooth": 50.0,
+        "tweedie_power": 1.2,
+        "rounds": 1500,
+        "patience": 50,
+    }
+    space: ClassVar[Space] = {
+        "learning_rate": Real(0.01, 0.1, log=True),
+        "num_leaves": Whole(4, 63, log=True),
+        "min_data_in_leaf": Whole(20, 1000, log=True),
+        "feature_fraction": Real(0.2, 1.0),
+        "bagging_fraction": Real(0.4, 1.0),
+        "lambda_l2": Real(0.1, 300.0, log=True),
+        "max_bin": Choice((63, 127, 255)),
+    }
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Booster:
+        """Boost until the watched table no longer improves, or for the job's rounds."""
+        import lightgbm
+
+        chosen = settings(self.defaults, job, "lightgbm")
+        rounds, patience = rounds_of(job, chosen, watch)
+        data = self._dataset(table, chosen)
+        stopping: list[Any] = [] if patience is None else [lightgbm.early_stopping(patience, verbose=False)]
+        watched = [] if patience is None or watch is None else [self._dataset(watch, chosen, data)]
+        booster = lightgbm.train(
+            self._params(job, chosen, len(table)), data, rounds, valid_sets=watched, callbacks=stopping
+        )
+        kept = booster.best_iteration if patience is not None and booster.best_iteration > 0 else rounds
+        text = booster.model_to_string(num_iteration=kept)
+        # predicted from the text as it is kept, so that a loaded model cannot differ
+        return Booster(lightgbm.Booster(model_str=text), text, kept)
+
+    def read(self, files: Mapping[str, bytes]) -> Booster:
+        """Make the booster from its text again."""
+        import lightgbm
+
+        text = files["model.txt"].decode()
+        booster = lightgbm.Booster(model_str=text)
+        return Booster(booster, text, booster.num_trees())
+
+    def _params(self, job: Job, chosen: Mapping[str, Any], rows: int) -> dict[str, Any]:
+        loss = loss_of(job)
+        own = {name: value for name, value in chosen.items() if name not in {"rounds", "patience", "tweedie_power"}}
+        if loss == "tweedie":
+            own["tweedie_variance_power"] = chosen["tweedie_power"]
+        return {
+            **own,
+            # a small table still gets its splits
+            "min_data_in_leaf": min(chosen["min_data_in_leaf"], max(1, rows // 20)),
+            "objective": OBJECTIVES[loss],
+            "metric": METRICS[loss],
+            "bagging_freq": 1,
+            "seed": job.seed,
+            "num_threads": job.threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+    def _dataset(self, table: Table, chosen: Mapping[str, Any], reference: Any = None) -> Any:
+        import lightgbm
+
+        codes = [index for index, dtype in enumerate(table.features.dtypes) if dtype == CODE]
+        return lightgbm.Dataset(
+            matrix(table.features),
+            labels(table),
+            weight=weights(table),
+            reference=reference,
+            categorical_feature=codes,
+            params={"max_bin": chosen["max_bin"], "verbosity": -1},
+            free_raw_data=True,
+        )

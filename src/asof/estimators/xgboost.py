@@ -1,0 +1,148 @@
+"""XGBoost, kept as its own UBJSON format."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from asof.data import Table
+from asof.encoders.base import CODE
+from asof.estimators.base import Files, Floats, Job, Real, Space, Whole, labels, matrix, settings, weights
+from asof.estimators.boosting import FEW, loss_of, rounds_of
+
+OBJECTIVES = {
+    "poisson": "count:poisson",
+    "tweedie": "reg:tweedie",
+    "squared": "reg:squarederror",
+    "absolute": "reg:absoluteerror",
+}
+METRICS = {"poisson": "poisson-nloglik", "squared": "rmse", "absolute": "mae"}
+
+
+@dataclass(frozen=True)
+class Booster:
+    """An XGBoost booster."""
+
+    booster: Any
+    raw: bytes
+    rounds: int | None
+
+    def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
+        """Return n predictions, by one thread where there are few rows."""
+        import xgboost
+
+        self.booster.set_param({"nthread": 1 if features.height <= FEW else threads})
+        data = xgboost.DMatrix(matrix(features), feature_types=_types(features), enable_categorical=True, nthread=1)
+        out: Floats = self.booster.predict(data).astype(np.float64)
+        return out
+
+    def files(self) -> Files:
+        """The booster's own bytes."""
+        return {"model.ubj": self.raw}
+
+    canonical = files
+
+
+class XGBoost:
+    """Gradient boosting by XGBoost with histograms: deterministic for given seed and threads."""
+
+    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
+    weighs: ClassVar[bool] = True
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "eta": 0.05,
+        "max_depth": 5,
+        "min_child_weight": 30.0,
+        "colsample_bytree": 0.5,
+        "subsample": 0.7,
+        "lambda": 10.0,
+        "max_bin": 128,
+        "max_delta_step": 0.7,
+        "tweedie_power": 1.2,
+        "rounds": 1500,
+        "patience": 50,
+    }
+    space: ClassVar[Space] = {
+        "eta": Real(0.01, 0.1, log=True),
+        "max_depth": Whole(2, 8),
+        "min_child_weight": Real(1.0, 300.0, log=True),
+        "colsample_bytree": Real(0.2, 1.0),
+        "subsample": Real(0.4, 1.0),
+        "lambda": Real(0.1, 300.0, log=True),
+    }
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Booster:
+        """Boost until the watched table no longer improves, or for the job's rounds."""
+        import xgboost
+
+        chosen = settings(self.defaults, job, "xgboost")
+        rounds, patience = rounds_of(job, chosen, watch)
+        data = _data(table, chosen, job)
+        watched = [] if patience is None or watch is None else [(_data(watch, chosen, job, data), "watch")]
+        booster = xgboost.train(
+            _params(job, chosen),
+            data,
+            rounds,
+            evals=watched,
+            early_stopping_rounds=patience,
+            verbose_eval=False,
+        )
+        kept = rounds if patience is None else int(booster.best_iteration) + 1
+        raw = bytes(booster[:kept].save_raw("ubj"))
+        return Booster(_load(raw), raw, kept)
+
+    def read(self, files: Mapping[str, bytes]) -> Booster:
+        """Make the booster from its bytes again."""
+        booster = _load(files["model.ubj"])
+        return Booster(booster, files["model.ubj"], booster.num_boosted_rounds())
+
+
+def _load(raw: bytes) -> Any:
+    import xgboost
+
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(raw))
+    return booster
+
+
+def _params(job: Job, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    loss = loss_of(job)
+    own = {
+        name: value
+        for name, value in chosen.items()
+        if name not in {"rounds", "patience", "tweedie_power", "max_delta_step"}
+    }
+    if loss == "tweedie":
+        own["tweedie_variance_power"] = chosen["tweedie_power"]
+    if loss == "poisson":
+        own["max_delta_step"] = chosen["max_delta_step"]
+    metric = METRICS.get(loss, f"tweedie-nloglik@{chosen['tweedie_power']}")
+    return {
+        **own,
+        "objective": OBJECTIVES[loss],
+        "eval_metric": metric,
+        "tree_method": "hist",
+        "seed": job.seed,
+        "nthread": job.threads,
+        "verbosity": 0,
+    }
+
+
+def _types(features: pl.DataFrame) -> list[str]:
+    return ["c" if dtype == CODE else "q" for dtype in features.dtypes]
+
+
+def _data(table: Table, chosen: Mapping[str, Any], job: Job, reference: Any = None) -> Any:
+    import xgboost
+
+    return xgboost.QuantileDMatrix(
+        matrix(table.features),
+        labels(table),
+        weight=weights(table),
+        feature_types=_types(table.features),
+        enable_categorical=True,
+        max_bin=chosen["max_bin"],
+        nthread=job.threads,
+        ref=reference,
+    )
