@@ -1,0 +1,250 @@
+"""One ledger: a source sorted by (key, end), with running totals for each key."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from asof.ledgers.dominance import Dominance
+from asof.ledgers.moments import Floats, Ints, Moments
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The two times of n rows, each as its rank among the different ones: all ledgers of a source share it."""
+
+    ended: Ints
+    """Different ends, ascending, int64 microseconds."""
+    ended_rank: Ints
+    """n positions in ``ended``; never decreasing, because rows are sorted."""
+    available: Ints
+    """Different available times, ascending."""
+    available_rank: Ints
+    """n positions in ``available``."""
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> "Clock":
+        """Read ``_ended`` and ``_available`` of rows in the order of a SourceTable."""
+        ends, known = (rows[name].to_physical().to_numpy() for name in ("_ended", "_available"))
+        ended, ended_rank = np.unique(ends, return_inverse=True)
+        available, available_rank = np.unique(known, return_inverse=True)
+        return cls(ended, ended_rank.astype(np.int64), available, available_rank.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows in order of (key, end): the two times as one ascending number each, and running totals."""
+
+    rows: Ints
+    """Position of each row in the whole ledger."""
+    by_end: Ints
+    """key * span + rank of the end, ascending."""
+    by_known: Ints
+    """key * span + rank of the available time, ascending."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Counts, totals and last rows by key; rows known in the order of their ends apart from those that came late.
+
+    Within a key, a row is *in order* when no row that ended later was known earlier. Of these, the
+    rows over by one moment and the rows known at another are both a first stretch, so that the
+    shorter of the two answers. The rest, the late ones, are read by end and availability at once.
+    """
+
+    clock: Clock
+    source: Ints
+    """Row of the source at each position of the ledger, in order of (key, end, available, key of the row)."""
+    prompt: _Part
+    late: _Part
+    late_tree: Dominance | None
+    late_last: Ints
+    """Highest position among the late rows of the key known so far, in order of availability."""
+    centre: Floats | None = None
+    """Fixed centre of each key: the value that was known first."""
+    values: Floats | None = field(default=None, repr=False)
+    """Value at each position, or none where rows are only counted."""
+    running: tuple[Floats, ...] = field(default=(), repr=False)
+    """Totals of (value - centre) and of its square over the rows in order, from the start of each key."""
+
+    @classmethod
+    def build(cls, clock: Clock, key: Ints, *, rows: Ints | None = None, value: Floats | None = None) -> "Ledger":
+        """Make a ledger.
+
+        Args:
+            clock: times of the source's N rows.
+            key: n keys, int64 from 0 on.
+            rows: row of the source of each key, ascending where keys are equal; default: all, in order. A row may
+                stand under several keys.
+            value: number of each of the N rows of the source, none missing among ``rows``.
+        """
+        chosen = np.arange(len(key)) if rows is None else rows
+        order = _stable_order(key)
+        key, chosen = key[order].astype(np.int64), chosen[order]
+        by_end = key * (len(clock.ended) + 1) + clock.ended_rank[chosen]
+        by_known = key * (len(clock.available) + 1) + clock.available_rank[chosen]
+        prompt = by_known == np.minimum.accumulate(by_known[::-1])[::-1]
+        in_order, out = np.flatnonzero(prompt), np.flatnonzero(~prompt)
+        main = _Part(in_order, by_end[in_order], by_known[in_order])
+        centre: Floats | None = None
+        deviation: tuple[Floats, ...] = ()
+        running: tuple[Floats, ...] = ()
+        if value is not None:
+            value = value[chosen].astype(np.float64)
+            centre = _centres(key[in_order], value[in_order])
+            apart = value - centre[key]
+            deviation = (apart[out], apart[out] ** 2)
+            running = tuple(_running(key[in_order], part) for part in (apart[in_order], apart[in_order] ** 2))
+        late, tree, last = _late(out, key, by_end, by_known, deviation)
+        return cls(clock, chosen, main, late, tree, last, centre, value, running)
+
+    def __len__(self) -> int:
+        """Return the number of rows, each as often as it stands under a key."""
+        return len(self.source)
+
+    def read(self, keys: Ints, high: Moments, as_of: Moments) -> "Reading":
+        """Prepare to read, for each question, the rows of its key with ``_ended <= high`` and ``_available <= as_of``.
+
+        Args:
+            keys: n keys; one that is not in the ledger (such as -1) has no rows.
+            high: n moments.
+            as_of: n moments.
+        """
+        return Reading(self, keys.astype(np.int64, copy=False), high, as_of)
+
+    def count(self, keys: Ints, low: Moments, high: Moments, as_of: Moments) -> Ints:
+        """Count rows with ``low < _ended <= high`` and ``_available <= as_of``: n of int64."""
+        return self.read(keys, high, as_of).count(low)
+
+    def total(self, keys: Ints, low: Moments, high: Moments, as_of: Moments) -> Floats:
+        """Sum the values of the same rows: n of float64, 0 where there are none."""
+        return self.read(keys, high, as_of).total(low)
+
+    def last(self, keys: Ints, as_of: Moments) -> Ints:
+        """Return the row of the source that ended last among those known, -1 where there is none."""
+        known = _search(self.prompt.by_known, keys, self.clock.available, as_of)
+        begun = _begin(self.prompt.by_known, keys, self.clock.available)
+        found = np.where(known > begun, _taken(self.prompt.rows, known - 1), -1)
+        if self.late_tree is not None:
+            known = _search(self.late.by_known, keys, self.clock.available, as_of)
+            begun = _begin(self.late.by_known, keys, self.clock.available)
+            found = np.maximum(found, np.where(known > begun, _taken(self.late_last, known - 1), -1))
+        return np.where(found >= 0, _taken(self.source, found), -1)
+
+
+class Reading:
+    """What a ledger knows for n questions up to their ``high`` and ``as_of``; windows differ in ``low`` only."""
+
+    def __init__(self, ledger: Ledger, keys: Ints, high: Moments, as_of: Moments) -> None:
+        """Look up where each question's rows end."""
+        self._ledger, self._keys = ledger, keys
+        clock = ledger.clock
+        over = _search(ledger.prompt.by_end, keys, clock.ended, high)
+        known = _search(ledger.prompt.by_known, keys, clock.available, as_of)
+        self._upper = np.minimum(over, known)
+        if ledger.late_tree is not None:
+            self._first = _begin(ledger.late.by_end, keys, clock.ended)
+            self._late_high = _search(ledger.late.by_end, keys, clock.ended, high) - self._first
+            self._late_known = _search(ledger.late.by_known, keys, clock.available, as_of) - self._first
+
+    def count(self, low: Moments) -> Ints:
+        """Count the rows that ended after ``low``: n of int64."""
+        lower = _search(self._ledger.prompt.by_end, self._keys, self._ledger.clock.ended, low)
+        found = np.maximum(self._upper - lower, 0)
+        tree = self._ledger.late_tree
+        if tree is None:
+            return found
+        before = np.minimum(self._late_low(low), self._late_high)
+        late = tree.count(self._first, self._late_high, self._late_known)
+        return found + late - tree.count(self._first, before, self._late_known)
+
+    def total(self, low: Moments) -> Floats:
+        """Sum the values of the rows that ended after ``low``: n of float64, 0 where there are none."""
+        centre = self._ledger.centre
+        if centre is None:
+            message = "this ledger counts rows; build it with a value to have totals"
+            raise ValueError(message)
+        return self.count(low) * _taken(centre, self._keys, 0.0) + self._sum(low, 0)
+
+    def squares(self, low: Moments) -> Floats:
+        """Sum the squared distances of the same values from their mean: n of float64."""
+        count, apart = self.count(low), self._sum(low, 0)
+        return np.maximum(self._sum(low, 1) - apart * apart / np.maximum(count, 1), 0.0)
+
+    def _sum(self, low: Moments, power: int) -> Floats:
+        ledger = self._ledger
+        lower = np.minimum(_search(ledger.prompt.by_end, self._keys, ledger.clock.ended, low), self._upper)
+        begun = _begin(ledger.prompt.by_end, self._keys, ledger.clock.ended)
+        running = ledger.running[power]
+        upto = np.where(self._upper > begun, _taken(running, self._upper - 1, 0.0), 0.0)
+        found = upto - np.where(lower > begun, _taken(running, lower - 1, 0.0), 0.0)
+        tree = ledger.late_tree
+        if tree is None:
+            return np.asarray(found)
+        before = np.minimum(self._late_low(low), self._late_high)
+        late = tree.total(self._first, self._late_high, self._late_known, power)
+        return np.asarray(found + (late - tree.total(self._first, before, self._late_known, power)))
+
+    def _late_low(self, low: Moments) -> Ints:
+        return _search(self._ledger.late.by_end, self._keys, self._ledger.clock.ended, low) - self._first
+
+
+def _search(sorted_by: Ints, keys: Ints, times: Ints, moments: Moments) -> Ints:
+    """Position after the last row of each question's key with a time at or before its moment."""
+    rank = np.searchsorted(times, moments.values, side="right")
+    return np.searchsorted(sorted_by, keys * (len(times) + 1) + rank[moments.index], side="left")
+
+
+def _begin(sorted_by: Ints, keys: Ints, times: Ints) -> Ints:
+    """Position of the first row of each question's key."""
+    return np.searchsorted(sorted_by, keys * (len(times) + 1), side="left")
+
+
+def _taken(values: npt.NDArray[Number], index: Ints, missing: float = -1) -> npt.NDArray[Number]:
+    """Values at positions, ``missing`` where the position is outside."""
+    if not len(values):
+        return np.full(len(index), missing, dtype=values.dtype)
+    inside = (index >= 0) & (index < len(values))
+    return np.where(inside, values[np.where(inside, index, 0)], values.dtype.type(missing))
+
+
+def _stable_order(key: Ints) -> Ints:
+    """Order that sorts by key and leaves equal keys as they stand; 16 bits at a time, which NumPy sorts by radix."""
+    order = np.argsort((key & 0xFFFF).astype(np.uint16), kind="stable")
+    shift, highest = 16, int(key.max(initial=0))
+    while highest >> shift:
+        digit = ((key >> shift) & 0xFFFF).astype(np.uint16)
+        order = order[np.argsort(digit[order], kind="stable")]
+        shift += 16
+    return order
+
+
+def _centres(key: Ints, value: Floats) -> Floats:
+    """Value of the first row in order of each key: no other row of the key was known before it."""
+    centre = np.zeros(int(key.max(initial=-1)) + 1)
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    centre[key[first]] = value[first]
+    return centre
+
+
+def _running(key: Ints, value: Floats) -> Floats:
+    """Running totals that begin anew with each key, so that no other key's rounding enters."""
+    frame = pl.DataFrame({"key": key, "value": value})
+    return frame.select(pl.col("value").cum_sum().over("key")).to_series().to_numpy()
+
+
+def _late(
+    out: Ints, key: Ints, by_end: Ints, by_known: Ints, values: tuple[Floats, ...]
+) -> tuple[_Part, Dominance | None, Ints]:
+    known_order = np.argsort(by_known[out], kind="stable")
+    part = _Part(out, by_end[out], by_known[out][known_order])
+    if not len(out):
+        return part, None, out
+    first = np.searchsorted(key[out], key[out], side="left")
+    place = np.empty(len(out), dtype=np.int64)
+    place[known_order] = np.arange(len(out))
+    return part, Dominance.build(first, place - first, values), np.maximum.accumulate(out[known_order])

@@ -1,0 +1,86 @@
+"""Moments of many questions, kept as the few different ones: a panel asks a million times at a thousand moments."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from asof.data import UTC_TIME
+from asof.times import Step, shift
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+EVER: Final = np.iinfo(np.int64).max // 4
+"""A moment after everything, in microseconds: with it as ``as_of``, all rows are known."""
+_DENSE: Final = 8
+"""A table of this many cells a question is cheaper than sorting the questions."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """n moments, as u different ones and n numbers that say which."""
+
+    values: Ints
+    """u moments, int64 microseconds since 1970, UTC."""
+    index: Ints
+    """n positions in ``values``."""
+
+    @classmethod
+    def of(cls, times: "pl.Series | Ints") -> "Moments":
+        """Make them from n times: a Series of Datetime, or int64 microseconds."""
+        micros = times.cast(UTC_TIME).to_physical().to_numpy() if isinstance(times, pl.Series) else np.asarray(times)
+        values, index = np.unique(micros.astype(np.int64, copy=False), return_inverse=True)
+        return cls(values, index)
+
+    @classmethod
+    def ever(cls, count: int) -> "Moments":
+        """Make ``count`` moments after everything."""
+        return cls(np.array([EVER]), np.zeros(count, dtype=np.int64))
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.index)
+
+    def shift(self, step: Step, zone: str, count: int = 1) -> "Moments":
+        """Move all by ``count`` steps of the calendar of ``zone`` (see ``times.shift``)."""
+        moved = shift(pl.Series(self.values, dtype=pl.Int64).cast(UTC_TIME), step, zone, count)
+        return Moments(moved.to_physical().to_numpy(), self.index)
+
+    def take(self, rows: Ints) -> "Moments":
+        """Return those of the given rows."""
+        return Moments(self.values, self.index[rows])
+
+    def micros(self) -> Ints:
+        """Return n moments in microseconds."""
+        return self.values[self.index]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The m different pairs (key, moment, ...) among n questions, in ascending order: each is read once."""
+
+    first: Ints
+    """m rows: one question of each pair."""
+    inverse: Ints
+    """n positions: the pair of each question."""
+
+    @classmethod
+    def of(cls, keys: Ints, *moments: Moments) -> "Pairs":
+        """Find the different combinations of a key (int64, at least -1) and moments."""
+        cells = keys.astype(np.int64) + 1
+        size = int(cells.max(initial=0)) + 1
+        for moment in moments:
+            cells = cells * len(moment.values) + moment.index
+            size *= len(moment.values)
+        if size <= _DENSE * len(cells) + 1024:
+            first = np.full(size, -1, dtype=np.int64)
+            first[cells] = np.arange(len(cells))
+            present = np.flatnonzero(first >= 0)
+            number = np.zeros(size, dtype=np.int64)
+            number[present] = np.arange(len(present))
+            return cls(first[present], number[cells])
+        _, found, inverse = np.unique(cells, return_index=True, return_inverse=True)
+        return cls(found, inverse)

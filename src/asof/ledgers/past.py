@@ -1,0 +1,244 @@
+"""Past: the sources of a project as features read them."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from asof.data import UTC_TIME, Coverage, SourceTable
+from asof.errors import DataError
+from asof.ledgers.ledger import Clock, Ledger
+from asof.ledgers.moments import Floats, Ints, Moments
+from asof.ledgers.periods import Periods, Slot, slots
+from asof.ledgers.relations import Relations
+from asof.panels import Panel
+from asof.times import Step, floor, shift
+
+By = Literal["place", "coarser", "neighbours", "all"]
+SLOTS: dict[Slot | None, int] = {None: 1, "weekday": 7, "hour": 24, "weekday hour": 168}
+"""Number of different slots of each kind."""
+
+
+class Past:
+    """What features read: the sources, the panel, and the ledgers built so far.
+
+    Rows of a source with places carry ``_place`` (String, null = outside). Ledgers count the rows
+    that lie in a place (all rows of a source without places) and in a covered stretch: what is
+    known of a stretch that is not covered is only a part, so it is no count.
+    """
+
+    def __init__(self, sources: Mapping[str, SourceTable], panel: Panel) -> None:
+        """Keep them; ledgers are made when first asked for, and then kept."""
+        self._sources = dict(sources)
+        self.panel = panel
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    @property
+    def sources(self) -> Mapping[str, SourceTable]:
+        """All sources by name."""
+        return self._sources
+
+    def table(self, name: str) -> SourceTable:
+        """One source; raises DataError naming the nearest one where there is none of this name."""
+        if name not in self._sources:
+            near = difflib.get_close_matches(name, self._sources, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise DataError(f"no source {name!r}{hint} There are: {', '.join(sorted(self._sources))}")
+        return self._sources[name]
+
+    def placed(self, source: str) -> bool:
+        """Whether rows of ``source`` lie in places."""
+        rows = self.table(source).rows
+        return "_place" in rows.columns and rows["_place"].null_count() < rows.height
+
+    def delay(self, source: str) -> Step:
+        """Declared delay of ``source`` as a step: whole days are days of the local calendar."""
+        return Step.of(self.table(source).delay)
+
+    def until(self, source: str, as_of: Moments) -> Moments:
+        """``as_of - delay``: up to where all rows of ``source`` that came in time were known."""
+        return as_of.shift(self.delay(source), self.panel.zone, -1)
+
+    def ledger(
+        self,
+        source: str,
+        by: By = "place",
+        slot: Slot | None = None,
+        *,
+        value: str | None = None,
+        where: pl.Expr | None = None,
+    ) -> Ledger:
+        """Return the ledger of a source.
+
+        Args:
+            source: its name.
+            by: rows of the place itself, of its coarser place, of the places that touch it, or of all.
+            slot: only rows whose own period has the weekday, hour, or both, of the question's period.
+            value: a column of numbers to be summed; rows where it is missing do not count.
+            where: a condition that rows must meet, such as ``pl.col("injured") > 0``.
+
+        Raises:
+            DataError: no such source or column, a column that is no number, or places asked of a source without.
+        """
+        name = (source, by, slot, value, None if where is None else str(where))
+        if name not in self._made:
+            self._made[name] = self._build(source, by, slot, value, where)
+        made: Ledger = self._made[name]
+        return made
+
+    def keys(self, questions: pl.DataFrame, by: By = "place", slot: Slot | None = None) -> Ints:
+        """Key of each question in the ledgers of the same ``by`` and ``slot``; negative where it can have no rows."""
+        return self.key_of(questions["place"], questions["start"], by, slot)
+
+    def key_of(self, places: pl.Series, period_starts: pl.Series, by: By, slot: Slot | None) -> Ints:
+        """Return the keys of places (String) during the periods that begin at ``period_starts`` (UTC)."""
+        place = self._relations.codes(places, by)
+        if slot is None:
+            return place
+        return np.where(place < 0, -1, place * SLOTS[slot] + slots(period_starts, slot, self.panel.zone))
+
+    def periods(self, source: str, slot: Slot | None = None) -> Periods:
+        """Return the periods of the panel that ``source`` covers."""
+        name = ("periods", source, slot)
+        if name not in self._made:
+            self._made[name] = Periods.of(self.table(source).coverage, self.panel.every, self.panel.zone, slot)
+        made: Periods = self._made[name]
+        return made
+
+    def covered(self, source: str, low: Moments | Ints, high: Moments | Ints) -> Ints:
+        """Covered microseconds of each of n stretches (low, high], given as Moments or int64 microseconds."""
+        low, high = (edge if isinstance(edge, Moments) else Moments.of(edge) for edge in (low, high))
+        coverage = self.table(source).coverage
+        begun, ended = (
+            pl.Series(list(edges), dtype=UTC_TIME).to_physical().to_numpy()
+            for edges in (coverage.starts, coverage.ends)
+        )
+        total = np.concatenate([[0], np.cumsum(ended - begun)])
+
+        def until(moments: Ints) -> Ints:
+            piece = np.searchsorted(begun, moments, side="right") - 1
+            held = np.maximum(piece, 0)
+            return np.where(piece < 0, 0, total[held] + np.minimum(moments - begun[held], (ended - begun)[held]))
+
+        return np.asarray(until(high.values)[high.index] - until(low.values)[low.index])
+
+    def known(self, cut: datetime) -> "Past":
+        """Return what was known at ``cut``: only rows available by then, and coverage up to the cut - delay."""
+        return Past({name: self._known(table, cut) for name, table in self._sources.items()}, self.panel)
+
+    def scrambled(self, cut: datetime, seed: int) -> "Past":
+        """Return the same past with everything that became known after ``cut`` put at random.
+
+        Places and the user's columns of those rows are shuffled, half of the rows are dropped, and
+        their times are thrown about after the cut. Nothing that is asked as of the cut or before
+        may answer otherwise.
+        """
+        random = np.random.default_rng(seed)
+        return Past({name: _scrambled(table, cut, random) for name, table in self._sources.items()}, self.panel)
+
+    def _known(self, table: SourceTable, cut: datetime) -> SourceTable:
+        moment = pl.Series([cut]).cast(UTC_TIME)
+        end = shift(moment, Step.of(table.delay), self.panel.zone, -1)[0]
+        return replace(
+            table, rows=table.rows.filter(pl.col("_available") <= moment[0]), coverage=_cut(table.coverage, end)
+        )
+
+    @property
+    def _relations(self) -> Relations:
+        if ("relations",) not in self._made:
+            seen = [table.rows["_place"] for name, table in self._sources.items() if self.placed(name)]
+            self._made["relations",] = Relations.of(self.panel.places, seen)
+        made: Relations = self._made["relations",]
+        return made
+
+    def _rows(self, source: str) -> tuple[pl.DataFrame, Clock, Ints, Ints]:
+        """Rows that count, their clock, the code of their place, and the start of their own period."""
+        name = ("rows", source)
+        if name not in self._made:
+            table = self.table(source)
+            rows = _covered_rows(table)
+            if self.placed(source):
+                rows = rows.filter(pl.col("_place").is_not_null())
+                place = self._relations.codes(rows["_place"], "place")
+            else:
+                place = np.zeros(rows.height, dtype=np.int64)
+            self._made[name] = (rows, Clock.of(rows), place)
+        made: tuple[pl.DataFrame, Clock, Ints] = self._made[name]
+        return (*made, np.arange(len(made[2])))
+
+    def _slots(self, source: str, slot: Slot) -> Ints:
+        name = ("slots", source, slot)
+        if name not in self._made:
+            _, clock, _, _ = self._rows(source)
+            # A row that ended on the edge of two periods belongs to the earlier one.
+            within = pl.Series(clock.ended - 1, dtype=pl.Int64).cast(UTC_TIME)
+            begun = floor(within, self.panel.every, self.panel.zone)
+            self._made[name] = slots(begun, slot, self.panel.zone)[clock.ended_rank]
+        made: Ints = self._made[name]
+        return made
+
+    def _build(self, source: str, by: By, slot: Slot | None, value: str | None, where: pl.Expr | None) -> Ledger:
+        rows, clock, place, chosen = self._rows(source)
+        if by != "all" and not self.placed(source):
+            raise DataError(f"{source} has no places; ask for all of it, or say where its rows lie (place:)")
+        numbers = None
+        if value is not None:
+            numbers = number_column(rows, source, value)
+            chosen = chosen[~np.isnan(numbers)]
+        if where is not None:
+            meets = rows.select(where.fill_null(value=False).alias("meets"))["meets"].to_numpy()
+            chosen = chosen[meets[chosen]]
+        key, chosen = self._relations.spread(place[chosen], chosen, by)
+        if slot is not None:
+            key = key * SLOTS[slot] + self._slots(source, slot)[chosen]
+        return Ledger.build(clock, key, rows=chosen, value=numbers)
+
+
+def number_column(rows: pl.DataFrame, source: str, name: str) -> Floats:
+    """Return a column as float64, NaN where it is missing; raises DataError where it is no number."""
+    if name not in rows.columns:
+        near = difflib.get_close_matches(name, rows.columns, n=1)
+        raise DataError(f"{source} has no column {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    column = rows[name]
+    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
+        raise DataError(f"{source}.{name} is {column.dtype}, not a number; state its type in checks:, or leave it out")
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _covered_rows(table: SourceTable) -> pl.DataFrame:
+    ended = table.rows["_ended"].to_physical().to_numpy()
+    inside = np.zeros(len(ended), dtype=bool)
+    for begun, over in zip(table.coverage.starts, table.coverage.ends, strict=True):
+        low, high = pl.Series([begun, over], dtype=UTC_TIME).to_physical().to_list()
+        inside |= (ended > low) & (ended <= high)
+    return table.rows.filter(pl.Series(inside))
+
+
+def _cut(coverage: Coverage, end: datetime) -> Coverage:
+    kept = [(low, min(high, end)) for low, high in zip(coverage.starts, coverage.ends, strict=True) if low < end]
+    kept = kept or [(coverage.start, coverage.start)]
+    return Coverage(tuple(low for low, _ in kept), tuple(high for _, high in kept))
+
+
+def _scrambled(table: SourceTable, cut: datetime, random: np.random.Generator) -> SourceTable:
+    moment = pl.Series([cut]).cast(UTC_TIME)
+    before = table.rows.filter(pl.col("_available") <= moment[0])
+    after = table.rows.filter(pl.col("_available") > moment[0])
+    if after.is_empty():
+        return table
+    latest = after["_available"].to_physical().to_numpy().max()
+    after = after[np.sort(random.permutation(after.height)[: (after.height + 1) // 2])]
+    free = [name for name in after.columns if name not in {"_key", "_event", "_ended", "_available", "_first_seen"}]
+    mixed = [after[name][random.permutation(after.height)] for name in free]
+    begun = int(moment.to_physical()[0])
+    span = max(int(latest) - begun, 1)
+    ended = pl.Series("_ended", begun + 1 + random.integers(span, size=after.height)).cast(UTC_TIME)
+    lateness = pl.Series(random.integers(span, size=after.height))
+    after = after.with_columns(*mixed, ended, ended.alias("_event"))
+    after = after.with_columns((ended.to_physical() + lateness).cast(UTC_TIME).alias("_available"))
+    rows = pl.concat([before, after]).sort("_ended", "_available", "_key")
+    return replace(table, rows=rows)
