@@ -2,13 +2,13 @@
 
 import difflib
 
-import numpy as np
 import polars as pl
 
 from asof.data import UTC_TIME, SourceTable
 from asof.errors import DataError
-from asof.ledgers import Past
+from asof.ledgers import Moments, Past
 from asof.panels import Panel
+from asof.times import shift
 
 
 def labels(questions: pl.DataFrame, past: Past) -> pl.DataFrame:
@@ -28,18 +28,16 @@ def labels(questions: pl.DataFrame, past: Past) -> pl.DataFrame:
     if (periods["start"] < periods["end"].shift(1)).any():
         raise DataError("labels: the periods of the questions overlap; expected the periods of one panel")
     measured = _measured(table, panel, periods)
-    low, high = (periods[name].cast(UTC_TIME).to_physical().to_numpy() for name in ("start", "end"))
-    covered = np.asarray(past.covered(panel.source, low, high)) >= high - low
-    periods = periods.with_columns(pl.Series("_covered", covered))
-    joined = questions.select("place", "start", "end").join(
-        periods.drop("end"), on="start", how="left", maintain_order="left"
+    low, high = Moments.of(periods["start"]), Moments.of(periods["end"])
+    whole = past.covered(panel.source, low, high) >= high.micros() - low.micros()
+    periods = periods.with_columns(
+        pl.Series("_covered", whole),
+        known_at=shift(periods["end"].cast(UTC_TIME), past.delay(panel.source), panel.zone),
     )
+    joined = questions.select("place", "start").join(periods.drop("end"), on="start", how="left", maintain_order="left")
     joined = joined.join(measured, on=["place", "start"], how="left", maintain_order="left")
     label = pl.col("label").fill_null(0.0) if panel.measure in {"count", "sum"} else pl.col("label")
-    return joined.select(
-        label=pl.when("_covered").then(label),
-        known_at=(pl.col("end") + table.delay).cast(UTC_TIME),
-    )
+    return joined.select(pl.when("_covered").then(label).alias("label"), "known_at")
 
 
 def _measured(table: SourceTable, panel: Panel, periods: pl.DataFrame) -> pl.DataFrame:
@@ -77,12 +75,10 @@ def _value(table: SourceTable, panel: Panel) -> pl.Expr:
         near = difflib.get_close_matches(column, table.rows.columns, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DataError(f"{table.name}: no column {column!r} to take the {panel.measure} of{hint}")
-    values = table.rows[column]
-    if not values.dtype.is_numeric():
-        numbers = values.cast(pl.Float64, strict=False)
-        if numbers.null_count() == len(numbers):
-            raise DataError(f"{table.name}.{column}: no numbers to take the {panel.measure} of ({values.dtype})")
-    return pl.col(column).cast(pl.Float64, strict=False).fill_nan(None)
+    kind = table.rows.schema[column]
+    if not (kind.is_numeric() or kind == pl.Boolean):
+        raise DataError(f"{table.name}.{column} is {kind}, not a number; state its type in checks:, or clean it first")
+    return pl.col(column).cast(pl.Float64).fill_nan(None)
 
 
 def _refuse_coarse(found: pl.DataFrame, table: SourceTable, panel: Panel) -> None:
