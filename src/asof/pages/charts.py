@@ -180,6 +180,7 @@ def bar(share: float) -> str:
         "svg",
         tag("rect", x=0, y=5, width=max(share, 0) * 120, height=9, rx=2, class_="bar"),
         viewBox="0 0 120 20",
+        preserveAspectRatio="xMinYMid",
         class_="strip",
         aria_hidden="true",
     )

@@ -59,18 +59,18 @@ def scale(low: float, high: float, start: float, end: float) -> Scale:
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:
-    """Round numbers within [low, high], about ``count`` of them: steps of 1, 2 or 5 times a power of ten."""
+    """Round numbers within [low, high], at most ``count`` steps: steps of 1, 2 or 5 times a power of ten."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low or count < 1:
         return [low] if math.isfinite(low) else []
     rough = (high - low) / count
     power = 10 ** math.floor(math.log10(rough))
-    step = min((times * power for times in (1, 2, 5, 10)), key=lambda each: abs(each - rough))
+    step = next((times * power for times in (1, 2, 5) if times * power >= rough * (1 - 1e-9)), 10 * power)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [index * step for index in range(first, last + 1)]
 
 
-def spread(values: Sequence[float], *, zero: bool = False, room: float = 0.06) -> tuple[float, float]:
+def spread(values: Sequence[float | None], *, zero: bool = False, room: float = 0.06) -> tuple[float, float]:
     """Smallest and largest finite value with a little room; from zero where asked."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     if not known:

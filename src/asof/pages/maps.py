@@ -1,9 +1,9 @@
 """Maps of places, coloured by a figure: outlines from GeoJSON, or points where there are none."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,19 +23,14 @@ _POINTS = 4000
 
 
 @dataclass(frozen=True)
-class Legend:
-    """One class of a map: its colour and what it stands for."""
-
-    kind: str
-    label: str
-
-
-@dataclass(frozen=True)
 class Map:
-    """A drawn map with its legend."""
+    """A drawn map with its legend: a ramp of colours, with the figure at the right end of each."""
 
     svg: str
-    legend: tuple[Legend, ...]
+    ramp: tuple[tuple[str, str], ...]
+    """Class of the colour, and the figure at which it ends; empty where it has no end."""
+    start: str = ""
+    """Figure at which the first colour begins; empty where it has no beginning."""
 
 
 def outlines(places: Places) -> dict[str, Mapping[str, Any]]:
@@ -65,18 +60,17 @@ def shapes(frame: pl.DataFrame, geometry: Mapping[str, Mapping[str, Any]]) -> st
 
 
 def levels(frame: pl.DataFrame, column: str, unit: str) -> Map:
-    """Colour places by a figure from pale to strong, in classes of equal numbers of places."""
+    """Colour places by a figure from pale to strong, in classes of about equal numbers of places."""
     values = _values(frame, column)
-    known = np.unique(values[np.isfinite(values)])
+    known = values[np.isfinite(values)]
     if not known.size:
         return Map("", ())
-    edges = np.unique(np.quantile(values[np.isfinite(values)], np.linspace(0, 1, CLASSES + 1)))
-    inner = edges[1:-1]
-    count = len(inner) + 1
-    names = [f"s{round(index * (CLASSES - 1) / max(count - 1, 1))}" for index in range(count)]
-    ends = edges if len(edges) > 1 else np.array([known[0], known[0]])
-    legend = [Legend(names[i], f"{words.number(ends[i])} to {words.number(ends[i + 1])}") for i in range(count)]
-    return _map(frame, values, inner, names, legend, unit)
+    quantiles = np.quantile(known, np.linspace(0, 1, CLASSES + 1)[1:-1])
+    inner = [edge for edge in dict.fromkeys(map(_round, quantiles.tolist())) if known.min() < edge < known.max()]
+    names = [f"s{round(index * (CLASSES - 1) / max(len(inner), 1))}" for index in range(len(inner) + 1)]
+    ends = [*map(words.brief, inner), words.brief(known.max())]
+    ramp = tuple(zip(names, ends, strict=True))
+    return Map(_uses(frame, values, inner, names, unit), ramp, words.brief(known.min()))
 
 
 def differences(frame: pl.DataFrame, column: str, unit: str) -> Map:
@@ -86,28 +80,27 @@ def differences(frame: pl.DataFrame, column: str, unit: str) -> Map:
     if not known.size:
         return Map("", ())
     far = float(np.quantile(known, 0.9)) or float(known.max()) or 1.0
-    inner = np.array([-1, -0.6, -0.2, 0.2, 0.6, 1]) * far
+    inner = [_round(times * far) for times in (-1, -0.6, -0.2, 0.2, 0.6, 1)]
     names = [f"d{index}" for index in range(CLASSES)]
-    between = [f"{words.number(a)} to {words.number(b)}" for a, b in pairwise(inner.tolist())]
-    labels = [f"below {words.number(inner[0])}", *between, f"above {words.number(inner[-1])}"]
-    return _map(frame, values, inner, names, [Legend(n, t) for n, t in zip(names, labels, strict=True)], unit)
+    ramp = tuple(zip(names, [*map(words.brief, inner), ""], strict=True))
+    return Map(_uses(frame, values, inner, names, unit), ramp)
 
 
-def _map(
-    frame: pl.DataFrame, values: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], names: Sequence[str],
-    legend: Sequence[Legend], unit: str,
-) -> Map:  # fmt: skip
+def _uses(
+    frame: pl.DataFrame, values: np.ndarray[Any, Any], inner: Sequence[float], names: Sequence[str], unit: str
+) -> str:
     uses = []
     for index, (name, value) in enumerate(zip(frame["name"].to_list(), values, strict=True)):
+        kind, told = "none", f"{name}: unknown"
         if math.isfinite(value):
-            kind, told = (
-                names[int(np.searchsorted(inner, value, side="right"))],
-                f"{name}: {words.number(value)} {unit}",
-            )
-        else:
-            kind, told = "none", f"{name}: unknown"
+            kind, told = names[bisect_right(inner, value)], f"{name}: {words.brief(value)} {unit}"
         uses.append(tag("use", hint(told), href=f"#p{index}", class_=kind))
-    return Map("".join(uses), tuple(legend))
+    return "".join(uses)
+
+
+def _round(value: float) -> float:
+    """Keep two figures: the limits of a class are to be read, not to be exact."""
+    return float(f"{value:.2g}")
 
 
 def _values(frame: pl.DataFrame, column: str) -> np.ndarray[Any, Any]:
@@ -188,8 +181,8 @@ def _outline(ring: np.ndarray[Any, Any]) -> str:
 
 
 def _tolerance(bounds: np.ndarray[Any, Any]) -> float:
-    """Half a pixel of the map in degrees."""
-    return float(max(bounds[2] - bounds[0], bounds[3] - bounds[1])) / WIDTH / 2
+    """An eighth of a pixel of the map in degrees: more would leave slivers between neighbours."""
+    return float(max(bounds[2] - bounds[0], bounds[3] - bounds[1])) / WIDTH / 8
 
 
 def _hexagons(cells: pl.Series) -> dict[str, Mapping[str, Any]]:

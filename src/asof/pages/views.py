@@ -59,6 +59,7 @@ def _environment() -> "Environment":
     )
     environment.filters["drawn"] = Markup  # only for what charts and maps made: they escape their texts themselves
     environment.filters["number"] = words.number
+    environment.filters["brief"] = words.brief
     environment.filters["percent"] = words.percent
     return environment
 
@@ -67,12 +68,11 @@ def _headline(facts: ReportFacts) -> str:
     """Say how good it is against the best simple rule, no more surely than the interval allows."""
     skill, low, high = facts.skill.value, facts.skill.low, facts.skill.high
     rule = f"the best simple rule ({facts.baseline_name})"
-    known = low is not None and high is not None and math.isfinite(low) and math.isfinite(high)
-    if known and low <= 0 <= high:  # type: ignore[operator] - both are known
-        return f"On periods it had not seen, it cannot be told apart from {rule}."
     between = ""
-    if known:
-        first, second = sorted((abs(low), abs(high)))  # type: ignore[arg-type] - both are known
+    if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
+        if low <= 0 <= high:
+            return f"On periods it had not seen, it cannot be told apart from {rule}."
+        first, second = sorted((abs(low), abs(high)))
         sure = words.percent(facts.level, 0)
         between = f", and with {sure} confidence between {words.percent(first)} and {words.percent(second)}"
     better = "better" if skill > 0 else "worse"
@@ -121,7 +121,7 @@ def _scores(facts: ReportFacts) -> list[Mapping[str, str]]:
     return [
         {
             "title": words.title(row["metric"]),
-            "meaning": words.meaning(row["metric"], facts.unit),
+            "meaning": "" if row["metric"] == facts.metric else words.meaning(row["metric"], facts.unit),
             "value": words.number(row["value"]),
             "within": words.within(Figure(row["value"], row["low"], row["high"])),
             "baseline": words.number(row["baseline"]),
@@ -155,7 +155,7 @@ def _maps(facts: ReportFacts) -> Mapping[str, Any]:
             ("Predicted less observed", maps.differences(places, "difference", unit)),
         ):
             svg = tag("svg", made.svg, viewBox=maps.view_of(store), role="img", aria_label=title, class_="map")
-            drawn.append({"title": title, "svg": svg, "legend": made.legend})
+            drawn.append({"title": title, "svg": svg, "map": made})
     most = places.filter(pl.col("predicted").is_finite()).sort("predicted", descending=True).head(5)
     missed = places.filter(pl.col("difference").is_finite()).sort(pl.col("difference").abs(), descending=True).head(5)
     return {"store": store, "drawn": drawn, "most": _rows(most), "missed": _rows(missed)}

@@ -22,7 +22,7 @@ class MetricWords:
 METRICS = {
     "poisson_deviance": MetricWords(
         "Poisson deviance",
-        "It measures how far the predicted counts are from the counts that came, weighing a miss by how much chance "
+        "How far the predicted counts are from the counts that came, weighing a miss by how much chance "
         "alone would explain; 0 would be perfect, and for small counts even perfect knowledge stays near 1, because "
         "chance remains.",
     ),
@@ -37,13 +37,13 @@ METRICS = {
 }
 
 AUDIT = {
-    "future": "Nothing from after a prediction's moment can reach it: later rows were removed and scrambled.",
-    "fit": "Nothing is learnt from what is tested on: the test part was scrambled.",
-    "split": "Training and test keep apart: no label known too late, no unit on both sides.",
-    "parity": "One question asked alone gets the answer that it gets in a batch.",
-    "rerun": "Doing it all again gives the same model and the same predictions.",
-    "too good": "No column simply gives the answer away.",
-    "drift": "Training and test look alike.",
+    "future": "Can anything from after a prediction's moment reach it? Later rows are removed, and scrambled.",
+    "fit": "Is anything learnt from what is tested on? The test part is scrambled.",
+    "split": "Do training and test keep apart? No label known too late, no unit on both sides.",
+    "parity": "Does one question asked alone get the answer that it gets in a batch?",
+    "rerun": "Does doing it all again give the same model and the same predictions?",
+    "too good": "Does a column simply give the answer away?",
+    "drift": "Do training and test look alike?",
 }
 """What each check of the audit asks, in one sentence."""
 
@@ -78,6 +78,23 @@ def number(value: Any) -> str:
     return f"−{text}" if value < 0 and float(text.replace(",", "")) != 0 else text
 
 
+def brief(value: Any) -> str:
+    """Write a number with two or three figures, where more would only tire."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    size = abs(value)
+    text = (
+        f"{size:,.0f}"
+        if size >= 100
+        else f"{size:.1f}"
+        if size >= 10
+        else f"{size:.2f}"
+        if size >= 0.1
+        else f"{size:.2g}"
+    )
+    return f"−{text}" if value < 0 and float(text.replace(",", "")) != 0 else text
+
+
 def percent(value: Any, digits: int = 1) -> str:
     """Write a share as a percentage: 0.031 -> ``3.1 %``."""
     if value is None or not math.isfinite(value):
@@ -95,10 +112,16 @@ def within(figure: Figure | None, write: Any = number) -> str:
     return f"{write(figure.low)} to {write(figure.high)}"
 
 
+def date(moment: datetime, zone: str) -> str:
+    """Write the day of a moment: ``1 Sep 2019``."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.day} {local:%b %Y}"
+
+
 def day(moment: datetime, zone: str) -> str:
     """Write a day: ``1 Sep 2019``; a moment that is no local midnight carries its time."""
     local = moment.astimezone(ZoneInfo(zone))
-    text = f"{local.day} {local:%b %Y}"
+    text = date(moment, zone)
     return text if (local.hour, local.minute) == (0, 0) else f"{text} {local:%H:%M}"
 
 
@@ -106,12 +129,10 @@ def stretch(since: datetime, until: datetime, zone: str) -> str:
     """Write [since, until): ``1 Sep 2019 to 30 Nov 2019``, the last day included."""
     local = until.astimezone(ZoneInfo(zone))
     last = until - timedelta(minutes=1) if (local.hour, local.minute) == (0, 0) else until
-    end = last.astimezone(ZoneInfo(zone))
-    shown = f"{end.day} {end:%b %Y}" if last is not until else day(until, zone)
-    return f"{day(since, zone)} to {shown}"
+    return f"{day(since, zone)} to {day(until, zone) if last is until else date(last, zone)}"
 
 
 def minute(moment: datetime, zone: str) -> str:
     """Write a moment with its zone: ``1 Sep 2019 14:05 (Europe/London)``."""
     local = moment.astimezone(ZoneInfo(zone))
-    return f"{local.day} {local:%b %Y %H:%M} ({zone})"
+    return f"{date(moment, zone)} {local:%H:%M} ({zone})"
