@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 Kind = Literal["count", "number"]
 LEAST_SCORES = 200
 """A band of predictions holds at least this many scores (or there is only one band)."""
+LEAST_GRID = 100
+"""Fewer counts than this say less about their distribution than the negative binomial one does."""
 MOST_BANDS = 10
 LEAST_MEAN = 1e-6
 """A count predicted at less is read as predicted at this."""
@@ -154,6 +156,7 @@ def calibrate(
         scale = 1.0 if kind == "count" else max(float(np.mean(np.abs(placed[rows]))), 1e-12)
         low, high, grid = _ends(placed[rows] / scale, weight[rows], level)
         if kind == "count":
+            grid = grid if np.count_nonzero(rows) >= LEAST_GRID else tuple(GRID.tolist())
             low, high = _count_ends(label[rows], told[rows], dispersion, weight=weight[rows], grid=grid, level=level)
         made.append((scale, low, high, grid))
     scales, lows, highs, grids = zip(*made, strict=True)

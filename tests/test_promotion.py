@@ -1,0 +1,153 @@
+"""Promotion: rules, the paired comparison, and the decision that keeps the champion where the data cannot tell."""
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from asof.data import Finding, Severity
+from asof.errors import DataError
+from asof.evaluation import Bootstrap
+from asof.promotion import Comparison, Rule, compare, decide, judge, rules
+
+FEW = Bootstrap(draws=300)
+
+
+def answers(*, better: float, periods: int = 28, places: int = 20, seed: int = 1) -> pl.DataFrame:
+    """Counts, a champion off by a fixed share and a challenger off by that much less."""
+    random = np.random.default_rng(seed)
+    mean = np.exp(np.linspace(0, 2, places))[None, :] * np.ones((periods, 1))
+    days = [datetime(2019, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(periods) for _ in range(places)]
+    return pl.DataFrame(
+        {
+            "start": days,
+            "place": [str(place) for place in range(places)] * periods,
+            "label": random.poisson(mean).astype(float).ravel(),
+            "champion": mean.ravel() * 1.5,
+            "challenger": mean.ravel() * (1.5 - better),
+        }
+    )
+
+
+def test_rules_are_read_as_written() -> None:
+    assert rules({"skill": ">= 0.05", "rmse": "<3e1", "coverage": " > -0.5 ", "audit": "pass"}) == (
+        Rule("skill", ">=", 0.05),
+        Rule("rmse", "<", 30.0),
+        Rule("coverage", ">", -0.5),
+    )
+    assert str(Rule("skill", ">=", 0.05)) == "skill >= 0.05"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"skil": ">= 0"}, r"promote\.skil: no such figure; expected one of audit, bias, coverage"),
+        ({"skill": "0.05"}, r"promote\.skill: '0\.05' is no rule; expected a comparison in quotes"),
+        ({"skill": "== 1"}, "is no rule"),
+        ({"audit": "fail"}, r"promote\.audit: expected `pass`, got 'fail'"),
+    ],
+)
+def test_a_rule_that_means_nothing_is_refused(written: dict[str, str], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        rules(written)
+
+
+def test_each_rule_is_a_finding_with_figure_and_limit() -> None:
+    read = rules({"skill": ">= 0.05", "r2": ">= 0.6", "coverage": ">= 0.87"})
+    found = judge(read, {"skill": 0.05, "r2": 0.43}, audit_passed=True)
+    assert [(each.subject, each.severity, each.limit) for each in found] == [
+        ("skill", Severity.NOTE, 0.05),
+        ("r2", Severity.ERROR, 0.6),
+        ("coverage", Severity.ERROR, 0.87),
+        ("audit", Severity.NOTE, None),
+    ]
+    assert found[1].message == "r2 is 0.43, the rule is >= 0.6: not kept"
+    assert found[2].message == "coverage is not known, the rule is >= 0.87: not kept"
+    assert found[1].figure == 0.43
+    assert math.isnan(found[2].figure or 0.0)
+    assert judge((), {}, audit_passed=False)[0].severity == Severity.ERROR
+
+
+@pytest.mark.parametrize("metric", ["poisson_deviance", "rmse", "mae", "r2"])
+def test_better_and_worse_are_told_apart_in_both_directions(metric: str) -> None:
+    forth = compare(answers(better=0.5), metric, FEW)
+    back = compare(answers(better=0.5).rename({"champion": "challenger", "challenger": "champion"}), metric, FEW)
+    assert (forth.verdict, back.verdict) == ("better", "worse")
+    assert forth.gain.value > 0 > back.gain.value
+    assert forth.gain.value == pytest.approx(abs(forth.champion - forth.challenger))
+    assert (forth.rows, forth.periods) == (560, 28)
+
+
+def test_what_cannot_be_told_is_said_and_why() -> None:
+    close = compare(answers(better=0.001), "poisson_deviance", FEW)
+    assert abs(close.gain.value) < 0.01
+    same = compare(answers(better=0.0), "rmse", FEW)
+    assert (same.verdict, same.why) == ("cannot tell", "both give the same predictions")
+    few = compare(answers(better=0.5, periods=6), "rmse", FEW)
+    assert few.verdict == "cannot tell"
+    assert "6 periods are too few, at least 7 are needed" in few.why
+    random = np.random.default_rng(1)
+    noisy = answers(better=0.0, places=3).with_columns(
+        challenger=pl.Series(random.normal(2, 1, 84)), champion=pl.Series(random.normal(2, 1, 84))
+    )
+    assert compare(noisy, "rmse", FEW).verdict == "cannot tell"
+
+
+def test_a_pair_is_told_apart_that_single_scores_would_not() -> None:
+    pair = answers(better=0.1, periods=60)
+    told = compare(pair, "poisson_deviance", FEW)
+    assert told.verdict == "better"
+    assert told.gain.high - told.gain.low < 0.5 * told.champion
+
+
+def test_metrics_that_are_no_losses_are_refused() -> None:
+    for metric in ("bias", "median_ape"):
+        with pytest.raises(DataError, match="cannot be resampled as a loss"):
+            compare(answers(better=0.1), metric)
+
+
+def comparison(better: float) -> Comparison:
+    return compare(answers(better=better), "rmse", FEW)
+
+
+NOTE = Finding("promotion rule", Severity.NOTE, "skill", "skill is 0.1, the rule is >= 0.05: kept", 0.1, 0.05)
+BROKEN = Finding("promotion rule", Severity.ERROR, "r2", "r2 is 0.1, the rule is >= 0.6: not kept", 0.1, 0.6)
+
+
+def test_the_first_release_that_keeps_the_rules_is_promoted() -> None:
+    told = decide([NOTE], None)
+    assert told.promoted
+    assert not told.refused
+    assert told.why == "all rules are kept, and there is no champion yet"
+
+
+def test_a_rule_not_kept_refuses_whatever_the_comparison_says() -> None:
+    told = decide([NOTE, BROKEN], comparison(0.5))
+    assert not told.promoted
+    assert told.refused
+    assert told.why == "r2 is 0.1, the rule is >= 0.6: not kept"
+
+
+def test_only_better_promotes_over_a_champion() -> None:
+    assert decide([NOTE], comparison(0.5)).promoted
+    kept = decide([NOTE], comparison(0.0), "questions after 2019-06-01")
+    assert not kept.promoted
+    assert not kept.refused
+    assert kept.why.startswith("the champion stays: the challenger is not shown to be better than it by rmse")
+    assert "worse than" in decide([NOTE], comparison(-0.5)).why
+
+
+def test_the_record_is_plain_data() -> None:
+    told = decide([NOTE, BROKEN], comparison(0.5), "questions after 2019-06-01").plain()
+    assert json.loads(json.dumps(told)) == told
+    assert told["on"] == "questions after 2019-06-01"
+    assert told["rules"] == [
+        {"rule": "skill", "figure": 0.1, "limit": 0.05, "kept": True},
+        {"rule": "r2", "figure": 0.1, "limit": 0.6, "kept": False},
+    ]
+    assert told["comparison"]["verdict"] == "better"
+    assert told["comparison"]["gain"].keys() == {"value", "low", "high"}
+    assert decide([], None).plain()["comparison"] is None
