@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from asof import project
 from asof.specs import ProjectSpec, Spec
 
 
@@ -49,3 +50,30 @@ def test_links_between_pages_lead_somewhere(root: Path) -> None:
     for page in pages:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+PAGES = ["README.md", "docs/project-file.md", "docs/lookups.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_project_shown_is_a_project(page: str, root: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (root / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    whole = [block for block in blocks if block.startswith("name:")]
+    assert whole or page == "docs/lookups.md"
+    for number, block in enumerate(whole):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block, encoding="utf-8")
+        assert project.read(file).spec.name == "collisions"
+
+
+def test_the_example_says_what_its_page_explains(root: Path) -> None:
+    folder = root / "examples" / "collisions"
+    read = project.read(folder)
+    assert read.spec.predict.horizon == ("1d", "2d", "3d", "4d", "5d", "6d", "7d")
+    assert read.spec.sources["crashes"].delay == "1d"
+    assert read.spec.judge.holdout == "28d"
+    assert sum(file.stat().st_size for file in folder.rglob("*") if ".asof" not in file.parts and file.is_file()) < 6e6
+    for source in read.spec.sources.values():
+        assert source.files is not None
+        for pattern in source.files.paths:
+            assert list(folder.glob(pattern)), pattern
