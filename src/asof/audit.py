@@ -145,34 +145,36 @@ def scrambled(rows: Rows, cut: datetime, draw: np.random.Generator) -> dict[str,
 
 
 def fit(
-    learn: Callable[[pl.DataFrame, pl.DataFrame], Learnt], questions: pl.DataFrame, table: pl.DataFrame, cut: datetime, *, seed: int = 0
+    learn: Callable[[pl.DataFrame, pl.DataFrame], Learnt],
+    first: Learnt,
+    questions: pl.DataFrame,
+    table: pl.DataFrame,
+    cut: datetime,
+    *,
+    seed: int = 0,
 ) -> Verdict:
     """Scramble every question whose label was not known at ``cut``; what was learnt at the cut must not move.
 
-    ``learn(questions, table)`` chooses among recipes and fits the chosen one at the cut, with nothing
-    but questions with labels known by then; ``table`` holds the features beside ``questions``.
+    ``learn(questions, table)`` chooses among recipes and fits the chosen one at the cut; ``table``
+    holds the features beside ``questions``; ``first`` is what it gave before.
     """
     late = (~(questions["known_at"] <= cut) | questions["label"].is_null()).fill_null(value=True)
-    count = int(late.sum())
-    if count == 0:
+    positions = np.flatnonzero(late.to_numpy())
+    if positions.size == 0:
         return Verdict("fit", Outcome.UNTOLD, "no question lies after the cut")
     draw = np.random.default_rng(seed)
-    positions = np.flatnonzero(late.to_numpy())
-    order = np.arange(questions.height)
-    order[positions] = draw.permutation(positions)
-    labels = np.arange(questions.height)
+    labels, rows = (np.arange(questions.height) for _ in range(2))
     labels[positions] = draw.permutation(positions)
-    changed = questions.with_columns(questions["label"][labels])
-    first = learn(questions, table)
-    second = learn(changed, table[order])
+    rows[positions] = draw.permutation(positions)
+    second = learn(questions.with_columns(questions["label"][labels]), table[rows])
     findings = []
     if first.choice != second.choice:
-        message = f"the choice of recipe moves from {first.choice} to {second.choice} when questions after the cut are scrambled"
+        message = f"the choice moves from {first.choice} to {second.choice} when questions after the cut are scrambled"
         findings.append(Finding("fit", Severity.ERROR, "choice", message))
     elif first.fingerprint != second.fingerprint or not _same(first.predictions, second.predictions):
         message = "the fitted state moves when questions after the cut are scrambled"
         findings.append(Finding("fit", Severity.ERROR, first.choice, message))
-    coverage = f"{count:,} questions after {cut:%Y-%m-%d} scrambled, {table.width} features"
+    coverage = f"{positions.size:,} questions after {cut:%Y-%m-%d} scrambled, {table.width} features"
     return Verdict("fit", Outcome.FAILED if findings else Outcome.PASSED, coverage, tuple(findings))
 
 
@@ -200,12 +202,16 @@ def split(sides: Sequence[Side], unit: Sequence[str]) -> Verdict:
         if early:
             message = f"{early:,} test questions of {side.name} are asked before its cut {side.cut:%Y-%m-%d}"
             findings.append(Finding("split", Severity.ERROR, side.name, message, rows=early))
-        shared = side.train.select(unit).unique().join(side.test.select(unit).unique(), on=list(unit), how="inner").height
+        shared = (
+            side.train.select(unit).unique().join(side.test.select(unit).unique(), on=list(unit), how="inner").height
+        )
         if shared:
             message = f"{shared:,} units ({' x '.join(unit)}) stand on both sides of {side.name}"
             findings.append(Finding("split", Severity.ERROR, side.name, message, rows=shared))
         for part, frame in (("training", side.train), ("test", side.test)):
-            doubled = frame.height - frame.select([*unit, *[c for c in ("horizon",) if c in frame.columns]]).unique().height
+            doubled = (
+                frame.height - frame.select([*unit, *[c for c in ("horizon",) if c in frame.columns]]).unique().height
+            )
             if doubled:
                 message = f"{doubled:,} {part} questions of {side.name} are asked twice"
                 findings.append(Finding("split", Severity.ERROR, side.name, message, rows=doubled))
@@ -219,13 +225,23 @@ def rerun(first: Learnt, again: Callable[[], Learnt], what: str) -> Verdict:
     second = again()
     findings = []
     if first.choice != second.choice:
-        findings.append(Finding("rerun", Severity.ERROR, "choice", f"replaying the plan chose {second.choice}, not {first.choice}"))
+        findings.append(
+            Finding("rerun", Severity.ERROR, "choice", f"replaying the plan chose {second.choice}, not {first.choice}")
+        )
     elif first.fingerprint != second.fingerprint:
         message = f"replaying the plan gave fingerprint {second.fingerprint[:12]}, not {first.fingerprint[:12]}"
         findings.append(Finding("rerun", Severity.ERROR, first.choice, message))
     if not _same(first.predictions, second.predictions):
-        gap = float(np.max(np.abs(first.predictions - second.predictions))) if first.predictions.size == second.predictions.size else np.nan
-        findings.append(Finding("rerun", Severity.ERROR, "prediction", f"predictions differ by up to {gap:.3g}", figure=gap, limit=0.0))
+        gap = (
+            float(np.max(np.abs(first.predictions - second.predictions)))
+            if first.predictions.size == second.predictions.size
+            else np.nan
+        )
+        findings.append(
+            Finding(
+                "rerun", Severity.ERROR, "prediction", f"predictions differ by up to {gap:.3g}", figure=gap, limit=0.0
+            )
+        )
     return Verdict("rerun", Outcome.FAILED if findings else Outcome.PASSED, what, tuple(findings))
 
 

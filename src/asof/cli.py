@@ -35,13 +35,21 @@ class Settings:
 
 
 ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="Folder, YAML file or s3:// address.")]
-EnvironmentOption = Annotated[str | None, typer.Option("--env", metavar="NAME", help="Overlay environments.NAME of the project file.")]
+EnvironmentOption = Annotated[
+    str | None, typer.Option("--env", metavar="NAME", help="Overlay environments.NAME of the project file.")
+]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Overlay one setting; repeatable.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object on standard output.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Repeat stages whose inputs have not changed.")]
-WaitOption = Annotated[float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for another run of the project.")]
-PlanOption = Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Replay this plan instead of searching.")]
-ReleaseOption = Annotated[str, typer.Option("--release", metavar="WHICH", help="champion, challenger, a version or a folder.")]
+WaitOption = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for another run of the project.")
+]
+PlanOption = Annotated[
+    Path | None, typer.Option("--plan", metavar="FILE", help="Replay this plan instead of searching.")
+]
+ReleaseOption = Annotated[
+    str, typer.Option("--release", metavar="WHICH", help="champion, challenger, a version or a folder.")
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,18 +86,32 @@ def _version(value: bool) -> None:
 @app.callback()
 def root(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Tables of what happened, where and when, into predictions that can be trusted."""
     del version
     Settings.verbose = verbose
 
 
-def _open(project: str, environment: str | None = None, overrides: list[str] | None = None, *, force: bool = False, wait: float = 0.0) -> "Workspace":
+def _open(
+    project: str,
+    environment: str | None = None,
+    overrides: list[str] | None = None,
+    *,
+    force: bool = False,
+    wait: float = 0.0,
+) -> "Workspace":
     from asof import terminal, verbs
 
     return verbs.open_project(
-        project, environment=environment, overrides=overrides or (), progress=terminal.progress(), force=force, wait=wait
+        project,
+        environment=environment,
+        overrides=overrides or (),
+        progress=terminal.progress(),
+        force=force,
+        wait=wait,
     )
 
 
@@ -118,7 +140,11 @@ def run(
     from asof import terminal
     from asof.flows import running
 
-    _show(running.run(_open(project, env, set_, force=force, wait=wait), plan=plan), as_json=as_json, view=terminal.show_run)
+    _show(
+        running.run(_open(project, env, set_, force=force, wait=wait), plan=plan),
+        as_json=as_json,
+        view=terminal.show_run,
+    )
 
 
 @app.command()
@@ -138,7 +164,9 @@ def demo(
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(help="A table: CSV, JSON or Parquet.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write; default: project.yaml beside the table.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write; default: project.yaml beside the table.")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the project.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print it, write nothing.")] = False,
 ) -> None:
@@ -182,7 +210,9 @@ def check(
 def ingest(
     project: ProjectArgument = ".",
     source: Annotated[list[str] | None, typer.Option("--source", help="Only this source; repeatable.")] = None,
-    replay: Annotated[bool, typer.Option("--replay", help="Judge the rows kept so far again, without reading the source.")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Judge the rows kept so far again, without reading the source.")
+    ] = False,
     env: EnvironmentOption = None,
     set_: SetOption = None,
     force: ForceOption = False,
@@ -211,7 +241,11 @@ def train(
     from asof import terminal
     from asof.flows import running
 
-    _show(running.train(_open(project, env, set_, force=force, wait=wait), plan=plan), as_json=as_json, view=terminal.show_run)
+    _show(
+        running.train(_open(project, env, set_, force=force, wait=wait), plan=plan),
+        as_json=as_json,
+        view=terminal.show_run,
+    )
 
 
 @app.command()
@@ -227,7 +261,11 @@ def audit(
     from asof import terminal
     from asof.flows import running
 
-    _show(running.audit_project(_open(project, env, set_, wait=wait), full=full), as_json=as_json, view=terminal.show_audit)
+    _show(
+        running.audit_project(_open(project, env, set_, wait=wait), full=full),
+        as_json=as_json,
+        view=terminal.show_audit,
+    )
 
 
 @app.command()
@@ -237,7 +275,9 @@ def backtest(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet or CSV; one row a question.")],
     since: Annotated[str | None, typer.Option("--since", metavar="S", help="Learn from periods from S on.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="U", help="Answer questions asked before U.")] = None,
-    refit: Annotated[str | None, typer.Option("--refit", metavar="STEP", help="Fit again every STEP, such as 28d.")] = None,
+    refit: Annotated[
+        str | None, typer.Option("--refit", metavar="STEP", help="Fit again every STEP, such as 28d.")
+    ] = None,
     plan: PlanOption = None,
     env: EnvironmentOption = None,
     set_: SetOption = None,
@@ -257,7 +297,9 @@ def backtest(
 def predict(
     project: ProjectArgument = ".",
     input_: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="Rows to answer, in order.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Parquet or CSV; default: beside the release.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Parquet or CSV; default: beside the release.")
+    ] = None,
     start: Annotated[str | None, typer.Option("--start", help="First local day or moment to answer.")] = None,
     end: Annotated[str | None, typer.Option("--end", help="Last, exclusive.")] = None,
     location: Annotated[str | None, typer.Option("--location", help="Only this place.")] = None,
@@ -272,7 +314,11 @@ def predict(
     from asof.flows import predicting
 
     asked = predicting.Asked(input=input_, start=start, end=end, location=location, release=release)
-    _show(predicting.predict(_open(project, env, set_, wait=wait), asked, out), as_json=as_json, view=terminal.show_predict)
+    _show(
+        predicting.predict(_open(project, env, set_, wait=wait), asked, out),
+        as_json=as_json,
+        view=terminal.show_predict,
+    )
 
 
 @app.command()
@@ -318,7 +364,11 @@ def promote(
     from asof import terminal
     from asof.flows import running
 
-    _show(running.promote_release(_open(project, env, set_, wait=wait), release), as_json=as_json, view=terminal.show_promotion)
+    _show(
+        running.promote_release(_open(project, env, set_, wait=wait), release),
+        as_json=as_json,
+        view=terminal.show_promotion,
+    )
 
 
 @app.command()

@@ -48,7 +48,13 @@ class Live:
         """Start nothing until the first stage."""
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        columns = (SpinnerColumn(), TextColumn("{task.description:<12}"), BarColumn(bar_width=24), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         self._console = _console(error=True)
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._task: Any = None
@@ -80,7 +86,14 @@ def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[object]],
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(headers))
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_header=any(headers),
+    )
     for position, header in enumerate(headers):
         table.add_column(header, justify="right" if position in right else "left", overflow="fold", header_style="dim")
     for row in rows:
@@ -138,7 +151,8 @@ def show_run(result: Mapping[str, Any]) -> None:
         f"holdout {metric}": interval(result["holdout"].get(metric)),
         "best baseline": f"{result['baseline']['name']}, {number(result['baseline'].get('value'))}",
         "skill": percent(result["skill"]) + "  less loss than that baseline",
-        "of the explainable": percent(result.get("explained")) + "  of the variance that a Poisson count leaves to explain",
+        "of the explainable": percent(result.get("explained"))
+        + "  of the variance that a Poisson count leaves to explain",
         "optimism": percent(result["optimism"]) + "  skill lost from folds to holdout",
         "90 % intervals": f"cover {100 * result['coverage']:.1f} %" if result.get("coverage") is not None else "-",
         "audit": _audit_words(audit),
@@ -151,7 +165,14 @@ def show_run(result: Mapping[str, Any]) -> None:
         rows = [(row["horizon"], interval(row), percent(row.get("skill"))) for row in result["horizons"]]
         _table("Score per horizon", ("horizon", metric, "skill"), rows)
     rows_read = result["rows"]
-    _pairs("Rows", [("read", f"{rows_read['read']:,}"), ("valid", f"{rows_read['valid']:,}"), ("quarantined", f"{rows_read['quarantined']:,}")])
+    _pairs(
+        "Rows",
+        [
+            ("read", f"{rows_read['read']:,}"),
+            ("valid", f"{rows_read['valid']:,}"),
+            ("quarantined", f"{rows_read['quarantined']:,}"),
+        ],
+    )
     _pairs("Files", list(result.get("files", {}).items()))
     seconds = result["seconds"]
     spent = "  ".join(f"{name} {value:.1f}" for name, value in seconds.items())
@@ -172,7 +193,10 @@ def _audit_words(audit: Mapping[str, Sequence[str]]) -> str:
 def show_findings(findings: Sequence[Mapping[str, Any]], title: str = "Findings") -> None:
     """Show findings, the gravest first."""
     order = {"error": 0, "warning": 1, "note": 2}
-    rows = [(f["severity"], f["check"], f["subject"], f["message"]) for f in sorted(findings, key=lambda f: order[f["severity"]])]
+    rows = [
+        (f["severity"], f["check"], f["subject"], f["message"])
+        for f in sorted(findings, key=lambda f: order[f["severity"]])
+    ]
     if rows:
         _table(title, ("severity", "check", "subject", "finding"), rows)
     else:
@@ -183,17 +207,34 @@ def show_check(result: Mapping[str, Any]) -> None:
     """Show the profile of each source and the findings."""
     for source, profile in result["profiles"].items():
         rows = [
-            (c["column"], c["type"], f"{100 * c['missing']:.1f} %", c["distinct"], c["low"], c["median"], c["high"], c["top"])
+            (
+                c["column"],
+                c["type"],
+                f"{100 * c['missing']:.1f} %",
+                c["distinct"],
+                c["low"],
+                c["median"],
+                c["high"],
+                c["top"],
+            )
             for c in profile["columns"]
         ]
         title = f"{source}: {profile['rows']:,} rows, covered {profile['covered']}"
-        _table(title, ("column", "type", "missing", "distinct", "low", "median", "high", "most frequent"), rows, right=(2, 3))
+        _table(
+            title,
+            ("column", "type", "missing", "distinct", "low", "median", "high", "most frequent"),
+            rows,
+            right=(2, 3),
+        )
     show_findings(result["findings"])
 
 
 def show_ingest(result: Mapping[str, Any]) -> None:
     """Show what was read, source by source."""
-    rows = [(s["source"], *(f"{s[k]:,}" for k in ("read", "new", "valid", "quarantined")), s["note"]) for s in result["sources"]]
+    rows = [
+        (s["source"], *(f"{s[k]:,}" for k in ("read", "new", "valid", "quarantined")), s["note"])
+        for s in result["sources"]
+    ]
     _table("", ("source", "read", "new", "valid", "quarantined", ""), rows, right=(1, 2, 3, 4))
     reasons = [(s["source"], r["reason"], f"{r['rows']:,}") for s in result["sources"] for r in s["reasons"]]
     if reasons:
@@ -203,7 +244,9 @@ def show_ingest(result: Mapping[str, Any]) -> None:
 
 def show_audit(result: Mapping[str, Any]) -> None:
     """Show each check, what it covered, and what it found."""
-    _table("Audit", ("check", "answer", "tried"), [(v["check"], v["outcome"], v["coverage"]) for v in result["verdicts"]])
+    _table(
+        "Audit", ("check", "answer", "tried"), [(v["check"], v["outcome"], v["coverage"]) for v in result["verdicts"]]
+    )
     if result["findings"]:
         show_findings(result["findings"])
 
@@ -221,8 +264,16 @@ def show_backtest(result: Mapping[str, Any]) -> None:
     if result.get("explained"):
         pairs.append(("of the explainable", percent(result["explained"])))
     if result.get("noise"):
-        pairs.append(("pure Poisson noise", f"{number(result['noise'], 5)} of {number(result['scores'][metric]['value'], 5)} is noise"))
-    pairs += [("questions", f"{result['questions']:,} answered, {result['refused']:,} refused"), ("file", result["file"])]
+        pairs.append(
+            (
+                "pure Poisson noise",
+                f"{number(result['noise'], 5)} of {number(result['scores'][metric]['value'], 5)} is noise",
+            )
+        )
+    pairs += [
+        ("questions", f"{result['questions']:,} answered, {result['refused']:,} refused"),
+        ("file", result["file"]),
+    ]
     _pairs(f"{result['project']}: learnt what was known at {result['cut']}", pairs)
 
 
@@ -246,10 +297,23 @@ def show_report(result: Mapping[str, Any]) -> None:
 def show_runs(result: Mapping[str, Any]) -> None:
     """Show releases and decisions."""
     releases = [
-        (r["version"], ", ".join(r["aliases"]), r["created"], r["recipe"], number(r["score"]), r["audit"], r["fingerprint"][:12])
+        (
+            r["version"],
+            ", ".join(r["aliases"]),
+            r["created"],
+            r["recipe"],
+            number(r["score"]),
+            r["audit"],
+            r["fingerprint"][:12],
+        )
         for r in result["releases"]
     ]
-    _table("Releases", ("version", "alias", "made", "recipe", result["metric"], "audit", "fingerprint"), releases, right=(0, 4))
+    _table(
+        "Releases",
+        ("version", "alias", "made", "recipe", result["metric"], "audit", "fingerprint"),
+        releases,
+        right=(0, 4),
+    )
     decisions = [(d["at"], d["kind"], d["release"], d["what"]) for d in result["decisions"]]
     if decisions:
         _table("Decisions", ("at", "kind", "release", "what and why"), decisions)
@@ -257,7 +321,9 @@ def show_runs(result: Mapping[str, Any]) -> None:
 
 def show_promotion(result: Mapping[str, Any]) -> None:
     """Show a decision."""
-    _pairs("", [("release", result["release"]), ("promoted", f"{'yes' if result['promoted'] else 'no'}: {result['why']}")])
+    _pairs(
+        "", [("release", result["release"]), ("promoted", f"{'yes' if result['promoted'] else 'no'}: {result['why']}")]
+    )
 
 
 def show_settings(result: Mapping[str, Any]) -> None:

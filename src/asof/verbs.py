@@ -27,7 +27,19 @@ EXTRAS = {
     "s3": ("obstore",),
     "mlflow-ui": ("mlflow.server.handlers",),
 }
-RECORDED = ("asof", "polars", "numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "optuna", "holidays")
+RECORDED = (
+    "asof",
+    "polars",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "lightgbm",
+    "xgboost-cpu",
+    "xgboost",
+    "catboost",
+    "optuna",
+    "holidays",
+)
 """Packages whose versions a release records."""
 
 
@@ -67,6 +79,7 @@ def open_project(
         spec=spec,
         folder=read.folder,
         store=store,
+        local=local_part(store),
         lake=DeltaLake(store if "://" in store else str(Path(store) / "lake")),
         readers=lambda name: open_reader(read, name),
         open_registry=registry,
@@ -110,7 +123,11 @@ def open_reader(project: "Project", name: str) -> "Reader":
 
 def describe_environment(threads: int) -> dict[str, str]:
     """Python, platform, threads and versions of the packages that make numbers."""
-    facts = {"python": platform.python_version(), "platform": platform.platform(), "threads": str(threads or os.cpu_count())}
+    facts = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "threads": str(threads or os.cpu_count()),
+    }
     for package in RECORDED:
         try:
             facts[package] = importlib.metadata.version(package)
@@ -168,7 +185,13 @@ def examine(address: str = "") -> dict[str, Any]:
         note = f"missing {', '.join(missing)}: pip install 'asof[{extra}]'" if missing else "installed"
         rows.append({"ok": not missing, "what": f"extra {extra}", "note": note})
     for name in ("SOCRATA_APP_TOKEN", "AWS_ACCESS_KEY_ID"):
-        rows.append({"ok": bool(os.environ.get(name)), "what": name, "note": "set" if os.environ.get(name) else "not set (only needed for that source)"})
+        rows.append(
+            {
+                "ok": bool(os.environ.get(name)),
+                "what": name,
+                "note": "set" if os.environ.get(name) else "not set (only needed for that source)",
+            }
+        )
     if address:
         rows += _examine_project(address)
     return {"rows": rows}
@@ -186,7 +209,13 @@ def _examine_project(address: str) -> list[dict[str, Any]]:
     rows = [{"ok": True, "what": "project file", "note": workspace.spec.name}]
     folder = Path(local_part(workspace.store))
     free = shutil.disk_usage(folder if folder.exists() else workspace.folder).free
-    rows.append({"ok": os.access(workspace.folder, os.W_OK), "what": "store", "note": f"{workspace.store}, {free / 2**30:,.1f} GiB free"})
+    rows.append(
+        {
+            "ok": os.access(workspace.folder, os.W_OK),
+            "what": "store",
+            "note": f"{workspace.store}, {free / 2**30:,.1f} GiB free",
+        }
+    )
     try:
         with workspace.hold("doctor"):
             rows.append({"ok": True, "what": "lock", "note": "free"})
@@ -196,5 +225,11 @@ def _examine_project(address: str) -> list[dict[str, Any]]:
         rows.append({"ok": False, "what": "lock", "note": str(error)})
     for name in workspace.spec.sources:
         version = workspace.lake.version(name)
-        rows.append({"ok": version is not None, "what": f"source {name}", "note": "not yet read" if version is None else f"raw version {version}"})
+        rows.append(
+            {
+                "ok": version is not None,
+                "what": f"source {name}",
+                "note": "not yet read" if version is None else f"raw version {version}",
+            }
+        )
     return rows

@@ -68,9 +68,14 @@ def reasons(workspace: Workspace, source: str) -> list[dict[str, Any]]:
         return []
     column = pl.col("_column") if "_column" in refused.columns else pl.lit("")
     named = refused.select(column.fill_null("").alias("column"), reason=pl.col("_reason"))
-    grouped = named.group_by("column", "reason").agg(rows=pl.len()).sort("rows", "column", "reason", descending=[True, False, False])
+    grouped = (
+        named.group_by("column", "reason")
+        .agg(rows=pl.len())
+        .sort("rows", "column", "reason", descending=[True, False, False])
+    )
     return [
-        {"reason": f"{row['column']}: {row['reason']}".removeprefix(": "), "rows": row["rows"]} for row in grouped.iter_rows(named=True)
+        {"reason": f"{row['column']}: {row['reason']}".removeprefix(": "), "rows": row["rows"]}
+        for row in grouped.iter_rows(named=True)
     ]
 
 

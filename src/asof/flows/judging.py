@@ -15,7 +15,7 @@ from asof.flows import learning
 from asof.flows.learning import Material, Terms
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
-from asof.intervals import Calibration
+from asof.intervals import Calibration, Kind
 from asof.recipes import Model, Recipe
 from asof.splits import Split
 from asof.tuning import Selection, Trial
@@ -36,6 +36,8 @@ class Judged:
     model: Model
     """Fitted on what was known at the cut: the one that the score belongs to."""
     baseline: Recipe
+    asked: Material
+    """Judged questions with their features."""
     answers: pl.DataFrame
     """Judged questions: unit, as_of, horizon, label, prediction, baseline, low, high."""
     folds: pl.DataFrame
@@ -58,7 +60,11 @@ class Judged:
 def best_baseline(selection: Selection) -> Recipe:
     """Return the baseline that did best on the folds."""
     metric = metrics.find(selection.plan.metric)
-    known = [t for t in selection.plan.trials if t.stage == "baseline" and np.isfinite(t.score) and isinstance(t.recipe, Recipe)]
+    known = [
+        t
+        for t in selection.plan.trials
+        if t.stage == "baseline" and np.isfinite(t.score) and isinstance(t.recipe, Recipe)
+    ]
 
     def order(trial: Trial) -> float:
         return -trial.score if metric.greater_is_better else trial.score
@@ -69,7 +75,12 @@ def best_baseline(selection: Selection) -> Recipe:
 
 
 def out_of_fold(
-    workspace: Workspace, material: Material, folds: Sequence[Split], selection: Selection, baseline: Recipe, wanted: Terms
+    workspace: Workspace,
+    material: Material,
+    folds: Sequence[Split],
+    selection: Selection,
+    baseline: Recipe,
+    wanted: Terms,
 ) -> pl.DataFrame:
     """Answers of the chosen recipe and of the baseline to the test part of each fold."""
     parts = []
@@ -99,8 +110,7 @@ def judge(
     opened = record_opening(workspace, split.cut, until, selection)
     baseline = best_baseline(selection)
     fold_answers = out_of_fold(workspace, material, folds, selection, baseline, wanted)
-    kind = "count" if wanted.task == "count" else "number"
-    calibration = intervals.calibrate(fold_answers, kind, level=LEVEL)
+    calibration = intervals.calibrate(fold_answers, kind_of(wanted), level=LEVEL)
     model = learning.fit(workspace, material, split.train, selection.chosen, wanted)
     plain = learning.fit(workspace, material, split.train, baseline, wanted)
     asked = learning.answerable(workspace, prepared, split.cut, until)
@@ -112,12 +122,17 @@ def judge(
     scores = {name: evaluation.score(answers, name, bootstrap) for name in names}
     skill = evaluation.skill(answers, wanted.metric, bootstrap=bootstrap)
     fold_skill = evaluation.skill(fold_answers, wanted.metric, bootstrap=bootstrap)
-    ceiling = evaluation.ceiling(answers["label"].to_numpy(), answers["prediction"].to_numpy()) if wanted.task == "count" else None
+    ceiling = (
+        evaluation.ceiling(answers["label"].to_numpy(), answers["prediction"].to_numpy())
+        if wanted.task == "count"
+        else None
+    )
     return Judged(
         cut=split.cut,
         until=until,
         model=model,
         baseline=baseline,
+        asked=asked,
         answers=answers,
         folds=fold_answers,
         calibration=calibration,
@@ -132,6 +147,11 @@ def judge(
         horizons=per_horizon(answers, wanted, bootstrap),
         opened=opened,
     )
+
+
+def kind_of(wanted: Terms) -> Kind:
+    """Kind of the label, as intervals know it."""
+    return "count" if wanted.task == "count" else "number"
 
 
 def answer(asked: Material, model: Model, plain: Model | None, calibration: Calibration) -> pl.DataFrame:

@@ -1,7 +1,9 @@
 """From prepared data to a judged model: choose on folds, fit at a cut, answer, refit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,10 +19,7 @@ from asof.flows.workspace import Workspace
 from asof.recipes import Blend, Model, Recipe
 from asof.splits import Split
 from asof.times import Step
-from asof.tuning import Plan, Selection
-
-WATCHED = 0.1
-"""Share of the training questions, the latest ones, on which boosting stops when a recipe names no rounds."""
+from asof.tuning import Plan, Selection, Trial
 
 
 @dataclass(frozen=True)
@@ -125,8 +124,18 @@ def choose(
         threads=wanted.threads,
         candidates=wanted.candidates or "default",
         plugins=workspace.plugins,
-        on_trial=lambda share: workspace.stages.done(share),
+        on_trial=_teller(workspace, wanted.budget_seconds),
     )
+
+
+def _teller(workspace: Workspace, budget_seconds: float) -> Callable[[Trial], None]:
+    """Tell progress as the share of the budget that is used."""
+    begun = time.monotonic()
+
+    def tell(_: Trial) -> None:
+        workspace.stages.done((time.monotonic() - begun) / max(budget_seconds, 1.0))
+
+    return tell
 
 
 def folds_before(material: Material, cut: datetime, wanted: Terms) -> tuple[Split, ...]:
@@ -136,14 +145,9 @@ def folds_before(material: Material, cut: datetime, wanted: Terms) -> tuple[Spli
 
 def fit(workspace: Workspace, material: Material, rows: np.ndarray, recipe: Recipe | Blend, wanted: Terms) -> Model:
     """Fit ``recipe`` on the questions at ``rows``."""
-    return recipes.fit(recipe, material.table(rows), threads=wanted.threads, seed=wanted.seed, plugins=workspace.plugins)
-
-
-def without_rounds(recipe: Recipe | Blend) -> Recipe | Blend:
-    """Return the recipe with its boosting rounds left open."""
-    if isinstance(recipe, Blend):
-        return replace(recipe, recipes=tuple(replace(member, rounds=None) for member in recipe.recipes))
-    return replace(recipe, rounds=None)
+    return recipes.fit(
+        recipe, material.table(rows), threads=wanted.threads, seed=wanted.seed, plugins=workspace.plugins
+    )
 
 
 def read_plan(path: Path | None) -> Plan | None:
@@ -153,4 +157,9 @@ def read_plan(path: Path | None) -> Plan | None:
     if not path.is_file():
         message = f"{path}: no such file; expected the plan.json of a release"
         raise DataError(message)
-    return Plan.read(path.read_text("utf-8"))
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except ValueError as fault:
+        message = f"{path}: {fault}; expected the plan.json of a release"
+        raise DataError(message) from fault
+    return Plan.from_json(told)

@@ -10,12 +10,13 @@ import polars as pl
 from asof import labels as labelling
 from asof import lookups as looking
 from asof import panels, places, times
-from asof.data import Finding, Severity, SourceTable
+from asof.data import UTC_TIME, Finding, Severity, SourceTable
 from asof.errors import DataError, ProjectError
 from asof.flows.workspace import Workspace
 from asof.ledgers import Past
 from asof.lookups import Lookup
 from asof.panels import Panel
+from asof.specs import PlaceSpec
 from asof.times import Step
 
 
@@ -39,13 +40,16 @@ class Prepared:
     def first(self) -> datetime:
         """Start of the first period wholly covered by the counted source."""
         covered = self.counted.coverage.start
-        begun = times.floor(pl.Series([covered]), self.panel.every, self.panel.zone)
-        return begun[0] if begun[0] == covered else times.shift(begun, self.panel.every, self.panel.zone)[0]
+        begun = times.floor(pl.Series([covered], dtype=UTC_TIME), self.panel.every, self.panel.zone)
+        first: datetime = begun[0] if begun[0] == covered else times.shift(begun, self.panel.every, self.panel.zone)[0]
+        return first
 
     @property
     def last(self) -> datetime:
         """Last moment of prediction that is not refused: everything over by then minus the delay is covered."""
-        return self.counted.coverage.end + self.counted.delay
+        end = pl.Series([self.counted.coverage.end], dtype=UTC_TIME)
+        last: datetime = times.shift(end, Step.of(self.counted.delay), self.panel.zone)[0]
+        return last
 
 
 def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared:
@@ -68,7 +72,7 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
         raise DataError(message)
     every = Step.parse(spec.predict.per.every)
     panel = Panel(
-        places=loaded or places.of_rows(rows["_place"], spec.predict.per.place),
+        places=loaded or places.of_rows(rows["_place"], spec.predict.per.place, _coarser(rows, spec.predict.per.place)),
         every=every,
         zone=spec.predict.per.zone or counted.zone,
         source=counted.name,
@@ -126,14 +130,25 @@ def learn_from(workspace: Workspace, prepared: Prepared) -> datetime:
         return max(times.midnight(since, prepared.panel.zone), prepared.first)
     longest = max((lookup_reach(lookup) for lookup in prepared.lookups), default=timedelta(0))
     covered = prepared.counted.coverage.end - prepared.first
-    begun = pl.Series([prepared.first + min(longest, covered / 2)])
-    return max(times.floor(begun, prepared.panel.every, prepared.panel.zone)[0], prepared.first)
+    begun = pl.Series([prepared.first + min(longest, covered / 2)], dtype=UTC_TIME)
+    floored: datetime = times.floor(begun, prepared.panel.every, prepared.panel.zone)[0]
+    return max(floored, prepared.first)
 
 
 def lookup_reach(lookup: Lookup) -> timedelta:
     """How far back a lookup reads, where it says so."""
     reach = getattr(lookup, "reach", None)
     return reach if isinstance(reach, timedelta) else timedelta(0)
+
+
+def _coarser(rows: pl.DataFrame, place: PlaceSpec) -> pl.Series | None:
+    """Column of the coarser place, where places are a column."""
+    if place.column is None or place.coarser is None:
+        return None
+    if str(place.coarser) not in rows.columns:
+        message = f"predict.per.place.coarser: no column {place.coarser!r}; there are {', '.join(rows.columns)}"
+        raise DataError(message)
+    return rows[str(place.coarser)]
 
 
 def _outside(table: SourceTable, inside: pl.Series) -> list[Finding]:

@@ -77,6 +77,8 @@ class Workspace:
     """Base of the project's relative paths."""
     store: str
     """Local folder or ``s3://`` prefix of everything that is kept."""
+    local: str
+    """Local folder of models, tracking and locks: the store itself where it is one."""
     lake: Lake
     readers: Callable[[str], Reader]
     """Opens the reader of a source by its name."""

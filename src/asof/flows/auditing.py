@@ -1,0 +1,193 @@
+"""The audit on a real project: the checks of ``asof.audit`` joined to its features and its learning."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from asof import audit, coverage, splits, times, tuning
+from asof import lookups as looking
+from asof.audit import Audit, Evidence, Learnt, Rows, Side, Verdict
+from asof.data import Coverage, Finding, Severity, SourceTable
+from asof.flows import learning
+from asof.flows.learning import Material, Terms
+from asof.flows.preparation import Prepared
+from asof.flows.workspace import Workspace
+from asof.ledgers import Past
+from asof.recipes import Blend, Model, Recipe
+from asof.splits import Split
+from asof.times import Step
+from asof.tuning import Plan, Trial
+
+SAMPLE = 500
+"""Training questions whose predictions must be equal to the bit."""
+QUICK_ROWS = 20_000
+"""Rows on which the quick form repeats the choice among two cheap recipes."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much is tried: the quick form within ``run``, or the whole."""
+
+    cuts: int = 2
+    per_cut: int = 150
+    full: bool = False
+
+
+QUICK = Depth()
+FULL = Depth(cuts=12, per_cut=400, full=True)
+
+
+@dataclass(frozen=True)
+class Accused:
+    """What is audited: a recipe chosen on folds and fitted at a cut."""
+
+    material: Material
+    folds: Sequence[Split]
+    split: Split
+    holdout: pl.DataFrame
+    """The judged questions."""
+    plan: Plan
+    model: Model
+    """Fitted on the training part of ``split``."""
+
+
+def examine(workspace: Workspace, prepared: Prepared, accused: Accused, wanted: Terms, depth: Depth = QUICK) -> Audit:
+    """Run all checks; findings that the project accepts no longer fail it."""
+    tell = workspace.stages.done
+    verdicts = [_future(workspace, prepared, accused, wanted, depth)]
+    tell(0.4)
+    verdicts.append(audit.split(_sides(accused), ("place", "start")))
+    learn = learner(workspace, accused, wanted, depth)
+    first = _first(accused, learn, depth)
+    tell(0.6)
+    questions, features = accused.material.questions, accused.material.features
+    verdicts.append(audit.fit(learn, first, questions, features, accused.split.cut, seed=wanted.seed))
+    tell(0.8)
+    what = "the whole selection and the final fit" if depth.full else "the choice among two recipes and the final fit"
+    verdicts.append(audit.rerun(first, lambda: learn(questions, features), what))
+    return audit.accept(verdicts, workspace.spec.audit.accept)
+
+
+def _future(workspace: Workspace, prepared: Prepared, accused: Accused, wanted: Terms, depth: Depth) -> Verdict:
+    evidence = Evidence(
+        rows={name: prepared.past.table(name).rows for name in workspace.spec.sources},
+        features=lambda questions, rows, cut: rebuilt(workspace, prepared, questions, rows, cut),
+        predict=accused.model.predict,
+    )
+    asked = pl.concat(
+        [
+            accused.material.questions.select("place", "start", "end", "as_of", "horizon"),
+            accused.holdout.select("place", "start", "end", "as_of", "horizon"),
+        ]
+    ).unique(maintain_order=True)
+    verdict = audit.future(evidence, asked, cuts=depth.cuts, per_cut=depth.per_cut, seed=wanted.seed)
+    moved = _coverage_moves(prepared, accused.split.cut)
+    if not moved:
+        return verdict
+    return Verdict(verdict.check, audit.Outcome.FAILED, verdict.coverage, (*verdict.findings, *moved))
+
+
+def rebuilt(
+    workspace: Workspace, prepared: Prepared, questions: pl.DataFrame, rows: Rows, cut: datetime | None
+) -> pl.DataFrame:
+    """Features of ``questions`` with everything made anew from ``rows``; with a cut, coverage ends there."""
+    sources = {}
+    for name, frame in rows.items():
+        table = prepared.past.table(name)
+        covered = table.coverage if cut is None else cut_short(table.coverage, cut - table.delay)
+        sources[name] = replace(table, rows=frame, coverage=covered)
+    table = looking.features(questions, prepared.lookups, Past(sources, prepared.panel))
+    return table.drop([column for column in workspace.spec.leave_out if column in table.columns])
+
+
+def cut_short(covered: Coverage, until: datetime) -> Coverage:
+    """Coverage up to ``until``."""
+    pairs = [(start, min(end, until)) for start, end in zip(covered.starts, covered.ends, strict=True) if start < until]
+    return Coverage(tuple(start for start, _ in pairs), tuple(end for _, end in pairs))
+
+
+def _coverage_moves(prepared: Prepared, cut: datetime) -> list[Finding]:
+    """What is covered must not depend on later rows either: found again from what was known at the cut."""
+    found = []
+    for name, table in prepared.past.sources.items():
+        whole_days = _midnight_before(cut - table.delay, table)
+        again = coverage.of(table.rows.filter(pl.col("_available") <= cut), table.zone)
+        whole = coverage.of(table.rows, table.zone)
+        if cut_short(again, whole_days) != cut_short(whole, whole_days):
+            message = f"what {name} covers before {whole_days:%Y-%m-%d} depends on rows known later; declare covered:"
+            found.append(Finding("future", Severity.ERROR, f"{name}.coverage", message))
+    return found
+
+
+def _midnight_before(moment: datetime, table: SourceTable) -> datetime:
+    floored: datetime = times.floor(pl.Series([moment], dtype=pl.Datetime("us", "UTC")), Step(1, "d"), table.zone)[0]
+    return floored
+
+
+def _sides(accused: Accused) -> list[Side]:
+    questions = accused.material.questions
+    sides = [
+        Side(f"fold {number}", fold.cut, questions[fold.train], questions[fold.test])
+        for number, fold in enumerate(accused.folds, 1)
+    ]
+    return [*sides, Side("the holdout", accused.split.cut, questions[accused.split.train], accused.holdout)]
+
+
+def learner(
+    workspace: Workspace, accused: Accused, wanted: Terms, depth: Depth
+) -> Callable[[pl.DataFrame, pl.DataFrame], Learnt]:
+    """Return the function that chooses on folds before the cut and fits at the cut, as a run does."""
+    plan = accused.plan if depth.full else _two_cheap(accused.plan)
+
+    def learn(questions: pl.DataFrame, features: pl.DataFrame) -> Learnt:
+        material = Material(questions, features)
+        folds = learning.folds_before(material, accused.split.cut, wanted)
+        tables = [
+            (material.table(fold.train), material.table(fold.test)) for fold in (folds if depth.full else folds[-1:])
+        ]
+        selection = tuning.replay(plan, tables, threads=wanted.threads, plugins=workspace.plugins)
+        split = splits.at_cut(questions, accused.split.cut)
+        recipe = selection.chosen if depth.full else accused.plan.chosen
+        model = learning.fit(workspace, material, split.train, recipe, wanted)
+        return Learnt(
+            selection.chosen.name, model.fingerprint(), model.predict(_sample(material, split.train).features)
+        )
+
+    return learn
+
+
+def _first(accused: Accused, learn: Callable[[pl.DataFrame, pl.DataFrame], Learnt], depth: Depth) -> Learnt:
+    """What the run itself left behind; in the quick form the choice among the cheap recipes is made once for it."""
+    sample = _sample(accused.material, accused.split.train)
+    if depth.full:
+        return Learnt(accused.plan.chosen.name, accused.model.fingerprint(), accused.model.predict(sample.features))
+    return learn(accused.material.questions, accused.material.features)
+
+
+def _sample(material: Material, rows: np.ndarray) -> Material:
+    return material.side(rows[:: max(1, rows.size // SAMPLE)][:SAMPLE])
+
+
+def _two_cheap(plan: Plan) -> Plan:
+    """The plan cut down to the best baseline and the cheapest candidate, on few rows."""
+    tried = [trial for trial in plan.trials if isinstance(trial.recipe, Recipe) and np.isfinite(trial.score)]
+    baseline = min((t for t in tried if t.stage == "baseline"), key=lambda trial: trial.score)
+    candidates = [t for t in tried if t.stage == "portfolio"]
+    cheap: list[Trial] = [baseline, *candidates[:1]]
+    return replace(plan, trials=tuple(cheap), rows=min(plan.rows, QUICK_ROWS))
+
+
+def words(recipe: Recipe | Blend) -> str:
+    """Describe a recipe for people: ``lightgbm, poisson loss`` or the members of a blend with their weights."""
+    if isinstance(recipe, Blend):
+        return " + ".join(
+            f"{weight:.2f} {member.name}" for member, weight in zip(recipe.recipes, recipe.weights, strict=True)
+        )
+    loss = f", {recipe.loss} loss" if recipe.loss else ""
+    return recipe.name + loss
+
+
+__all__ = ["FULL", "QUICK", "Accused", "Depth", "examine", "learner", "words"]

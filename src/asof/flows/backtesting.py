@@ -1,0 +1,156 @@
+"""Backtests: learn what was known at a moment, then answer every later question as of its own moment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from asof import evaluation, intervals, metrics, splits
+from asof.errors import DataError
+from asof.evaluation import Bootstrap
+from asof.flows import auditing, intake, judging, learning, predicting, preparation
+from asof.flows.learning import Material, Terms
+from asof.flows.preparation import Prepared
+from asof.flows.recording import finite
+from asof.flows.workspace import Workspace
+from asof.times import Step
+from asof.tuning import Selection
+
+COLUMNS = ("place", "start", "end", "as_of", "horizon", "prediction", "low", "high", "label")
+"""Columns of the file, one row a question; ``label`` is empty where it is not yet known."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The moments of a backtest as written (local to the place)."""
+
+    cut: str
+    since: str | None = None
+    until: str | None = None
+    refit: str | None = None
+
+
+def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None = None) -> dict[str, Any]:
+    """Choose and fit at the cut, answer, write one row a question, and score what is known by now."""
+    with workspace.hold("backtest"):
+        with workspace.stages("ingest"):
+            stale = [name for name in workspace.spec.sources if workspace.lake.stamp(name) is None]
+            if stale:
+                intake.take_in(workspace, stale)
+        with workspace.stages("prepare"):
+            prepared = preparation.prepare(workspace, intake.open_tables(workspace))
+            cut, first, until = _moments(workspace, prepared, span)
+        with workspace.stages("features") as stage:
+            material = learning.gather(workspace, prepared, first, until)
+            split = splits.at_cut(material.questions, cut)
+            wanted = learning.terms(workspace, prepared, _length(cut, until))
+            folds = learning.folds_before(material, cut, wanted)
+            asked = learning.answerable(workspace, prepared, cut, until)
+            stage.note = f"{split.train.size:,} to learn from, {asked.questions.height:,} to answer"
+        with workspace.stages("choose") as stage:
+            selection = learning.choose(workspace, material, folds, wanted, learning.read_plan(plan))
+            stage.note = f"{len(selection.plan.trials)} trials, chosen {selection.chosen.name}"
+        with workspace.stages("answer"):
+            baseline = judging.best_baseline(selection)
+            told = judging.out_of_fold(workspace, material, folds, selection, baseline, wanted)
+            calibration = intervals.calibrate(told, judging.kind_of(wanted), level=judging.LEVEL)
+            answers = _answer(
+                workspace, prepared, Learnt(material, asked, selection, calibration, wanted), cut, until, span
+            )
+            predicting.write(answers.select(COLUMNS), out)
+    return _told(workspace, answers, selection, wanted, cut, until, out)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What was chosen at the cut, and what it is asked."""
+
+    material: Material
+    asked: Material
+    selection: Selection
+    calibration: intervals.Calibration
+    wanted: Terms
+
+
+def _moments(workspace: Workspace, prepared: Prepared, span: Span) -> tuple[datetime, datetime, datetime]:
+    zone = prepared.panel.zone
+    cut = predicting.moment(span.cut, zone)
+    since = predicting.moment(span.since, zone) if span.since else preparation.learn_from(workspace, prepared)
+    until = predicting.moment(span.until, zone) if span.until else prepared.last
+    if not since < cut < until:
+        message = f"expected since < cut < until, got {since:%Y-%m-%d}, {cut:%Y-%m-%d} and {until:%Y-%m-%d}"
+        raise DataError(message)
+    if cut >= prepared.last:
+        message = f"no rows of {prepared.panel.source} after the cut {cut:%Y-%m-%d}: it is known until {prepared.last:%Y-%m-%d}"
+        raise DataError(message)
+    return cut, max(since, prepared.first), until
+
+
+def _length(cut: datetime, until: datetime) -> Step:
+    """Folds as long as the stretch that is answered, within 28 and 91 days."""
+    return Step(min(max((until - cut).days, 28), 91), "d")
+
+
+def _answer(
+    workspace: Workspace, prepared: Prepared, learnt: Learnt, cut: datetime, until: datetime, span: Span
+) -> pl.DataFrame:
+    """Answer stretch by stretch; with a refit, each stretch by a model of what was known at its beginning."""
+    step = Step.parse(span.refit) if span.refit else None
+    questions = learnt.asked.questions
+    parts = []
+    for begun, ended in predicting.stretches(cut, until, step, prepared.panel.zone):
+        rows = np.flatnonzero(
+            questions.select((pl.col("as_of") >= begun) & (pl.col("as_of") < ended)).to_series().to_numpy()
+        )
+        if not rows.size:
+            continue
+        train = splits.at_cut(learnt.material.questions, begun).train
+        model = learning.fit(workspace, learnt.material, train, learnt.selection.chosen, learnt.wanted)
+        plain = learning.fit(workspace, learnt.material, train, judging.best_baseline(learnt.selection), learnt.wanted)
+        parts.append(judging.answer(learnt.asked.side(rows), model, plain, learnt.calibration))
+    return pl.concat(parts)
+
+
+def _told(
+    workspace: Workspace,
+    answers: pl.DataFrame,
+    selection: Selection,
+    wanted: Terms,
+    cut: datetime,
+    until: datetime,
+    out: Path,
+) -> dict[str, Any]:
+    judged = answers.filter(pl.col("label").is_not_null())
+    if judged.height == 0:
+        message = f"no answer can be judged yet: no label between {cut:%Y-%m-%d} and {until:%Y-%m-%d} is known; {out} is written"
+        raise DataError(message)
+    bootstrap = Bootstrap(seed=wanted.seed)
+    names = [wanted.metric, *(name for name in judging.ALSO if name != wanted.metric)]
+    label, base = judged["label"].to_numpy(), judged["baseline"].to_numpy()
+    ceiling = evaluation.ceiling(label, judged["prediction"].to_numpy()) if wanted.task == "count" else None
+    result: dict[str, Any] = finite(
+        {
+            "project": workspace.spec.name,
+            "cut": f"{cut:%Y-%m-%d %H:%M} UTC",
+            "until": f"{until:%Y-%m-%d %H:%M} UTC",
+            "recipe": auditing.words(selection.chosen),
+            "metric": wanted.metric,
+            "scores": {name: evaluation.score(judged, name, bootstrap).plain() for name in names},
+            "baseline": {
+                "name": judging.best_baseline(selection).name.replace("_", " x "),
+                "value": metrics.find(wanted.metric)(label, base, None),
+            },
+            "skill": evaluation.skill(judged, wanted.metric, bootstrap=bootstrap).plain(),
+            "explained": judging.explained(judged, bootstrap).plain() if ceiling else None,
+            "noise": ceiling.noise_deviance if ceiling else None,
+            "coverage": float(intervals.coverage(judged)["coverage"][0]),
+            "questions": answers.height,
+            "refused": 0,
+            "file": str(out),
+            "seconds": workspace.stages.seconds,
+        }
+    )
+    return result

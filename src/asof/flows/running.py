@@ -1,0 +1,260 @@
+"""The main job: ingest, check, train, audit, promote, predict."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from asof import releases, splits
+from asof.audit import Audit, Outcome
+from asof.data import Finding, Severity
+from asof.errors import DataError
+from asof.flows import auditing, comparing, intake, judging, learning, preparation, recording
+from asof.flows.auditing import Accused, Depth
+from asof.flows.ingestion import Ingested
+from asof.flows.judging import Judged
+from asof.flows.learning import Material, Terms
+from asof.flows.preparation import Prepared
+from asof.flows.predicting import predict_next
+from asof.flows.recording import Made
+from asof.flows.workspace import Workspace
+from asof.ports import Tracker
+from asof.splits import Split
+from asof.times import Step
+from asof.tuning import Plan
+
+
+def run(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
+    """Do the whole job; see ``asof run`` for what comes back."""
+    with workspace.hold("run"):
+        done, prepared = _take_in(workspace)
+        made = _make(workspace, prepared, done, learning.read_plan(plan), promoting=True)
+        recording.settle(workspace, made)
+        if made.result["promoted"] or workspace.registry.find("champion") is not None:
+            with workspace.stages("predict") as stage:
+                written = predict_next(workspace, prepared)
+                stage.note = f"{written.rows:,} answers"
+            made.result["files"]["predictions"] = str(written.file)
+    made.result["seconds"] = dict(workspace.stages.seconds)
+    return made.result
+
+
+def train(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
+    """Choose, fit, judge and audit; the release becomes the challenger and nothing is promoted."""
+    with workspace.hold("train"):
+        done, prepared = _take_in(workspace, fresh=False)
+        made = _make(workspace, prepared, done, learning.read_plan(plan), promoting=False)
+        workspace.registry.set_alias("challenger", made.record.version)
+    made.result["seconds"] = dict(workspace.stages.seconds)
+    return made.result
+
+
+def ingest(workspace: Workspace, *, only: Sequence[str] = (), replay: bool = False) -> dict[str, Any]:
+    """Bring sources up to date."""
+    with workspace.hold("ingest"), workspace.stages("ingest"):
+        done = intake.take_in(workspace, only, replay=replay)
+    return dict(intake.view(workspace, done))
+
+
+def promote_release(workspace: Workspace, which: str) -> dict[str, Any]:
+    """Hold a release against rules, audit and champion as its run found them, and promote it where they allow."""
+    with workspace.hold("promote"):
+        record = workspace.registry.find(which)
+        if record is None:
+            message = f"no release {which!r}; `asof runs` lists them, `asof train` makes one"
+            raise DataError(message)
+        made = recording.reopen(workspace, record)
+        if made.decision is None:
+            _, prepared = _take_in(workspace, fresh=False)
+            made = _decide_again(workspace, prepared, made)
+        recording.settle(workspace, made)
+    return {
+        "project": workspace.spec.name,
+        "release": record.name,
+        "promoted": made.result["promoted"],
+        "why": made.result["why"],
+        "refused": made.result["refused"],
+    }
+
+
+def audit_project(workspace: Workspace, *, full: bool = False) -> dict[str, Any]:
+    """Audit the champion (or the newest release) on the data as they are now."""
+    with workspace.hold("audit"):
+        _, prepared = _take_in(workspace, fresh=False)
+        record = workspace.registry.find("champion") or next(iter(workspace.registry.releases()), None)
+        if record is None:
+            message = f"{workspace.spec.name} has no release to audit; run `asof run` or `asof train` first"
+            raise DataError(message)
+        bench = _lay_out(workspace, prepared)
+        release = releases.read(record.folder)
+        plan = Plan.from_json(release.json("plan"))
+        with workspace.stages("audit") as stage:
+            model = learning.fit(workspace, bench.material, bench.split.train, plan.chosen, bench.wanted)
+            asked = learning.answerable(workspace, prepared, bench.split.cut, prepared.last)
+            known = asked.questions.filter(pl.col("label").is_not_null())
+            accused = Accused(bench.material, bench.folds, bench.split, known, plan, model)
+            depth = auditing.FULL if full else auditing.QUICK
+            done = auditing.examine(workspace, prepared, accused, bench.wanted, depth)
+            stage.note = audit_note(done)
+    return {
+        "project": workspace.spec.name,
+        "release": record.name,
+        "audit": audit_words(done),
+        "verdicts": [{"check": v.check, "outcome": str(v.outcome), "coverage": v.coverage} for v in done.verdicts],
+        "findings": intake.plain(done.findings),
+        "seconds": workspace.stages.seconds,
+        "refused": not done.passed,
+    }
+
+
+def audit_words(done: Audit) -> dict[str, list[str]]:
+    """Names of the checks by answer."""
+    return {
+        "passed": done.names(Outcome.PASSED),
+        "failed": done.names(Outcome.FAILED),
+        "untold": done.names(Outcome.UNTOLD),
+        "accepted": sorted(done.accepted),
+    }
+
+
+def audit_note(done: Audit) -> str:
+    """Say in a few words what the audit answered."""
+    failed = done.names(Outcome.FAILED)
+    return f"FAILED: {', '.join(failed)}" if failed else f"{len(done.names(Outcome.PASSED))} checks passed"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything laid out for learning: material, the holdout's split and the folds before it."""
+
+    material: Material
+    split: Split
+    folds: tuple[Split, ...]
+    wanted: Terms
+
+
+def _take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested], Prepared]:
+    with workspace.stages("ingest") as stage:
+        stale = [name for name in workspace.spec.sources if workspace.lake.stamp(name) is None]
+        done = intake.take_in(workspace, () if fresh else stale) if fresh or stale else []
+        rows = intake.counts(done)
+        stage.note = f"{rows['valid']:,} valid rows, {rows['quarantined']:,} in quarantine" if done else "as kept"
+    with workspace.stages("prepare") as stage:
+        prepared = preparation.prepare(workspace, intake.open_tables(workspace))
+        stage.note = f"{len(prepared.panel.places):,} places"
+    return done, prepared
+
+
+def _lay_out(workspace: Workspace, prepared: Prepared) -> Bench:
+    with workspace.stages("features") as stage:
+        first = preparation.learn_from(workspace, prepared)
+        material = learning.gather(workspace, prepared, first, prepared.last)
+        length = Step.parse(workspace.spec.judge.holdout) if workspace.spec.judge.holdout else None
+        split = splits.holdout(material.questions, length, prepared.panel.zone)
+        days = max((prepared.counted.coverage.end - split.cut).days, 1)
+        wanted = learning.terms(workspace, prepared, length or Step(days, "d"))
+        folds = learning.folds_before(material, split.cut, wanted)
+        stage.note = f"{material.questions.height:,} questions, {material.features.width} features"
+    return Bench(material, split, folds, wanted)
+
+
+def _make(
+    workspace: Workspace, prepared: Prepared, done: Sequence[Ingested], plan: Plan | None, *, promoting: bool
+) -> Made:
+    """Make a release, or find the one that the same inputs have made already."""
+    key = inputs_key(workspace, plan)
+    known = None if workspace.force else recording.find_made(workspace, key, promoting=promoting)
+    if known is not None:
+        workspace.stages.progress.finish("train", 0.0, f"unchanged: release {known.record.name} stands")
+        return known
+    bench = _lay_out(workspace, prepared)
+    with _tracked(workspace) as tracker:
+        with workspace.stages("choose") as stage:
+            selection = learning.choose(workspace, bench.material, bench.folds, bench.wanted, plan)
+            stage.note = f"{len(selection.plan.trials)} trials, chosen {selection.chosen.name}"
+        with workspace.stages("judge") as stage:
+            judged = judging.judge(
+                workspace, prepared, bench.material, selection, bench.folds, bench.split, bench.wanted
+            )
+            stage.note = (
+                f"{bench.wanted.metric} {judged.scores[bench.wanted.metric].value:.4f}, skill {judged.skill.value:.1%}"
+            )
+        with workspace.stages("audit") as stage:
+            accused = Accused(bench.material, bench.folds, bench.split, judged.answers, selection.plan, judged.model)
+            audit = auditing.examine(workspace, prepared, accused, bench.wanted, Depth())
+            stage.note = audit_note(audit)
+        decision = None
+        if promoting:
+            decision = comparing.decide(
+                workspace, bench.material, bench.split, judged, bench.wanted, audit_passed=audit.passed
+            )
+        findings = [
+            *(f for one in done for f in one.findings),
+            *prepared.findings,
+            *selection.findings,
+            *audit.findings,
+        ]
+        findings += splits.doubts(bench.material.questions, [*bench.folds, bench.split])
+        findings += _few_openings(judged)
+        return recording.make(
+            workspace,
+            prepared,
+            recording.Found(
+                bench.material, bench.wanted, selection, judged, audit, decision, tuple(findings), tuple(done), key
+            ),
+            tracker,
+        )
+
+
+def _few_openings(judged: Judged) -> list[Finding]:
+    if judged.opened <= 1:
+        return []
+    message = f"the holdout from {judged.cut:%Y-%m-%d} has been opened {judged.opened} times: its score flatters a little more each time"
+    return [Finding("holdout", Severity.NOTE, "openings", message, figure=judged.opened)]
+
+
+@contextlib.contextmanager
+def _tracked(workspace: Workspace) -> Iterator[Tracker]:
+    tracker = workspace.registry.begin(workspace.spec.name)
+    try:
+        yield tracker
+    except BaseException:
+        workspace.registry.end(tracker, status="failed")
+        raise
+    workspace.registry.end(tracker, status="finished")
+
+
+def _decide_again(workspace: Workspace, prepared: Prepared, made: Made) -> Made:
+    """Decide about a release that was trained without a decision: its recipe is judged at the holdout's cut again."""
+    bench = _lay_out(workspace, prepared)
+    release = releases.read(made.record.folder)
+    plan = Plan.from_json(release.json("plan"))
+    selection = learning.choose(workspace, bench.material, bench.folds, bench.wanted, plan)
+    with workspace.stages("judge"):
+        judged = judging.judge(workspace, prepared, bench.material, selection, bench.folds, bench.split, bench.wanted)
+    passed = not made.result["audit"]["failed"]
+    decision = comparing.decide(workspace, bench.material, bench.split, judged, bench.wanted, audit_passed=passed)
+    return recording.with_decision(made, decision)
+
+
+def inputs_key(workspace: Workspace, plan: Plan | None) -> str:
+    """Hash of everything that decides what a run makes: data versions, settings, plug-ins, polygons, code, plan."""
+    spec = workspace.spec
+    state = hashlib.sha256()
+    for name in spec.sources:
+        stamp = workspace.lake.stamp(name) or {}
+        state.update(json.dumps({k: stamp.get(k) for k in ("raw", "settings", "code")}, sort_keys=True).encode())
+    state.update(spec.model_dump_json(exclude={"store", "tracking", "location"}).encode())
+    state.update(recording.code_version().encode())
+    files = [workspace.folder / path for path in spec.plugins]
+    if spec.predict.per.place.polygons:
+        files.append(workspace.folder / spec.predict.per.place.polygons)
+    for file in files:
+        state.update(file.read_bytes())
+    state.update(json.dumps(plan.to_json() if plan else None, sort_keys=True).encode())
+    return state.hexdigest()
