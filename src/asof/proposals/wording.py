@@ -1,0 +1,149 @@
+"""A guess written as a project file, with the reason beside each line."""
+
+import json
+import re
+from collections.abc import Iterable
+
+from asof.project.trees import scalar
+from asof.proposals.guesses import Guess, Times
+from asof.proposals.samples import Sample
+from asof.times import Step
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*[A-Za-z0-9_]|[A-Za-z_]")
+_WIDTH = 58
+
+
+def project(sample: Sample, guess: Guess, *, name: str, source: str, address: str) -> str:
+    """Return the text of the project file."""
+    what = "all" if sample.whole else "the first"
+    lines = [
+        f"# Proposed from {what} {sample.rows.height:,} rows of {address}; every guess says why. Read it, correct it, then: asof check",
+        line(f"name: {name}", ""),
+        "sources:",
+        f"  {source}:",
+        *(f"    {text}" for text in _source(sample, guess, address)),
+        "predict:",
+        *(f"  {text}" for text in _predict(guess, source)),
+        line(
+            "features: [calendar, history]",
+            "a country's holidays: calendar: {holidays: US-NY}; other sources: weather: {nearest: NAME}",
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def line(text: str, why: str) -> str:
+    """A line with its reason behind it."""
+    return f"{text:<{_WIDTH}}  # {why}" if why else text
+
+
+def word(text: str) -> str:
+    """A text as YAML reads it back, plain where it can be."""
+    safe = (
+        _PLAIN.fullmatch(text)
+        and isinstance(scalar(text), str)
+        and text.lower() not in {"yes", "no", "on", "off", "y", "n"}
+    )
+    return text if safe else json.dumps(text, ensure_ascii=False)
+
+
+def words(texts: Iterable[str]) -> str:
+    """A list of texts in brackets."""
+    return f"[{', '.join(word(text) for text in texts)}]"
+
+
+def _source(sample: Sample, guess: Guess, address: str) -> list[str]:
+    lines = [_files(sample, address)]
+    if guess.key:
+        key = word(guess.key[0]) if len(guess.key) == 1 else words(guess.key)
+        but = f" but for {guess.repeated:,} rows" if guess.repeated else ""
+        lines.append(line(f"key: {key}", f"no two rows of the sample share it{but}"))
+    else:
+        lines.append("# key: …    no column names a row; without a key, equal rows are one row")
+    lines += _time(guess.times)
+    lines.append(
+        line(
+            f"delay: {_delay(guess)}", "a guess on the safe side: how long after it happened is a row there to be read?"
+        )
+    )
+    if guess.point is not None:
+        point = guess.point
+        box = ", ".join(f"{side:g}" for side in point.box)
+        also = f"; there are also {'; '.join(point.others)}" if point.others else ""
+        lines.append(
+            line(
+                f"place: {{lat: {word(point.lat)}, lon: {word(point.lon)}, box: [{box}]}}",
+                f"by name and range; box: south, west, north, east; {point.missing:.1%} have no point{also}",
+            )
+        )
+    elif guess.place is not None:
+        lines.append(line(f"place: {word(guess.place)}", "the column that names the place of a row"))
+    return lines
+
+
+def _files(sample: Sample, address: str) -> str:
+    parts = {"delimiter": sample.delimiter, "encoding": sample.encoding}
+    other = {name: value for name, value in parts.items() if value not in {",", "utf-8"}}
+    path = json.dumps(address, ensure_ascii=False) if re.search(r"[^\w./-]", address) else address
+    if not other:
+        return line(f"files: {path}", "a glob such as data/*.csv.gz reads many files as one table")
+    rest = ", ".join(f"{name}: {json.dumps(value)}" for name, value in other.items())
+    why = "not UTF-8" if "encoding" in other else "found in the header"
+    return line(f"files: {{paths: [{path}], {rest}}}", f"{why}; a glob reads many files as one table")
+
+
+def _time(times: Times) -> list[str]:
+    """The clock of the source, and what is not sure about it."""
+    also = f"; other times: {', '.join(times.others)}" if times.others else ""
+    unread = f"; {times.unread:,} rows have none" if times.unread else ""
+    if times.doubt:
+        return [
+            "# NOT SURE: no day above 12 in the sample shows whether day or month comes first. Add to time: one of",
+            '#   formats: ["%d/%m/%Y"]      day first       formats: ["%m/%d/%Y"]      month first',
+            line(f"time: {{columns: {words(times.columns)}, zone: UTC}}", f"zone: where were these clocks read?{also}"),
+        ]
+    form = f"read as {' or '.join(times.formats)}{unread}{also}"
+    if times.offset:
+        return [
+            line(
+                f"time: {{columns: {words(times.columns)}}}",
+                f"{form}; the values carry their offset, so no zone is needed to read them",
+            ),
+            "# days and weeks are cut in a zone: add predict.per.zone where the places are not in UTC",
+        ]
+    return [
+        line(f"time: {{columns: {words(times.columns)}, zone: UTC}}", form),
+        "# zone: UTC is no finding but a default; write the clocks' own, such as America/New_York",
+    ]
+
+
+def _delay(guess: Guess) -> Step:
+    return guess.every if guess.every.unit in {"h", "d"} else Step(1, "h")
+
+
+def _predict(guess: Guess, source: str) -> list[str]:
+    every = guess.every
+    if guess.measured is not None:
+        target = f"{'sum' if guess.summed else 'mean'}: {word(f'{source}.{guess.measured}')}"
+        why = f"each place has one row every {every}, so rows are measurements; the first that looks like an amount"
+    else:
+        target, why = f"count: {source}", "rows are events; sum, mean or max of a column: sum: SOURCE.COLUMN"
+    if guess.point is not None:
+        place, reason = (
+            f"h3:{guess.point.cells}",
+            f"map cells for {guess.point.places:,} points; or zones of your own: zones.geojson#id",
+        )
+    elif guess.place_by_name and guess.place:
+        place, reason = word(guess.place), "its name says that it is a place"
+    else:
+        place = word(guess.place or "place")
+        reason = (
+            "NOT SURE: no column looks like a place; this one has the fewest values, so that it divides the rows least"
+        )
+    horizon = "1d..7d" if every.unit == "d" else f"[{every}, 1d]"
+    lines = [
+        line(target, why),
+        line(f"per: {{place: {place}, every: {every}}}", reason),
+        line(f"horizon: {horizon}", "how long before the period begins the question is asked"),
+    ]
+    return [text.replace("place: h3:", "place: h3:") for text in lines]
