@@ -199,3 +199,23 @@ def test_a_thousand_draws_on_many_rows_are_cheap_in_work_not_only_in_time() -> N
     answers = counts(50, 20, 1)
     estimate(answers, [answers["label"].to_numpy()], mean, Bootstrap(draws=1000))
     assert sorted(seen) == [1, 1, 1, 1000, 1000]
+
+
+def test_an_unknown_value_is_refused_whatever_the_place() -> None:
+    answers = counts(20, 5, 1)
+    with pytest.raises(DataError, match="rmse: prediction of row 0 is unknown"):
+        score(answers.with_columns(prediction=pl.lit(None, dtype=pl.Float64)), "rmse")
+
+
+def test_periods_that_are_numbers_and_blocks_as_asked() -> None:
+    answers = counts(30, 6, 1).with_columns(start=pl.col("start").rank("dense"))
+    free = score(answers, "rmse", FEW)
+    assert free.low < free.value < free.high
+    asked = score(answers, "rmse", Bootstrap(draws=300, block=5))
+    assert asked.value == free.value
+    assert asked.low != free.low
+
+
+def test_r2_of_equal_labels_has_neither_value_nor_interval() -> None:
+    told = score(counts(20, 5, 1).with_columns(label=2.0), "r2", FEW)
+    assert np.isnan([told.value, told.low, told.high]).all()

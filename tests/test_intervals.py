@@ -1,6 +1,7 @@
 """Intervals: they hold as many labels as they say, on data that they have not seen."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -46,6 +47,17 @@ def test_ends_of_counts_are_whole_and_in_order() -> None:
     assert (low <= high).all()
     assert (high[-1] > 1000.0 > low[-1]).all()
     assert high[:2].tolist() == [0.0, 0.0]
+
+
+def test_a_very_high_level_reaches_far_into_a_long_tail() -> None:
+    wild = counts(300, 1, dispersion=9.0)
+    made = calibrate(wild, "count", level=0.5)
+    far = replace(made, low=(0.0,) * len(made.low), high=(1 - 1e-13,) * len(made.high))
+    low, high = far.interval([1.0])
+    assert low.tolist() == [0.0]
+    assert (
+        count_chance([1.0], high, made.dispersion)[0] >= 1 - 1e-13 > count_chance([1.0], high - 1, made.dispersion)[0]
+    )
 
 
 def test_intervals_of_numbers_cover_as_said_where_errors_grow_with_the_prediction() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asof.errors import DataError
-from asof.metrics import METRICS, PREDICTION_FLOOR, find, losses, unit_poisson_deviance
+from asof.metrics import METRICS, PREDICTION_FLOOR, find, losses, of_losses, unit_poisson_deviance
 
 LABEL = np.array([0.0, 1.0, 3.0, 2.0])
 PREDICTION = np.array([0.5, 1.2, 2.0, 2.5])
@@ -113,3 +113,16 @@ def test_an_unknown_metric_names_the_known_ones() -> None:
     with pytest.raises(DataError, match=r"no metric 'rsme'; expected one of bias, mae.*rmse"):
         find("rsme")
     assert find("rmse") is METRICS["rmse"]
+
+
+def test_a_metric_of_ones_own_is_the_mean_of_its_losses() -> None:
+    dear = of_losses("dear", lambda label, told: np.where(told < label, 5.0, 1.0) * np.abs(label - told))
+    assert dear([1, 2], [2, 1]) == 3.0
+    assert dear([1, 2], [2, 1], [1, 3]) == 4.0
+    assert find("dear", {"dear": dear}) is dear
+    assert find("rmse", {"dear": dear}) is METRICS["rmse"]
+    with pytest.raises(DataError, match="one of bias, dear, mae"):
+        find("other", {"dear": dear})
+    for wrong in (lambda label, told: 1.0, lambda label, told: label / 0.0 * np.inf):
+        with np.errstate(divide="ignore"), pytest.raises(DataError, match="odd: expected 2 finite losses, one a row"):
+            of_losses("odd", wrong)([1, 2], [2, 1])

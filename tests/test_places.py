@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 
 from asof import places
-from asof.errors import DataError
+from asof.errors import DataError, UserError
 from asof.places import Places
 from asof.specs import PlaceSpec, PointSpec
 
@@ -302,3 +303,13 @@ def test_taxi_zones_are_263_places_by_objectid_and_260_by_location_id(shared_dat
             by_object.ids[i] for i in range(263) if shapely.intersects_xy(by_object.shapes[i], float(lon), float(lat))
         ]
         assert min(held) == place
+
+
+def test_an_installation_without_maps_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = write(tmp_path, [feature("a", square(0, 0))])
+    monkeypatch.setitem(sys.modules, "shapely", None)
+    monkeypatch.setitem(sys.modules, "polars_h3", None)
+    with pytest.raises(UserError, match=r"polygons need shapely; install it with: pip install 'asof\[places\]'"):
+        places.load(spec, tmp_path)
+    with pytest.raises(UserError, match=r"H3 cells need polars-h3; install it with: pip install 'asof\[places\]'"):
+        places.of_rows(pl.Series([CELL]), PlaceSpec(h3=8))

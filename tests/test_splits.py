@@ -139,6 +139,8 @@ def test_no_label_at_all_is_refused_and_so_is_a_cut_without_zone() -> None:
         holdout(asked(100, unknown=100), None, "UTC")
     with pytest.raises(DataError, match="has no zone"):
         at_cut(asked(10), datetime(2019, 1, 1))  # noqa: DTZ001
+    with pytest.raises(DataError, match="expected a moment, got 9"):
+        holdout(asked(100).with_columns(end=pl.lit(9)), None, "UTC")
 
 
 def test_a_label_constant_in_a_fold_is_a_warning() -> None:

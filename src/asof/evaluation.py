@@ -153,8 +153,8 @@ def estimate(
     value = float(statistic(*(total[:-1] / total[-1])))
     cells, periods, places = _sums(answers, columns)
     drawn = (_drawn(periods, _week(answers, periods, how), statistic, how), _drawn(places, 1, statistic, how))
-    moved = [each - value for each in drawn if each is not None]
-    if not moved:
+    moved = [each - value for each in drawn if each is not None and np.isfinite(each).any()]
+    if not moved or not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
     variances = [float(np.nanvar(each)) for each in moved]
     both = max(sum(variances) - (_linear_variance(cells, statistic) if len(moved) == 2 else 0), *variances, 0)
@@ -163,10 +163,7 @@ def estimate(
 
 
 def _between(value: float, draws: Floats, level: float) -> Estimate:
-    known = draws[np.isfinite(draws)]
-    if not known.size or not np.isfinite(value):
-        return Estimate(value, float("nan"), float("nan"), draws)
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(value, float(low), float(high), draws)
 
 

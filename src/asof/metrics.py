@@ -58,11 +58,30 @@ def losses(name: str, label: ArrayLike, prediction: ArrayLike) -> Floats:
     return metric.parts(truth, told)[0]
 
 
-def find(name: str) -> Metric:
-    """Return the metric called ``name``; raises DataError naming the known ones."""
-    if name not in METRICS:
-        raise DataError(f"no metric {name!r}; expected one of {', '.join(sorted(METRICS))}")
-    return METRICS[name]
+def find(name: str, own: Mapping[str, Metric] | None = None) -> Metric:
+    """Return the metric called ``name``, of a project's ``own`` or of ours; raises DataError naming the known ones."""
+    known = {**METRICS, **(own or {})}
+    if name not in known:
+        raise DataError(f"no metric {name!r}; expected one of {', '.join(sorted(known))}")
+    return known[name]
+
+
+def of_losses(name: str, function: Callable[[Floats, Floats], ArrayLike]) -> Metric:
+    """Make a metric of a function (n labels, n predictions) -> n losses, lower is better; its value is their mean.
+
+    Such a metric has intervals, skill and comparisons like ours.
+
+    Raises:
+        DataError: when it is used, if the function gives another number of losses, or losses that are not finite.
+    """
+
+    def parts(label: Floats, prediction: Floats) -> tuple[Floats, ...]:
+        made = np.asarray(function(label, prediction), dtype=np.float64)
+        if made.shape != label.shape or not np.isfinite(made).all():
+            raise DataError(f"{name}: expected {len(label)} finite losses, one a row; the function gave {made.shape}")
+        return (made,)
+
+    return Metric(name, parts, _same)
 
 
 def _checked(
