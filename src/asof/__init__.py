@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from asof.errors import AsofError, Busy, DataError, OutsideError, ProjectError, Refused, UserError
     from asof.flows.backtesting import Span, backtest
     from asof.flows.checking import check
+    from asof.flows.intake import ingest
     from asof.flows.predicting import Asked, predict
     from asof.flows.records import report, runs
-    from asof.flows.running import audit_project, ingest, promote_release, run, train
+    from asof.flows.running import audit_project, promote_release, run, train
     from asof.flows.workspace import Workspace
     from asof.plugins import encoder, estimator, lookup, metric
     from asof.verbs import open_project
@@ -61,7 +62,8 @@ _ROOMS = {
     "asof.flows.checking": ("check",),
     "asof.flows.predicting": ("Asked", "predict"),
     "asof.flows.records": ("report", "runs"),
-    "asof.flows.running": ("audit_project", "ingest", "promote_release", "run", "train"),
+    "asof.flows.intake": ("ingest",),
+    "asof.flows.running": ("audit_project", "promote_release", "run", "train"),
     "asof.flows.workspace": ("Workspace",),
     "asof.plugins": ("encoder", "estimator", "lookup", "metric"),
     "asof.verbs": ("open_project",),

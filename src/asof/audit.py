@@ -87,7 +87,7 @@ class Audit:
 
 
 def accept(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> Audit:
-    """Join ``verdicts`` to an audit; findings named in ``reasons`` (``check`` or ``check:subject``) no longer fail it."""
+    """Join verdicts to an audit; findings named in ``reasons`` (``check`` or ``check:subject``) no longer fail it."""
     settled = []
     for verdict in verdicts:
         kept = [f for f in verdict.findings if not {verdict.check, f"{verdict.check}:{f.subject}"} & set(reasons)]
@@ -265,7 +265,7 @@ def _scramble_after(frame: pl.DataFrame, cut: datetime, draw: np.random.Generato
     key = ["_key"]
     values = [column for column in frame.columns if column not in {*times, *key}]
     shuffled = move.select(key).hstack(move.select(times)[draw.permutation(move.height)])
-    # Each column is shuffled on its own: a row that keeps its values under a new time would still tell the truth about them.
+    # Each column is shuffled on its own: a row that keeps its values under a new time would still tell the truth.
     for column in values:
         shuffled = shuffled.with_columns(move[column][draw.permutation(move.height)])
     # Half of the rows change place and time at once without a partner: totals of whole stretches move as well.

@@ -67,6 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("asof: interrupted; nothing half-written is kept\n")
         return 130
+    except Exception as fault:
+        if Settings.verbose:
+            traceback.print_exc()
+        kind = type(fault).__name__
+        sys.stderr.write(f"asof: a fault of this program, not of yours: {kind}: {fault} (--verbose shows where)\n")
+        return 3
     return 0
 
 
@@ -221,10 +227,10 @@ def ingest(
 ) -> None:
     """Read what is new, validate it, keep it."""
     from asof import terminal
-    from asof.flows import running
+    from asof.flows import intake
 
     workspace = _open(project, env, set_, force=force, wait=wait)
-    _show(running.ingest(workspace, only=source or (), replay=replay), as_json=as_json, view=terminal.show_ingest)
+    _show(intake.ingest(workspace, only=source or (), replay=replay), as_json=as_json, view=terminal.show_ingest)
 
 
 @app.command()

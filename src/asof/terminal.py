@@ -1,5 +1,6 @@
 """What a person sees in the terminal: progress on standard error, results on standard output."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ def _pairs(title: str, pairs: Sequence[tuple[str, object]]) -> None:
 
 def number(value: float | None, digits: int = 4) -> str:
     """Write a figure with ``digits`` significant digits; an unknown one as a dash."""
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return "-"
     return f"{value:,.{digits}g}" if abs(value) < 10_000 else f"{value:,.0f}"
 

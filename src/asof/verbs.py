@@ -184,14 +184,10 @@ def examine(address: str = "") -> dict[str, Any]:
         missing = [module for module in modules if not _installed(module)]
         note = f"missing {', '.join(missing)}: pip install 'asof[{extra}]'" if missing else "installed"
         rows.append({"ok": not missing, "what": f"extra {extra}", "note": note})
-    for name in ("SOCRATA_APP_TOKEN", "AWS_ACCESS_KEY_ID"):
-        rows.append(
-            {
-                "ok": bool(os.environ.get(name)),
-                "what": name,
-                "note": "set" if os.environ.get(name) else "not set (only needed for that source)",
-            }
-        )
+    rows += [
+        {"ok": bool(os.environ.get(name)), "what": name, "note": "set" if os.environ.get(name) else "not set"}
+        for name in ("SOCRATA_APP_TOKEN", "AWS_ACCESS_KEY_ID")
+    ]
     if address:
         rows += _examine_project(address)
     return {"rows": rows}

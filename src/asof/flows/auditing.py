@@ -1,6 +1,6 @@
 """The audit on a real project: the checks of ``asof.audit`` joined to its features and its learning."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,12 +12,11 @@ from asof import lookups as looking
 from asof.audit import Audit, Evidence, Learnt, Rows, Side, Verdict
 from asof.data import Coverage, Finding, Severity, SourceTable
 from asof.flows import learning
-from asof.flows.learning import Material, Terms
+from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.ledgers import Past
 from asof.recipes import Blend, Model, Recipe
-from asof.splits import Split
 from asof.times import Step
 from asof.tuning import Plan, Trial
 
@@ -42,49 +41,45 @@ FULL = Depth(cuts=12, per_cut=400, full=True)
 
 @dataclass(frozen=True)
 class Accused:
-    """What is audited: a recipe chosen on folds and fitted at a cut."""
+    """What is audited: a recipe chosen on folds and fitted at the cut."""
 
-    material: Material
-    folds: Sequence[Split]
-    split: Split
+    bench: Bench
     holdout: pl.DataFrame
     """The judged questions."""
     plan: Plan
     model: Model
-    """Fitted on the training part of ``split``."""
+    """Fitted on what was known at the cut."""
 
 
-def examine(workspace: Workspace, prepared: Prepared, accused: Accused, wanted: Terms, depth: Depth = QUICK) -> Audit:
+def examine(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth = QUICK) -> Audit:
     """Run all checks; findings that the project accepts no longer fail it."""
     tell = workspace.stages.done
-    verdicts = [_future(workspace, prepared, accused, wanted, depth)]
+    verdicts = [_future(workspace, prepared, accused, depth)]
     tell(0.4)
     verdicts.append(audit.split(_sides(accused), ("place", "start")))
-    learn = learner(workspace, accused, wanted, depth)
+    learn = learner(workspace, accused, depth)
     first = _first(accused, learn, depth)
     tell(0.6)
-    questions, features = accused.material.questions, accused.material.features
-    verdicts.append(audit.fit(learn, first, questions, features, accused.split.cut, seed=wanted.seed))
+    bench = accused.bench
+    questions, features = bench.material.questions, bench.material.features
+    verdicts.append(audit.fit(learn, first, questions, features, bench.split.cut, seed=bench.wanted.seed))
     tell(0.8)
     what = "the whole selection and the final fit" if depth.full else "the choice among two recipes and the final fit"
     verdicts.append(audit.rerun(first, lambda: learn(questions, features), what))
     return audit.accept(verdicts, workspace.spec.audit.accept)
 
 
-def _future(workspace: Workspace, prepared: Prepared, accused: Accused, wanted: Terms, depth: Depth) -> Verdict:
+def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth) -> Verdict:
     evidence = Evidence(
         rows={name: prepared.past.table(name).rows for name in workspace.spec.sources},
         features=lambda questions, rows, cut: rebuilt(workspace, prepared, questions, rows, cut),
         predict=accused.model.predict,
     )
-    asked = pl.concat(
-        [
-            accused.material.questions.select("place", "start", "end", "as_of", "horizon"),
-            accused.holdout.select("place", "start", "end", "as_of", "horizon"),
-        ]
-    ).unique(maintain_order=True)
-    verdict = audit.future(evidence, asked, cuts=depth.cuts, per_cut=depth.per_cut, seed=wanted.seed)
-    moved = _coverage_moves(prepared, accused.split.cut)
+    unit = ["place", "start", "end", "as_of", "horizon"]
+    asked = pl.concat([accused.bench.material.questions.select(unit), accused.holdout.select(unit)])
+    asked = asked.unique(maintain_order=True)
+    verdict = audit.future(evidence, asked, cuts=depth.cuts, per_cut=depth.per_cut, seed=accused.bench.wanted.seed)
+    moved = _coverage_moves(prepared, accused.bench.split.cut)
     if not moved:
         return verdict
     return Verdict(verdict.check, audit.Outcome.FAILED, verdict.coverage, (*verdict.findings, *moved))
@@ -99,8 +94,8 @@ def rebuilt(
         table = prepared.past.table(name)
         covered = table.coverage if cut is None else cut_short(table.coverage, cut - table.delay)
         sources[name] = replace(table, rows=frame, coverage=covered)
-    table = looking.features(questions, prepared.lookups, Past(sources, prepared.panel))
-    return table.drop([column for column in workspace.spec.leave_out if column in table.columns])
+    told = looking.features(questions, prepared.lookups, Past(sources, prepared.panel))
+    return told.drop([column for column in workspace.spec.leave_out if column in told.columns])
 
 
 def cut_short(covered: Coverage, until: datetime) -> Coverage:
@@ -128,30 +123,31 @@ def _midnight_before(moment: datetime, table: SourceTable) -> datetime:
 
 
 def _sides(accused: Accused) -> list[Side]:
-    questions = accused.material.questions
+    questions, split = accused.bench.material.questions, accused.bench.split
     sides = [
         Side(f"fold {number}", fold.cut, questions[fold.train], questions[fold.test])
-        for number, fold in enumerate(accused.folds, 1)
+        for number, fold in enumerate(accused.bench.folds, 1)
     ]
-    return [*sides, Side("the holdout", accused.split.cut, questions[accused.split.train], accused.holdout)]
+    return [*sides, Side("the holdout", split.cut, questions[split.train], accused.holdout)]
 
 
-def learner(
-    workspace: Workspace, accused: Accused, wanted: Terms, depth: Depth
-) -> Callable[[pl.DataFrame, pl.DataFrame], Learnt]:
+def learner(workspace: Workspace, accused: Accused, depth: Depth) -> Callable[[pl.DataFrame, pl.DataFrame], Learnt]:
     """Return the function that chooses on folds before the cut and fits at the cut, as a run does."""
     plan = accused.plan if depth.full else _two_cheap(accused.plan)
+    wanted = accused.bench.wanted
 
     def learn(questions: pl.DataFrame, features: pl.DataFrame) -> Learnt:
         material = Material(questions, features)
-        folds = learning.folds_before(material, accused.split.cut, wanted)
+        cut = accused.bench.split.cut
+        folds = learning.folds_before(material, cut, wanted)
         tables = [
             (material.table(fold.train), material.table(fold.test)) for fold in (folds if depth.full else folds[-1:])
         ]
         selection = tuning.replay(plan, tables, threads=wanted.threads, plugins=workspace.plugins)
-        split = splits.at_cut(questions, accused.split.cut)
+        split = splits.at_cut(questions, cut)
+        laid = Bench(material, split, folds, wanted)
         recipe = selection.chosen if depth.full else accused.plan.chosen
-        model = learning.fit(workspace, material, split.train, recipe, wanted)
+        model = learning.fit(workspace, laid, split.train, recipe)
         return Learnt(
             selection.chosen.name, model.fingerprint(), model.predict(_sample(material, split.train).features)
         )
@@ -161,10 +157,10 @@ def learner(
 
 def _first(accused: Accused, learn: Callable[[pl.DataFrame, pl.DataFrame], Learnt], depth: Depth) -> Learnt:
     """What the run itself left behind; in the quick form the choice among the cheap recipes is made once for it."""
-    sample = _sample(accused.material, accused.split.train)
+    sample = _sample(accused.bench.material, accused.bench.split.train)
     if depth.full:
         return Learnt(accused.plan.chosen.name, accused.model.fingerprint(), accused.model.predict(sample.features))
-    return learn(accused.material.questions, accused.material.features)
+    return learn(accused.bench.material.questions, accused.bench.material.features)
 
 
 def _sample(material: Material, rows: np.ndarray) -> Material:

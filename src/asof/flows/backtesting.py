@@ -12,7 +12,7 @@ from asof import evaluation, intervals, metrics, splits
 from asof.errors import DataError
 from asof.evaluation import Bootstrap
 from asof.flows import auditing, intake, judging, learning, predicting, preparation
-from asof.flows.learning import Material, Terms
+from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.recording import finite
 from asof.flows.workspace import Workspace
@@ -45,34 +45,30 @@ def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None =
             cut, first, until = _moments(workspace, prepared, span)
         with workspace.stages("features") as stage:
             material = learning.gather(workspace, prepared, first, until)
-            split = splits.at_cut(material.questions, cut)
             wanted = learning.terms(workspace, prepared, _length(cut, until))
-            folds = learning.folds_before(material, cut, wanted)
+            split = splits.at_cut(material.questions, cut)
+            bench = Bench(material, split, learning.folds_before(material, cut, wanted), wanted)
             asked = learning.answerable(workspace, prepared, cut, until)
+            laid = Laid(bench, asked, cut, until, Step.parse(span.refit) if span.refit else None)
             stage.note = f"{split.train.size:,} to learn from, {asked.questions.height:,} to answer"
         with workspace.stages("choose") as stage:
-            selection = learning.choose(workspace, material, folds, wanted, learning.read_plan(plan))
+            selection = learning.choose(workspace, bench, learning.read_plan(plan))
             stage.note = f"{len(selection.plan.trials)} trials, chosen {selection.chosen.name}"
         with workspace.stages("answer"):
-            baseline = judging.best_baseline(selection)
-            told = judging.out_of_fold(workspace, material, folds, selection, baseline, wanted)
-            calibration = intervals.calibrate(told, judging.kind_of(wanted), level=judging.LEVEL)
-            answers = _answer(
-                workspace, prepared, Learnt(material, asked, selection, calibration, wanted), cut, until, span
-            )
+            answers = _answer(workspace, prepared, laid, selection)
             predicting.write(answers.select(COLUMNS), out)
-    return _told(workspace, answers, selection, wanted, cut, until, out)
+    return _told(workspace, laid, selection, answers, out)
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """What was chosen at the cut, and what it is asked."""
+class Laid:
+    """The span of a backtest in UTC, and what lies ready for it."""
 
-    material: Material
+    bench: Bench
     asked: Material
-    selection: Selection
-    calibration: intervals.Calibration
-    wanted: Terms
+    cut: datetime
+    until: datetime
+    refit: Step | None
 
 
 def _moments(workspace: Workspace, prepared: Prepared, span: Span) -> tuple[datetime, datetime, datetime]:
@@ -84,7 +80,8 @@ def _moments(workspace: Workspace, prepared: Prepared, span: Span) -> tuple[date
         message = f"expected since < cut < until, got {since:%Y-%m-%d}, {cut:%Y-%m-%d} and {until:%Y-%m-%d}"
         raise DataError(message)
     if cut >= prepared.last:
-        message = f"no rows of {prepared.panel.source} after the cut {cut:%Y-%m-%d}: it is known until {prepared.last:%Y-%m-%d}"
+        source = prepared.panel.source
+        message = f"no rows of {source} after the cut {cut:%Y-%m-%d}: it is known until {prepared.last:%Y-%m-%d}"
         raise DataError(message)
     return cut, max(since, prepared.first), until
 
@@ -94,38 +91,29 @@ def _length(cut: datetime, until: datetime) -> Step:
     return Step(min(max((until - cut).days, 28), 91), "d")
 
 
-def _answer(
-    workspace: Workspace, prepared: Prepared, learnt: Learnt, cut: datetime, until: datetime, span: Span
-) -> pl.DataFrame:
+def _answer(workspace: Workspace, prepared: Prepared, laid: Laid, selection: Selection) -> pl.DataFrame:
     """Answer stretch by stretch; with a refit, each stretch by a model of what was known at its beginning."""
-    step = Step.parse(span.refit) if span.refit else None
-    questions = learnt.asked.questions
+    bench, questions = laid.bench, laid.asked.questions
+    baseline = judging.best_baseline(selection)
+    told = judging.out_of_fold(workspace, bench, selection, baseline)
+    calibration = intervals.calibrate(told, judging.kind_of(bench.wanted), level=judging.LEVEL)
     parts = []
-    for begun, ended in predicting.stretches(cut, until, step, prepared.panel.zone):
-        rows = np.flatnonzero(
-            questions.select((pl.col("as_of") >= begun) & (pl.col("as_of") < ended)).to_series().to_numpy()
-        )
-        if not rows.size:
+    for begun, ended in predicting.stretches(laid.cut, laid.until, laid.refit, prepared.panel.zone):
+        inside = questions.select((pl.col("as_of") >= begun) & (pl.col("as_of") < ended)).to_series()
+        if not inside.any():
             continue
-        train = splits.at_cut(learnt.material.questions, begun).train
-        model = learning.fit(workspace, learnt.material, train, learnt.selection.chosen, learnt.wanted)
-        plain = learning.fit(workspace, learnt.material, train, judging.best_baseline(learnt.selection), learnt.wanted)
-        parts.append(judging.answer(learnt.asked.side(rows), model, plain, learnt.calibration))
+        train = splits.at_cut(bench.material.questions, begun).train
+        model = learning.fit(workspace, bench, train, selection.chosen)
+        plain = learning.fit(workspace, bench, train, baseline)
+        parts.append(judging.answer(laid.asked.side(np.flatnonzero(inside.to_numpy())), model, plain, calibration))
     return pl.concat(parts)
 
 
-def _told(
-    workspace: Workspace,
-    answers: pl.DataFrame,
-    selection: Selection,
-    wanted: Terms,
-    cut: datetime,
-    until: datetime,
-    out: Path,
-) -> dict[str, Any]:
+def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.DataFrame, out: Path) -> dict[str, Any]:
+    cut, until, wanted = laid.cut, laid.until, laid.bench.wanted
     judged = answers.filter(pl.col("label").is_not_null())
     if judged.height == 0:
-        message = f"no answer can be judged yet: no label between {cut:%Y-%m-%d} and {until:%Y-%m-%d} is known; {out} is written"
+        message = f"{out} is written, but no label between {cut:%Y-%m-%d} and {until:%Y-%m-%d} is known yet"
         raise DataError(message)
     bootstrap = Bootstrap(seed=wanted.seed)
     names = [wanted.metric, *(name for name in judging.ALSO if name != wanted.metric)]

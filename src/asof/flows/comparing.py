@@ -1,32 +1,27 @@
 """Champion against challenger, on questions that neither has seen."""
 
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
 from asof import promotion, recipes, releases
-from asof.errors import DataError
 from asof.evaluation import Bootstrap
 from asof.flows import learning
 from asof.flows.judging import Judged
-from asof.flows.learning import Material, Terms
+from asof.flows.learning import Bench, Material
 from asof.flows.workspace import Workspace
 from asof.ports import ReleaseRecord
 from asof.promotion import Comparison, Decision
-from asof.splits import Split
 
 
-def decide(
-    workspace: Workspace, material: Material, split: Split, judged: Judged, wanted: Terms, *, audit_passed: bool
-) -> Decision:
+def decide(workspace: Workspace, bench: Bench, judged: Judged, *, audit_passed: bool) -> Decision:
     """Hold the rules of the project against the holdout, and compare with the champion if there is one."""
     rules = promotion.rules(workspace.spec.promote)
     findings = promotion.judge(rules, figures(judged), audit_passed=audit_passed)
     champion = workspace.registry.find("champion")
     if champion is None:
         return promotion.decide(findings, None)
-    comparison, on = against(workspace, champion, material, split, judged, wanted)
+    comparison, on = against(workspace, champion, bench, judged)
     return promotion.decide(findings, comparison, on)
 
 
@@ -39,15 +34,13 @@ def figures(judged: Judged) -> dict[str, float]:
     return found
 
 
-def against(
-    workspace: Workspace, champion: ReleaseRecord, material: Material, split: Split, judged: Judged, wanted: Terms
-) -> tuple[Comparison, str]:
+def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged: Judged) -> tuple[Comparison, str]:
     """Compare on questions asked after the champion's own last cut, else both recipes fitted at the same cut."""
     release = releases.read(champion.folder)
     last_cut = datetime.fromisoformat(str(release.facts["cut"]))
     fresh = judged.asked.questions["as_of"] >= max(last_cut, judged.cut)
     periods = judged.asked.questions.filter(fresh)["start"].n_unique()
-    bootstrap = Bootstrap(seed=wanted.seed)
+    bootstrap = Bootstrap(seed=bench.wanted.seed)
     if periods >= promotion.LEAST_PERIODS:
         asked = Material(judged.asked.questions.filter(fresh), judged.asked.features.filter(fresh))
         told = load(workspace, release).predict(asked.features)
@@ -55,24 +48,16 @@ def against(
         on = f"{asked.questions.height:,} questions asked after the champion's last cut {last_cut:%Y-%m-%d}"
     else:
         recipe = recipes.read_plan(release.json("recipe"))
-        told = learning.fit(workspace, material, split.train, recipe, wanted).predict(judged.asked.features)
+        told = learning.fit(workspace, bench, bench.split.train, recipe).predict(judged.asked.features)
         answers = judged.answers
         on = (
             f"both recipes fitted at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions "
             f"(only {periods} periods lie after the champion's own last cut)"
         )
     both = answers.with_columns(champion=pl.Series(told), challenger=pl.col("prediction"))
-    return promotion.compare(both, wanted.metric, bootstrap), on
+    return promotion.compare(both, bench.wanted.metric, bootstrap), on
 
 
 def load(workspace: Workspace, release: releases.Release) -> recipes.Model:
     """Load the model of a release; raises ``DataError`` where its plug-ins are missing."""
     return recipes.load(release.folder / "model", threads=workspace.threads, plugins=workspace.plugins)
-
-
-def record(workspace: Workspace, decision: Decision, name: str, run: str) -> dict[str, Any]:
-    """What is kept of a decision."""
-    if not name:
-        message = "a decision needs the name of the release that it is about"
-        raise DataError(message)
-    return {"kind": "promotion", "at": workspace.now.isoformat(), "release": name, "run": run, **decision.plain()}

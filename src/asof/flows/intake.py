@@ -13,6 +13,13 @@ from asof.flows.ingestion import Ingested
 from asof.flows.workspace import Workspace
 
 
+def ingest(workspace: Workspace, *, only: Sequence[str] = (), replay: bool = False) -> dict[str, Any]:
+    """Bring sources up to date, or (``replay``) judge the kept rows again; what ``asof ingest`` shows comes back."""
+    with workspace.hold("ingest"), workspace.stages("ingest"):
+        done = take_in(workspace, only, replay=replay)
+    return dict(view(workspace, done))
+
+
 def take_in(workspace: Workspace, only: Sequence[str] = (), *, replay: bool = False) -> list[Ingested]:
     """Ingest each source (or those named in ``only``), one after the other.
 

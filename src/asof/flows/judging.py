@@ -1,7 +1,7 @@
 """The judgement of a chosen recipe: what a user would have got in the last stretch, opened once."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,11 @@ import polars as pl
 from asof import evaluation, intervals, metrics
 from asof.evaluation import Bootstrap, Ceiling, Estimate
 from asof.flows import learning
-from asof.flows.learning import Material, Terms
+from asof.flows.learning import Bench, Material, Terms
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration, Kind
 from asof.recipes import Model, Recipe
-from asof.splits import Split
 from asof.tuning import Selection, Trial
 
 ALSO = ("rmse", "mae", "r2")
@@ -74,20 +73,13 @@ def best_baseline(selection: Selection) -> Recipe:
     return best
 
 
-def out_of_fold(
-    workspace: Workspace,
-    material: Material,
-    folds: Sequence[Split],
-    selection: Selection,
-    baseline: Recipe,
-    wanted: Terms,
-) -> pl.DataFrame:
+def out_of_fold(workspace: Workspace, bench: Bench, selection: Selection, baseline: Recipe) -> pl.DataFrame:
     """Answers of the chosen recipe and of the baseline to the test part of each fold."""
     parts = []
-    for fold in folds:
-        asked = material.side(fold.test)
-        model = learning.fit(workspace, material, fold.train, selection.chosen, wanted)
-        plain = learning.fit(workspace, material, fold.train, baseline, wanted)
+    for fold in bench.folds:
+        asked = bench.material.side(fold.test)
+        model = learning.fit(workspace, bench, fold.train, selection.chosen)
+        plain = learning.fit(workspace, bench, fold.train, baseline)
         parts.append(
             asked.questions.with_columns(
                 prediction=pl.Series(model.predict(asked.features)), baseline=pl.Series(plain.predict(asked.features))
@@ -96,23 +88,15 @@ def out_of_fold(
     return pl.concat(parts)
 
 
-def judge(
-    workspace: Workspace,
-    prepared: Prepared,
-    material: Material,
-    selection: Selection,
-    folds: Sequence[Split],
-    split: Split,
-    wanted: Terms,
-) -> Judged:
+def judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Selection) -> Judged:
     """Fit at the cut, answer every later question as of its own moment, and score; records the opening first."""
-    until = prepared.last
+    split, wanted, until = bench.split, bench.wanted, prepared.last
     opened = record_opening(workspace, split.cut, until, selection)
     baseline = best_baseline(selection)
-    fold_answers = out_of_fold(workspace, material, folds, selection, baseline, wanted)
+    fold_answers = out_of_fold(workspace, bench, selection, baseline)
     calibration = intervals.calibrate(fold_answers, kind_of(wanted), level=LEVEL)
-    model = learning.fit(workspace, material, split.train, selection.chosen, wanted)
-    plain = learning.fit(workspace, material, split.train, baseline, wanted)
+    model = learning.fit(workspace, bench, split.train, selection.chosen)
+    plain = learning.fit(workspace, bench, split.train, baseline)
     asked = learning.answerable(workspace, prepared, split.cut, until)
     known = np.flatnonzero(asked.questions["label"].is_not_null().to_numpy())
     asked = asked.side(known)

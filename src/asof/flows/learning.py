@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +54,16 @@ class Terms:
     fold: Step
     candidates: tuple[str, ...] | None
     """Names, or none for the default portfolio."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything laid out for learning: material, the cut of the judged stretch, and the folds before it."""
+
+    material: Material
+    split: Split
+    folds: tuple[Split, ...]
+    wanted: Terms
 
 
 def terms(workspace: Workspace, prepared: Prepared, holdout: Step) -> Terms:
@@ -108,11 +118,10 @@ def answerable(workspace: Workspace, prepared: Prepared, cut: datetime, until: d
     return Material(labelled, preparation.read(prepared, labelled, workspace.spec.leave_out))
 
 
-def choose(
-    workspace: Workspace, material: Material, folds: Sequence[Split], wanted: Terms, plan: Plan | None = None
-) -> Selection:
-    """Choose a recipe on ``folds``: by searching within the budget, or by replaying ``plan``."""
-    tables = [(material.table(fold.train), material.table(fold.test)) for fold in folds]
+def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Selection:
+    """Choose a recipe on the folds: by searching within the budget, or by replaying ``plan``."""
+    material, wanted = bench.material, bench.wanted
+    tables = [(material.table(fold.train), material.table(fold.test)) for fold in bench.folds]
     if plan is not None:
         return tuning.replay(plan, tables, threads=wanted.threads, plugins=workspace.plugins)
     return tuning.select(
@@ -143,11 +152,11 @@ def folds_before(material: Material, cut: datetime, wanted: Terms) -> tuple[Spli
     return splits.forward(material.questions, wanted.folds, wanted.fold, wanted.zone, before=cut)
 
 
-def fit(workspace: Workspace, material: Material, rows: np.ndarray, recipe: Recipe | Blend, wanted: Terms) -> Model:
+def fit(workspace: Workspace, bench: Bench, rows: np.ndarray, recipe: Recipe | Blend) -> Model:
     """Fit ``recipe`` on the questions at ``rows``."""
-    return recipes.fit(
-        recipe, material.table(rows), threads=wanted.threads, seed=wanted.seed, plugins=workspace.plugins
-    )
+    wanted = bench.wanted
+    table = bench.material.table(rows)
+    return recipes.fit(recipe, table, threads=wanted.threads, seed=wanted.seed, plugins=workspace.plugins)
 
 
 def read_plan(path: Path | None) -> Plan | None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -172,7 +172,10 @@ def answer_all(workspace: Workspace, prepared: Prepared, oracle: Oracle, questio
     )
     limit = f"{prepared.last:%Y-%m-%d %H:%M} UTC"
     early = f"asked before {prepared.panel.source} is covered ({prepared.first:%Y-%m-%d})"
-    late = f"asked after the last moment at which {prepared.panel.source} is known ({limit}): ingest newer rows or use a longer horizon"
+    source = prepared.panel.source
+    late = (
+        f"asked after the last moment at which {source} is known ({limit}): ingest newer rows or ask further ahead"
+    )
     checked = questions.with_columns(given).with_columns(
         reason=pl.when(pl.col("reason").is_not_null())
         .then("reason")
@@ -195,7 +198,7 @@ def answer_all(workspace: Workspace, prepared: Prepared, oracle: Oracle, questio
 
 
 def answer_file(workspace: Workspace, prepared: Prepared, oracle: Oracle, file: Path) -> pl.DataFrame:
-    """Answer the rows of a CSV, JSON or Parquet file, in order: place (or latitude and longitude) and a time, perhaps a horizon."""
+    """Answer the rows of a file, in order: place (or latitude and longitude) and a time, perhaps a horizon."""
     rows = read_table(file)
     asked = _questions_of(workspace, prepared, rows, file)
     answers = answer_all(workspace, prepared, oracle, asked)
@@ -208,7 +211,7 @@ def read_table(file: Path) -> pl.DataFrame:
     if not file.is_file():
         message = f"{file}: no such file"
         raise DataError(message)
-    readers: dict[str, Callable[..., pl.DataFrame]] = {
+    readers: Mapping[str, Callable[..., pl.DataFrame]] = {
         ".csv": pl.read_csv,
         ".parquet": pl.read_parquet,
         ".json": pl.read_json,
@@ -234,7 +237,8 @@ def _questions_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, 
     named = {column.lower(): column for column in rows.columns}
     time_column = next((named[name] for name in TIME_NAMES if name in named), None)
     if time_column is None:
-        message = f"{file}: no column tells the time; expected one of {', '.join(TIME_NAMES)}, there are {', '.join(rows.columns)}"
+        known = ", ".join(rows.columns)
+        message = f"{file}: no column tells the time; expected one of {', '.join(TIME_NAMES)}, there are {known}"
         raise DataError(message)
     written = rows[time_column].cast(pl.String).to_list()
     moments = [_try_moment(text, panel.zone) for text in written]
@@ -323,7 +327,11 @@ def _default_file(oracle: Oracle, answers: pl.DataFrame, zone: str) -> Path:
 
 def write(answers: pl.DataFrame, file: Path) -> None:
     """Write answers as Parquet, CSV or JSON by the name's ending; whole or not at all."""
-    writers = {".parquet": answers.write_parquet, ".csv": answers.write_csv, ".json": answers.write_json}
+    writers: Mapping[str, Callable[[Path], object]] = {
+        ".parquet": answers.write_parquet,
+        ".csv": answers.write_csv,
+        ".json": answers.write_json,
+    }
     if file.suffix not in writers:
         message = f"{file}: expected a name that ends in one of {', '.join(writers)}"
         raise DataError(message)

@@ -12,40 +12,22 @@ import numpy as np
 import polars as pl
 
 from asof import intervals, pages, places, releases
-from asof.audit import Audit, Outcome
-from asof.data import Finding
+from asof.audit import Outcome
 from asof.evaluation import Estimate
 from asof.flows import auditing, comparing, intake, judging, learning, reporting
+from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
-from asof.flows.judging import Judged
-from asof.flows.learning import Material, Terms
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.ports import ReleaseRecord, Tracker
 from asof.promotion import Decision
 from asof.recipes import Blend, Model
-from asof.tuning import Plan, Selection
+from asof.tuning import Plan
 
 RESULT = "result.json"
 """What ``asof run --json`` prints, kept in the release."""
 SAMPLE = 200
 """Training questions whose predictions enter the fingerprint."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """Everything that a run found and a release keeps."""
-
-    material: Material
-    wanted: Terms
-    selection: Selection
-    judged: Judged
-    audit: Audit
-    decision: Decision | None
-    findings: tuple[Finding, ...]
-    done: tuple[Ingested, ...]
-    key: str
-    """Hash of all inputs."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +43,8 @@ class Made:
 def make(workspace: Workspace, prepared: Prepared, found: Found, tracker: Tracker) -> Made:
     """Refit on all that is known, write the release folder, register it."""
     with workspace.stages("refit") as stage:
-        known = np.arange(found.material.questions.height)
-        model = learning.fit(workspace, found.material, known, found.selection.chosen, found.wanted)
+        known = np.arange(found.bench.material.questions.height)
+        model = learning.fit(workspace, found.bench, known, found.selection.chosen)
         stage.note = f"{known.size:,} questions known at {reporting.moment(prepared.last, prepared.panel.zone)}"
     with workspace.stages("report"):
         contents = _contents(workspace, prepared, found, model)
@@ -80,16 +62,16 @@ def make(workspace: Workspace, prepared: Prepared, found: Found, tracker: Tracke
 def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Model) -> releases.Contents:
     judged, plan = found.judged, found.selection.plan
     name = releases.release_name(workspace.spec.name, workspace.now)
-    sample = found.material.side(
-        np.arange(0, found.material.questions.height, max(1, found.material.questions.height // SAMPLE))
+    sample = found.bench.material.side(
+        np.arange(0, found.bench.material.questions.height, max(1, found.bench.material.questions.height // SAMPLE))
     )
     both = pl.concat([judged.folds, judged.answers], how="diagonal")
-    kind = judging.kind_of(found.wanted)
+    kind = judging.kind_of(found.bench.wanted)
     calibration = intervals.calibrate(both, kind, level=judging.LEVEL)
     fingerprint = releases.fingerprint(
         {
             "model": model.fingerprint(),
-            "features": list(found.material.features.columns),
+            "features": list(found.bench.material.features.columns),
             "sample": sample.features,
             "predictions": model.predict(sample.features),
             "intervals": calibration.plain(),
@@ -99,15 +81,10 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
     page = reporting.collect(
         workspace,
         prepared,
-        judged,
-        plan,
-        found.wanted,
-        found.audit,
-        found.decision,
+        found,
         release=name,
         created=workspace.now,
         cut=prepared.last,
-        findings=found.findings,
         sources=_sources(workspace, prepared, found.done),
         quarantine=_quarantine(workspace),
         fingerprint=fingerprint,
@@ -120,7 +97,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         model=model,
         recipe=_recipe(found.selection.chosen),
         plan=plan.to_json(),
-        schema=releases.seen(found.material.features),
+        schema=releases.seen(found.bench.material.features),
         intervals=calibration.plain(),
         scores=reporting.scores_table(judged),
         findings=found.findings,
@@ -131,7 +108,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         places=places.stored(prepared.panel.places),
         data={name: prepared.past.table(name).version for name in workspace.spec.sources},
         facts=facts_of(workspace, prepared, found),
-        threads=found.wanted.threads,
+        threads=found.bench.wanted.threads,
         extra={RESULT: json.dumps(result, default=str)},
     )
 
@@ -142,9 +119,9 @@ def facts_of(workspace: Workspace, prepared: Prepared, found: Found) -> dict[str
         "inputs": found.key,
         "cut": prepared.last.isoformat(),
         "holdout_cut": found.judged.cut.isoformat(),
-        "since": str(found.material.questions["start"].min()),
-        "metric": found.wanted.metric,
-        "task": found.wanted.task,
+        "since": str(found.bench.material.questions["start"].min()),
+        "metric": found.bench.wanted.metric,
+        "task": found.bench.wanted.task,
         "recipe": auditing.words(found.selection.chosen),
         "decided": "yes" if found.decision is not None else "no",
         "code_hash": code_version(),
@@ -166,7 +143,7 @@ def facts(contents: releases.Contents, found: Found) -> dict[str, str]:
 
 def run_result(workspace: Workspace, prepared: Prepared, found: Found, name: str, fingerprint: str) -> dict[str, Any]:
     """The object that ``asof run --json`` ends with, but for run id, seconds and files."""
-    judged, wanted, decision = found.judged, found.wanted, found.decision
+    judged, wanted, decision = found.judged, found.bench.wanted, found.decision
     result = {
         "project": workspace.spec.name,
         "about": reporting.about(prepared),

@@ -12,12 +12,11 @@ from asof.audit import Audit
 from asof.data import Finding
 from asof.evaluation import Estimate
 from asof.flows import auditing
+from asof.flows.found import Found
 from asof.flows.judging import LEVEL, Judged
-from asof.flows.learning import Terms
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.pages import Figure, ReportFacts
-from asof.promotion import Decision
 from asof.tuning import Plan, Trial
 
 GROUPS = 10
@@ -36,19 +35,10 @@ def about(prepared: Prepared) -> str:
     return f"{what} per place and {length}, {len(panel.places)} places{horizon}"
 
 
-def collect(
-    workspace: Workspace,
-    prepared: Prepared,
-    judged: Judged,
-    plan: Plan,
-    wanted: Terms,
-    audit: Audit,
-    decision: Decision | None,
-    **facts: Any,
-) -> ReportFacts:
+def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any) -> ReportFacts:
     """Turn what a run found into the facts of its page; ``facts`` are those that only the run knows."""
-    answers = judged.answers
-    ceiling = judged.ceiling
+    judged, plan, wanted, decision = found.judged, found.selection.plan, found.bench.wanted, found.decision
+    answers, ceiling = judged.answers, judged.ceiling
     return ReportFacts(
         project=workspace.spec.name,
         predicts=about(prepared),
@@ -72,7 +62,8 @@ def collect(
         opened=judged.opened,
         promoted=None if decision is None else decision.promoted,
         why="" if decision is None else decision.why,
-        accepted=dict(audit.accepted),
+        accepted=dict(found.audit.accepted),
+        findings=found.findings,
         scores=_scores(judged),
         horizons=pl.DataFrame(
             [{key: row[key] for key in ("horizon", "value", "low", "high", "baseline")} for row in judged.horizons]
@@ -84,7 +75,7 @@ def collect(
         pit=_pit(judged) if wanted.task == "count" else None,
         leaderboard=_leaderboard(plan, greater_is_better=metrics.find(wanted.metric).greater_is_better),
         chosen=plan.chosen.name,
-        audit=_audit(audit),
+        audit=_audit(found.audit),
         rules=None if decision is None else _rules(decision.findings),
         **facts,
     )
@@ -96,13 +87,13 @@ def figure(estimate: Estimate) -> Figure:
 
 
 def scores_table(judged: Judged) -> pl.DataFrame:
-    """All scores of a run as tidy rows: ``part``, ``metric``, ``by``, ``group``, ``rows``, ``value``, ``low``, ``high``."""
+    """All scores of a run as tidy rows: part, metric, by, group, rows, value, low, high."""
     names = list(judged.scores)
     tables = []
     for part, frame in (("folds", judged.folds), ("holdout", judged.answers)):
         for by in ("all", "horizon", "place", "start"):
             if by in {"place", "start"}:
-                table = evaluation.scores(frame, [name for name in names if name not in {"r2"}], by=by)
+                table = evaluation.scores(frame, [name for name in names if name != "r2"], by=by)
             elif by == "horizon":
                 table = evaluation.scores(frame, names, by=by)
             else:

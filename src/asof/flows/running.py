@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,16 @@ from asof.audit import Audit, Outcome
 from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.flows import auditing, comparing, intake, judging, learning, preparation, recording
-from asof.flows.auditing import Accused, Depth
+from asof.flows.auditing import Accused
+from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
 from asof.flows.judging import Judged
-from asof.flows.learning import Material, Terms
-from asof.flows.preparation import Prepared
+from asof.flows.learning import Bench
 from asof.flows.predicting import predict_next
+from asof.flows.preparation import Prepared
 from asof.flows.recording import Made
 from asof.flows.workspace import Workspace
 from asof.ports import Tracker
-from asof.splits import Split
 from asof.times import Step
 from asof.tuning import Plan
 
@@ -52,13 +51,6 @@ def train(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
         workspace.registry.set_alias("challenger", made.record.version)
     made.result["seconds"] = dict(workspace.stages.seconds)
     return made.result
-
-
-def ingest(workspace: Workspace, *, only: Sequence[str] = (), replay: bool = False) -> dict[str, Any]:
-    """Bring sources up to date."""
-    with workspace.hold("ingest"), workspace.stages("ingest"):
-        done = intake.take_in(workspace, only, replay=replay)
-    return dict(intake.view(workspace, done))
 
 
 def promote_release(workspace: Workspace, which: str) -> dict[str, Any]:
@@ -94,12 +86,12 @@ def audit_project(workspace: Workspace, *, full: bool = False) -> dict[str, Any]
         release = releases.read(record.folder)
         plan = Plan.from_json(release.json("plan"))
         with workspace.stages("audit") as stage:
-            model = learning.fit(workspace, bench.material, bench.split.train, plan.chosen, bench.wanted)
+            model = learning.fit(workspace, bench, bench.split.train, plan.chosen)
             asked = learning.answerable(workspace, prepared, bench.split.cut, prepared.last)
             known = asked.questions.filter(pl.col("label").is_not_null())
-            accused = Accused(bench.material, bench.folds, bench.split, known, plan, model)
+            accused = Accused(bench, known, plan, model)
             depth = auditing.FULL if full else auditing.QUICK
-            done = auditing.examine(workspace, prepared, accused, bench.wanted, depth)
+            done = auditing.examine(workspace, prepared, accused, depth)
             stage.note = audit_note(done)
     return {
         "project": workspace.spec.name,
@@ -126,16 +118,6 @@ def audit_note(done: Audit) -> str:
     """Say in a few words what the audit answered."""
     failed = done.names(Outcome.FAILED)
     return f"FAILED: {', '.join(failed)}" if failed else f"{len(done.names(Outcome.PASSED))} checks passed"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Everything laid out for learning: material, the holdout's split and the folds before it."""
-
-    material: Material
-    split: Split
-    folds: tuple[Split, ...]
-    wanted: Terms
 
 
 def _take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested], Prepared]:
@@ -175,24 +157,20 @@ def _make(
     bench = _lay_out(workspace, prepared)
     with _tracked(workspace) as tracker:
         with workspace.stages("choose") as stage:
-            selection = learning.choose(workspace, bench.material, bench.folds, bench.wanted, plan)
+            selection = learning.choose(workspace, bench, plan)
             stage.note = f"{len(selection.plan.trials)} trials, chosen {selection.chosen.name}"
         with workspace.stages("judge") as stage:
-            judged = judging.judge(
-                workspace, prepared, bench.material, selection, bench.folds, bench.split, bench.wanted
-            )
+            judged = judging.judge(workspace, prepared, bench, selection)
             stage.note = (
                 f"{bench.wanted.metric} {judged.scores[bench.wanted.metric].value:.4f}, skill {judged.skill.value:.1%}"
             )
         with workspace.stages("audit") as stage:
-            accused = Accused(bench.material, bench.folds, bench.split, judged.answers, selection.plan, judged.model)
-            audit = auditing.examine(workspace, prepared, accused, bench.wanted, Depth())
+            accused = Accused(bench, judged.answers, selection.plan, judged.model)
+            audit = auditing.examine(workspace, prepared, accused)
             stage.note = audit_note(audit)
         decision = None
         if promoting:
-            decision = comparing.decide(
-                workspace, bench.material, bench.split, judged, bench.wanted, audit_passed=audit.passed
-            )
+            decision = comparing.decide(workspace, bench, judged, audit_passed=audit.passed)
         findings = [
             *(f for one in done for f in one.findings),
             *prepared.findings,
@@ -204,9 +182,7 @@ def _make(
         return recording.make(
             workspace,
             prepared,
-            recording.Found(
-                bench.material, bench.wanted, selection, judged, audit, decision, tuple(findings), tuple(done), key
-            ),
+            Found(bench, selection, judged, audit, decision, tuple(findings), tuple(done), key),
             tracker,
         )
 
@@ -214,7 +190,9 @@ def _make(
 def _few_openings(judged: Judged) -> list[Finding]:
     if judged.opened <= 1:
         return []
-    message = f"the holdout from {judged.cut:%Y-%m-%d} has been opened {judged.opened} times: its score flatters a little more each time"
+    message = (
+        f"the holdout from {judged.cut:%Y-%m-%d} has been opened {judged.opened} times: each look flatters the score"
+    )
     return [Finding("holdout", Severity.NOTE, "openings", message, figure=judged.opened)]
 
 
@@ -234,11 +212,11 @@ def _decide_again(workspace: Workspace, prepared: Prepared, made: Made) -> Made:
     bench = _lay_out(workspace, prepared)
     release = releases.read(made.record.folder)
     plan = Plan.from_json(release.json("plan"))
-    selection = learning.choose(workspace, bench.material, bench.folds, bench.wanted, plan)
+    selection = learning.choose(workspace, bench, plan)
     with workspace.stages("judge"):
-        judged = judging.judge(workspace, prepared, bench.material, selection, bench.folds, bench.split, bench.wanted)
+        judged = judging.judge(workspace, prepared, bench, selection)
     passed = not made.result["audit"]["failed"]
-    decision = comparing.decide(workspace, bench.material, bench.split, judged, bench.wanted, audit_passed=passed)
+    decision = comparing.decide(workspace, bench, judged, audit_passed=passed)
     return recording.with_decision(made, decision)
 
 
