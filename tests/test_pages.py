@@ -15,7 +15,6 @@ from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.pages import charts, drawing, maps, words
 from asof.pages.facts import COLUMNS
-from asof.places import Places
 
 NEW_YORK = ZoneInfo("America/New_York")
 ATTACK = '<script>alert("x")</script><img src=x onerror=y>\'"&</svg>'
@@ -120,7 +119,7 @@ def full(word: str = "word") -> pages.ReportFacts:
                 "message": [word] * 3,
             }
         ),
-        rules=pl.DataFrame({"rule": [word], "figure": [0.0179], "limit": [word], "passed": [False]}),
+        rules=pl.DataFrame({"rule": [word], "figure": [0.0179], "limit": [0.05], "passed": [False]}),
         sources=pl.DataFrame(
             {
                 "source": [word],
@@ -302,14 +301,6 @@ def test_a_map_has_classes_that_hold_all_values() -> None:
     assert [kind for kind, _ in same.ramp] == ["s0"]
     none = maps.levels(frame.with_columns(predicted=pl.lit(None, pl.Float64)), "predicted", "rides")
     assert none.svg == ""
-
-
-def test_outlines_of_places() -> None:
-    cells = Places(ids=pl.Series(["882a100d65fffff"]), kind="h3")
-    ring = pages.outlines(cells)["882a100d65fffff"]["coordinates"][0]
-    assert len(ring) == 7
-    assert ring[0] == ring[-1] == pytest.approx([-73.98214, 40.76765], abs=1e-5)
-    assert pages.outlines(Places(ids=pl.Series(["shop"]))) == {}
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,11 @@
 What goes where:
 
 - one experiment a project; one parent run per ``begin``; candidates, trials and decisions are child runs;
-- one registered model a project; a version is a release folder of ours, known by its path
-  within the store (and uploaded as artifacts where the registry is a server);
+- one registered model a project; a version is a release folder of ours, known by its path within the store (and
+  uploaded as artifacts where the registry is a server);
 - the champion is an alias, so that promotion is one row changed in one transaction.
 
-MLflow takes two seconds to import and likes to talk: it is imported at the first use, its
-telemetry and its printing are off.
+MLflow takes two seconds to import and likes to talk: it is imported at the first use, its telemetry and printing off.
 """
 
 import contextlib
@@ -83,10 +82,9 @@ class MlflowTracker:
 class MlflowRegistry:
     """Runs, releases, aliases and decisions of one project.
 
-    ``uri``: a server's address or a SQLAlchemy address; none: ``root/mlflow.db``. ``root``:
-    the folder of the store; releases inside it are known by their relative path, so that a
-    store may be moved. Every failure of MLflow, of the network or of the database is an
-    ``OutsideError``.
+    ``uri``: a server's address or a SQLAlchemy address; none: ``root/mlflow.db``. ``root``: the folder of the store;
+    releases inside it are known by their relative path, so that a store may be moved. Every failure of MLflow, of
+    the network or of the database is an ``OutsideError``.
     """
 
     def __init__(self, uri: str | None, project: str, root: Path) -> None:
@@ -130,17 +128,15 @@ class MlflowRegistry:
     ) -> ReleaseRecord:
         """Make a complete release folder known as a new version.
 
-        A folder, or a ``facts["fingerprint"]``, that is already registered and still there
-        gives the present version: after a crash the same call can be made again. The name is
-        ``facts["name"]``, else ``{project}-{version}``.
+        A folder that is registered already gives its present version: after a crash the same call can be made
+        again. The name is ``facts["name"]``, else ``{project}-{version}``.
         """
         if not (folder / "manifest.json").is_file():
             message = f"{folder}: there is no manifest.json: only a complete release can be registered"
             raise DataError(message)
         place = self._relative(folder)
         for known in self.releases():
-            same = facts.get("fingerprint") and known.facts.get("fingerprint") == facts["fingerprint"]
-            if self._relative(known.folder) == place or (same and known.folder.is_dir()):
+            if self._relative(known.folder) == place:
                 return known
         source = self._source(folder, tracker.run)
         tags = {_FOLDER: place, "asof.facts": json.dumps(dict(facts)), "asof.figures": json.dumps(dict(figures))}
@@ -390,13 +386,14 @@ def _alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it lives, and belongs to someone else
         return True
     return True
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[^\w\-./ :]", "_", name)[:250]
+    """Keep what MLflow takes in a name."""
+    return re.sub(r"[^\w\-./ :]", "_", name, flags=re.ASCII)[:250]
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,6 @@ project file nor any service.
 
 from asof.pages.cards import card
 from asof.pages.facts import Figure, ReportFacts
-from asof.pages.maps import outlines
 from asof.pages.views import report
 
-__all__ = ["Figure", "ReportFacts", "card", "outlines", "report"]
+__all__ = ["Figure", "ReportFacts", "card", "report"]

@@ -11,7 +11,6 @@ import polars as pl
 
 from asof.pages import words
 from asof.pages.drawing import hint, short, tag
-from asof.places import Places
 
 WIDTH = 480.0
 TALLEST = 640.0
@@ -31,22 +30,6 @@ class Map:
     """Class of the colour, and the figure at which it ends; empty where it has no end."""
     start: str = ""
     """Figure at which the first colour begins; empty where it has no beginning."""
-
-
-def outlines(places: Places) -> dict[str, Mapping[str, Any]]:
-    """GeoJSON geometry by place: of polygons and of H3 cells; empty for places that are a column."""
-    import json
-
-    if places.kind == "h3":
-        return _hexagons(places.ids)
-    if places.shapes is None:
-        return {}
-    import shapely
-
-    coarse = shapely.simplify(places.shapes, _tolerance(shapely.total_bounds(places.shapes)))
-    return {
-        place: json.loads(shape) for place, shape in zip(places.ids.to_list(), shapely.to_geojson(coarse), strict=True)
-    }
 
 
 def shapes(frame: pl.DataFrame, geometry: Mapping[str, Mapping[str, Any]]) -> str:
@@ -178,18 +161,3 @@ def _outline(ring: np.ndarray[Any, Any]) -> str:
     moves = np.diff(tenths, axis=0)
     start = f"M{short(tenths[0, 0] / 10)} {short(tenths[0, 1] / 10)}"
     return start + "l" + " ".join(f"{short(x / 10)} {short(y / 10)}" for x, y in moves.tolist()) + "z"
-
-
-def _tolerance(bounds: np.ndarray[Any, Any]) -> float:
-    """An eighth of a pixel of the map in degrees: more would leave slivers between neighbours."""
-    return float(max(bounds[2] - bounds[0], bounds[3] - bounds[1])) / WIDTH / 8
-
-
-def _hexagons(cells: pl.Series) -> dict[str, Mapping[str, Any]]:
-    import polars_h3
-
-    frame = pl.DataFrame(
-        {"cell": cells, "corners": pl.DataFrame({"cell": cells}).select(polars_h3.cell_to_boundary("cell")).to_series()}
-    )
-    rings = ((cell, [[lon, lat] for lat, lon in corners]) for cell, corners in frame.iter_rows())
-    return {cell: {"type": "Polygon", "coordinates": [[*ring, ring[0]]]} for cell, ring in rings}

@@ -59,6 +59,7 @@ def _environment() -> "Environment":
     )
     environment.filters["drawn"] = Markup  # only for what charts and maps made: they escape their texts themselves
     environment.filters["number"] = words.number
+    environment.filters["told"] = lambda value: value if isinstance(value, str) else words.number(value)
     environment.filters["brief"] = words.brief
     environment.filters["percent"] = words.percent
     return environment

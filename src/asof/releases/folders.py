@@ -43,7 +43,7 @@ FILES = {
 """The files of a release, beside ``model/`` (the model's own files) and ``predictions/`` (answers)."""
 
 _TEMPORARY = ".writing-"
-_PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".npy", ".npz", ".pt")
+_PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID)$")
 _SECRET_LENGTH = 8
 _PACKAGES = ("numpy", "polars", "pyarrow", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "optuna")

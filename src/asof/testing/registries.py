@@ -100,8 +100,7 @@ class MemoryRegistry:
             message = f"{folder}: there is no manifest.json: only a complete release can be registered"
             raise DataError(message)
         for known in self.releases():
-            same = facts.get("fingerprint") and known.facts.get("fingerprint") == facts["fingerprint"]
-            if known.folder == folder.resolve() or (same and known.folder.is_dir()):
+            if known.folder == folder.resolve():
                 return known
         version = len(self._kept.releases) + 1
         name = facts.get("name") or f"{self._project}-{version}"
@@ -211,13 +210,12 @@ def releases_are_found(make: Make, root: Path) -> None:
     assert found.figures == {"skill": 0.05}
     assert found.created.tzinfo is not None
     assert [record.version for record in again.releases()] == [2, 1]
-    assert [again.find(which) and again.find(which).version for which in ("2", "demo-b", "demo-1", "3", "x")] == [  # type: ignore[union-attr]
-        2,
-        2,
-        1,
-        None,
-        None,
-    ]
+    for which, version in (("2", 2), ("demo-b", 2), ("demo-1", 1)):
+        named = again.find(which)
+        assert named is not None
+        assert named.version == version
+    assert again.find("3") is None
+    assert again.find("challenger") is None
 
 
 def aliases_move(make: Make, root: Path) -> None:
@@ -241,13 +239,13 @@ def aliases_move(make: Make, root: Path) -> None:
 
 
 def registering_again_changes_nothing(make: Make, root: Path) -> None:
-    """After a crash the same call gives the same version: by folder, and by fingerprint while that folder stands."""
-    tracker = make(root).begin("run")
-    first = make(root).register(release(root / "a"), tracker, {"fingerprint": "f1"}, {})
-    same = make(root).register(root / "a", tracker, {"fingerprint": "f1"}, {})
-    alike = make(root).register(release(root / "b"), tracker, {"fingerprint": "f1"}, {})
-    assert (first.version, same.version, alike.version) == (1, 1, 1)
-    assert alike.folder == (root / "a").resolve()
+    """After a crash the same call gives the same version, with its facts and aliases."""
+    registry = make(root)
+    tracker = registry.begin("run")
+    first = registry.register(release(root / "a"), tracker, {"fingerprint": "f1"}, {"skill": 0.1})
+    registry.set_alias("champion", first.version)
+    again = make(root).register(root / "a", make(root).begin("another run"), {"fingerprint": "f1"}, {"skill": 0.1})
+    assert (again.version, again.run, again.aliases) == (1, tracker.run, ("champion",))
     assert len(make(root).releases()) == 1
 
 
