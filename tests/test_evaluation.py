@@ -219,3 +219,14 @@ def test_periods_that_are_numbers_and_blocks_as_asked() -> None:
 def test_r2_of_equal_labels_has_neither_value_nor_interval() -> None:
     told = score(counts(20, 5, 1).with_columns(label=2.0), "r2", FEW)
     assert np.isnan([told.value, told.low, told.high]).all()
+
+
+def test_places_are_drawn_alike_in_folds_and_holdout_and_periods_are_not() -> None:
+    # places differ much in how easy they are, and alike in both stretches: this is no doubt about the optimism
+    folds = counts(56, 40, 1).with_columns(baseline=pl.col("prediction") * 3)
+    kept = counts(28, 40, 2).with_columns(baseline=pl.col("prediction") * 3, start=pl.col("start") + timedelta(days=56))
+    ours, theirs = (skill(answers, "rmse", bootstrap=Bootstrap(draws=2000)) for answers in (folds, kept))
+    told = optimism(ours, theirs)
+    apart = np.hypot(ours.high - ours.low, theirs.high - theirs.low)
+    assert told.high - told.low < 0.8 * apart
+    assert abs(np.corrcoef(*(score(each, "bias").draws for each in (folds[:1120], kept))))[0, 1] < 0.15

@@ -118,7 +118,8 @@ def skill(
 def optimism(folds: Estimate, holdout: Estimate, level: float = 0.95) -> Estimate:
     """How much more the folds promised than the holdout kept: skill of the folds - skill of the holdout.
 
-    Both against the same baseline, so that season and level do not enter; the two are resampled independently.
+    Both against the same baseline, so that season and level do not enter. Periods are resampled independently; places,
+    where they are the same, alike in both, so that what is easy or hard about a place does not enter either.
     """
     value = folds.value - holdout.value
     size = min(len(folds.draws), len(holdout.draws))
@@ -152,7 +153,13 @@ def estimate(
     total = columns.sum(axis=0)
     value = float(statistic(*(total[:-1] / total[-1])))
     cells, periods, places = _sums(answers, columns)
-    drawn = (_drawn(periods, _week(answers, periods, how), statistic, how), _drawn(places, 1, statistic, how))
+    # Other periods are drawn otherwise, the same number of places always alike: see ``optimism``.
+    first = answers["start"].to_physical().min() if periods is not None else 0
+    when = abs(int(first)) if isinstance(first, int | float) else 0
+    drawn = (
+        _drawn(periods, statistic, _week(answers, periods, how), (how.draws, how.seed, when)),
+        _drawn(places, statistic, 1, (how.draws, how.seed, 0)),
+    )
     moved = [each - value for each in drawn if each is not None and np.isfinite(each).any()]
     if not moved or not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
@@ -197,15 +204,21 @@ def _week(answers: pl.DataFrame, periods: Floats | None, how: Bootstrap) -> int:
     return max(1, min(week, len(periods) // 4))
 
 
-def _drawn(sums: Floats | None, length: int, statistic: Callable[..., Floats], how: Bootstrap) -> Floats | None:
-    """Values of the statistic when blocks of ``length`` units are drawn with replacement; blocks wrap round."""
+def _drawn(
+    sums: Floats | None, statistic: Callable[..., Floats], length: int, random: tuple[int, int, int]
+) -> Floats | None:
+    """Values of the statistic when blocks of ``length`` units are drawn with replacement; blocks wrap round.
+
+    ``random``: number of draws, seed, and what else the draws depend on.
+    """
     if sums is None:
         return None
-    generator = np.random.default_rng([how.seed, length, len(sums)])
+    draws, *seeds = random
+    generator = np.random.default_rng([*seeds, length, len(sums)])
     count = len(sums)
-    totals = np.empty((how.draws, sums.shape[1]))
+    totals = np.empty((draws, sums.shape[1]))
     steps = np.arange(length)
-    for draw in range(how.draws):
+    for draw in range(draws):
         first = generator.integers(0, count, -(-count // length))
         chosen = ((first[:, None] + steps) % count).reshape(-1)[:count]
         totals[draw] = np.bincount(chosen, minlength=count) @ sums
