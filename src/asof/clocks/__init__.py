@@ -134,12 +134,11 @@ def _with_days(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
     dated = frame.filter((pl.col("kind") == texts.DAY) & pl.col("day").is_not_null())["day"].unique().sort()
     if dated.is_empty():
         return frame.with_columns(end=pl.lit(None, UTC_TIME))
+    day = Step(1, "d")
     # Noon exists on every day that exists, while midnight may fall into the hour that clocks leap over.
     noon = dated.cast(pl.Datetime("us")).dt.offset_by("12h")
-    moments = noon.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-    day = Step(1, "d")
-    start = times.floor(moments, day, zone)
-    days = pl.DataFrame({"day": dated, "first": start, "end": times.shift(start, day, zone)})
+    first, following = (times.floor(_only(moment, zone), day, zone) for moment in (noon, noon.dt.offset_by("1d")))
+    days = pl.DataFrame({"day": dated, "first": first, "end": following.fill_null(times.shift(first, day, zone))})
     joined = frame.join(days, on="day", how="left", maintain_order="left")
     whole = pl.col("kind") == texts.DAY
     return joined.with_columns(
@@ -150,5 +149,11 @@ def _with_days(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
 def _at_least(frame: pl.DataFrame, declared: Step, zone: str) -> pl.DataFrame:
     """Widen each row's period to the declared one; a row that states a longer period keeps it."""
     begun = times.floor(frame["start"], declared, zone)
-    over = times.shift(begun, declared, zone)
+    # The first moment of a day may be 01:00; a day later that is not the first moment.
+    over = times.floor(times.shift(begun, declared, zone), declared, zone)
     return frame.with_columns(start=pl.min_horizontal("start", begun), end=pl.max_horizontal("end", over))
+
+
+def _only(local: pl.Series, zone: str) -> pl.Series:
+    """Local times as UTC; null where one does not exist."""
+    return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
