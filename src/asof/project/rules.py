@@ -1,12 +1,283 @@
 """What must hold across settings, as far as it can be known without reading data."""
 
-from pathlib import Path
+import re
+from pathlib import Path as Folder
 
 from asof.errors import Problem
+from asof.project import source_rules
+from asof.project.faults import Faults, parsed
+from asof.project.forms import NAMED
+from asof.project.messages import Path, nearest
+from asof.project.overlays import LOGIN
 from asof.project.trees import Node
 
+MEASURES = ("count", "sum", "mean", "max")
+PLACES = ("h3", "polygons", "column")
+FIGURES = ("skill", "coverage", "share_explained", "optimism")
+"""Figures besides the metrics that a rule of promotion may name."""
+UNFIT = ("bias", "median_ape")
+"""Metrics that are shown but cannot choose: they are no mean of losses."""
+STEPS = ("windows", "lags")
+"""Options of features that are lists of lengths of time."""
+_RULE = re.compile(r"\s*(>=|<=|>|<)\s*-?\d+(\.\d*)?([eE]-?\d+)?\s*")
 
-def check(root: Node, folder: Path) -> list[Problem]:
+
+def check(root: Node, folder: Folder) -> list[Problem]:
     """All faults that the types alone do not show; the nodes concerned are marked, so that nothing is said twice."""
-    del folder
-    return []
+    faults = Faults(root)
+    plugged = _plugins(faults, folder)
+    source_rules.check(faults)
+    if faults.at("predict") is not None:
+        _predict(faults)
+    _features(faults, plugged=plugged)
+    _judge(faults, plugged=plugged)
+    _promote(faults, plugged=plugged)
+    _reasons(faults)
+    for name in ("store", "tracking"):
+        _address(faults, name)
+    return faults.problems
+
+
+def _plugins(faults: Faults, folder: Folder) -> bool:
+    """Whether names may be those of plug-ins, in files of the project or in installed packages."""
+    for path, node in faults.members("plugins"):
+        file = node.words() or ""
+        if not file.endswith(".py"):
+            faults.got(path, "a Python file such as features.py")
+        elif not (folder / file).is_file():
+            faults.say(path, f"there is no file {folder / file}")
+    if faults.root.get("plugins") is not None:
+        return True
+    from importlib.metadata import entry_points
+
+    return bool(entry_points(group="asof.plugins"))
+
+
+def _predict(faults: Faults) -> None:
+    predict = faults.at("predict")
+    if predict is None or not predict.is_map:
+        return
+    given = [name for name in MEASURES if predict.has(name)]
+    if len(given) != 1:
+        got = " and ".join(given) if given else "none"
+        faults.say(("predict",), f"expected exactly one of count, sum, mean and max, got {got}", whole=False)
+    for measure in given:
+        _target(faults, measure)
+    _per(faults, given)
+    horizon = faults.at("predict", "horizon")
+    if horizon is not None and horizon.is_list and not horizon.value:
+        faults.got(("predict", "horizon"), "at least one length of time such as 1d, or 1d..7d")
+    seen: set[str] = set()
+    for path, node in faults.members("predict", "horizon"):
+        text = node.words() or ""
+        if ".." in text:
+            faults.got(path, "a range of one unit, the shorter first, such as 1d..7d")
+        elif faults.step(*path) is not None and text in seen:
+            faults.say(path, f"{text} is listed twice")
+        seen.add(text)
+
+
+def _target(faults: Faults, measure: str) -> None:
+    """``count: source`` or ``sum: source.column``."""
+    where: Path = ("predict", measure)
+    text = faults.text(*where)
+    if text is None:
+        return
+    name, dot, column = text.partition(".")
+    if measure == "count" and dot and faults.root.get("sources", name) is not None:
+        faults.got(where, f"a source alone (its rows are counted), such as {name}")
+        return
+    _known_source(faults, where, name)
+    if measure != "count" and not (dot and column):
+        faults.got(where, f"a source and its column, such as {name or 'sales'}.amount")
+
+
+def _known_source(faults: Faults, where: Path, name: str) -> bool:
+    sources = faults.root.get("sources")
+    if sources is None or not sources.is_map or not sources.value:
+        return False
+    if name in sources.value:
+        return True
+    if not any(problem.where == ".".join(map(str, where)) for problem in faults.problems):
+        faults.say(where, f"there is no source {name!r}{nearest(name, sources.value)}")
+    return False
+
+
+def _per(faults: Faults, given: list[str]) -> None:
+    where: Path = ("predict", "per")
+    faults.step(*where, "every", least=1)
+    faults.zone(*where, "zone")
+    place = faults.at(*where, "place")
+    kind = _kind(faults, place) if place is not None else ""
+    name = (faults.root.get("predict", given[0]) or Node("")).words() if len(given) == 1 else None
+    source = faults.root.get("sources", (name or "").split(".")[0])
+    if source is None or not source.is_map:
+        return
+    if not source.has("time"):
+        told = "missing: what is predicted per period needs the time of each row, such as `time: date`"
+        faults.say(("sources", (name or "").split(".")[0], "time"), told)
+    _located(faults, kind, source, str(name).split(".")[0])
+
+
+def _kind(faults: Faults, place: Node) -> str:
+    """Which kind of place is asked for; empty where that is not clear."""
+    where: Path = ("predict", "per", "place")
+    if not place.is_map:
+        if place.is_scalar and place.value is not None:
+            faults.got(where, "h3:0 to h3:15, a GeoJSON file with its id such as zones.geojson#objectid, or a column")
+        return ""
+    given = [name for name in PLACES if place.has(name)]
+    if len(given) != 1:
+        got = " and ".join(given) if given else "none"
+        faults.say(where, f"expected exactly one of h3, polygons and column, got {got}", whole=False)
+        return ""
+    if given[0] == "polygons" and not place.has("id"):
+        file = place.value["polygons"].words() or "zones.geojson"
+        faults.say((*where, "id"), f"missing: which property names a polygon? write {file}#PROPERTY")
+    if given[0] != "polygons" and place.has("id"):
+        faults.say((*where, "id"), "only polygons have an id")
+    resolution, coarser = place.get("h3"), place.get("coarser")
+    if resolution is not None and coarser is not None and isinstance(resolution.value, int):
+        fine = (
+            isinstance(coarser.value, int)
+            and not isinstance(coarser.value, bool)
+            and 0 <= coarser.value < resolution.value
+        )
+        if not fine:
+            faults.got((*where, "coarser"), f"a resolution below {resolution.value}")
+    return given[0]
+
+
+def _located(faults: Faults, kind: str, source: Node, name: str) -> None:
+    """Whether the source says where its rows are, in the way in which places are asked for."""
+    at: Path = ("sources", name, "place")
+    place = source.get("place")
+    if kind == "h3" and (place is None or not place.is_map):
+        faults.say(at, "map cells need coordinates: expected `place: {lat: …, lon: …}`")
+    elif kind == "polygons" and place is None:
+        faults.say(at, "missing: expected `place: {lat: …, lon: …}`, or the column with the id of the polygon")
+    elif kind == "column" and place is not None and place.is_map:
+        column = faults.text("predict", "per", "place", "column")
+        faults.say(
+            at,
+            f"predict.per.place is the column {column!r}: expected `place: {column}`, or cells or polygons in per.place",
+        )
+
+
+def _features(faults: Faults, *, plugged: bool) -> None:
+    features = faults.at("features")
+    if features is None or not features.is_list:
+        return
+    for index, item in enumerate(features.value):
+        where: Path = ("features", index)
+        if not item.is_map or set(item.value) - {"name", "kind", "options"}:
+            faults.got(where, "a name, or a name with its options such as `history: {windows: [7d]}`")
+            continue
+        _feature(faults, where, item, plugged=plugged)
+
+
+def _feature(faults: Faults, where: Path, item: Node, *, plugged: bool) -> None:
+    name, kind = (item.value[part].words() or "" if part in item.value else "" for part in ("name", "kind"))
+    if kind == "plugin" and not plugged:
+        known = nearest(name, NAMED)
+        faults.say(
+            where,
+            f"there is no feature {name!r}{known}, any name with `nearest: SOURCE`; your own need `plugins: features.py`",
+        )
+        return
+    options = item.value.get("options")
+    if options is None or not options.is_map:
+        faults.got((*where, "options"), f"options by name, such as `{name}: {{windows: [7d]}}`")
+        return
+    source = options.get("nearest") if kind == "nearest" else None
+    if source is not None:
+        _observed(faults, (*where, "options", "nearest"), source.words() or "")
+    if kind != "plugin":
+        for option in STEPS:
+            _steps(faults, (*where, "options", option), options.get(option))
+
+
+def _observed(faults: Faults, where: Path, name: str) -> None:
+    """The source whose rows nearest in time are read."""
+    if _known_source(faults, where, name):
+        source = faults.root.get("sources", name)
+        if source is not None and source.is_map and not source.has("time"):
+            faults.say(
+                ("sources", name, "time"),
+                "missing: rows nearest in time need the time of each row, such as `time: date`",
+            )
+
+
+def _steps(faults: Faults, where: Path, option: Node | None) -> None:
+    if option is None:
+        return
+    members = (
+        [((*where, index), member) for index, member in enumerate(option.value)]
+        if option.is_list
+        else [(where, option)]
+    )
+    for path, member in members:
+        step = parsed(member) if member.is_scalar else None
+        if step is None or step.count == 0:
+            faults.got(path, "a length of time such as 1h, 7d or 364d")
+
+
+def _judge(faults: Faults, *, plugged: bool) -> None:
+    for name in ("holdout", "fold"):
+        faults.step("judge", name, least=1)
+    faults.step("train", "budget")
+    if plugged:
+        return
+    from asof.estimators import BASELINES
+    from asof.estimators.portfolio import portfolio
+    from asof.metrics import METRICS
+
+    faults.one_of(("judge", "metric"), [name for name in METRICS if name not in UNFIT], "metric")
+    recipes = [recipe for task in ("count", "number") for recipe in portfolio(task)]
+    names = dict.fromkeys([*(recipe.name for recipe in recipes), *(recipe.estimator for recipe in recipes), *BASELINES])
+    listed = faults.at("train", "candidates")
+    if listed is not None and listed.is_list and not listed.value:
+        faults.got(("train", "candidates"), "at least one candidate, or default")
+    for path, _ in faults.members("train", "candidates"):
+        faults.one_of(path, names, "candidate")
+
+
+def _promote(faults: Faults, *, plugged: bool) -> None:
+    from asof.metrics import METRICS
+
+    for name, rule in faults.parts("promote"):
+        where: Path = ("promote", name)
+        text = rule.words() or ""
+        if name == "audit":
+            if text != "pass":
+                faults.got(where, "pass", hint="; single findings are accepted in audit.accept")
+            continue
+        known = [*FIGURES, *METRICS, "audit"]
+        if name not in known and not plugged:
+            faults.say(where, f"there is no figure {name!r}{nearest(name, known)}")
+        elif rule.is_scalar and not _RULE.fullmatch(text):
+            faults.got(where, 'a comparison in quotes such as ">= 0.05"')
+
+
+def _reasons(faults: Faults) -> None:
+    """What is left out or accepted carries a reason."""
+    for path in (("leave_out",), ("audit", "accept")):
+        for name, reason in faults.parts(*path):
+            if reason.is_scalar and not (reason.words() or "").strip():
+                faults.got((*path, name), 'the reason in a few words, such as "equals the label"')
+
+
+def _address(faults: Faults, name: str) -> None:
+    """Where things are kept: no password in it, and nothing but a folder or ``s3://`` for the store."""
+    node = faults.at(name)
+    text = node.words() if node is not None else None
+    if node is None or text is None:
+        return
+    if LOGIN.search(text if node.masked is None else node.masked):
+        node.masked = "…"
+        faults.say(
+            (name,),
+            "a password is never written here: put the address into a variable, write its name, such as ${MLFLOW_URI}",
+        )
+    elif name == "store" and (not text or ("://" in text and not re.fullmatch(r"s3://[^/]+(/.*)?", text))):
+        faults.got((name,), "a folder, or s3://bucket/prefix")

@@ -66,10 +66,11 @@ class Node:
         for step in path:
             if found is None:
                 return None
-            found = found._child(step)
+            found = found.child(step)
         return found
 
-    def _child(self, step: str | int) -> "Node | None":
+    def child(self, step: str | int) -> "Node | None":
+        """Return the node one step below, or none."""
         if isinstance(self.value, dict):
             child = self.value.get(str(step))
             return child if isinstance(child, Node) else None
@@ -77,6 +78,11 @@ class Node:
             child = self.value[step]
             return child if isinstance(child, Node) else None
         return None
+
+    def has(self, name: str) -> bool:
+        """Whether it is a mapping in which ``name`` is something."""
+        child = self.child(name) if isinstance(self.value, dict) else None
+        return child is not None and child.value is not None
 
     def words(self) -> str | None:
         """A scalar as text, none for anything else and for nothing."""
@@ -151,13 +157,13 @@ class _Composer:
         return next(self.events)
 
     def node(self, event: Any, depth: int) -> Node:
-        line = event.start_mark.line + 1
+        line = _begun(event)
         self.count += 1
         if self.count > MOST_NODES or depth > MOST_DEPTH:
             limit = f"{MOST_NODES} values" if depth <= MOST_DEPTH else f"{MOST_DEPTH} levels"
             raise self.fault(f"more than {limit}: this is no project file, or an alias repeats itself", line)
         if isinstance(event, yaml.AliasEvent):
-            return self.alias(event.anchor, line)
+            return self.alias(str(event.anchor), line)
         if event.tag not in {None, "!", "tag:yaml.org,2002:str"}:
             self.problems.append(Problem(f"the tag {event.tag} is not read: write the value alone", self.file, line))
         if isinstance(event, yaml.ScalarEvent):
@@ -200,7 +206,7 @@ class _Composer:
         members: dict[str, Node] = {}
         lines: dict[str, int] = {}
         while not isinstance(event := self.next_event(), yaml.MappingEndEvent):
-            line = event.start_mark.line + 1
+            line = _begun(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise self.fault(
                     "a name must be a plain text; is a quote or a colon missing, or a { } left over?", line
@@ -252,11 +258,15 @@ def _document(composer: _Composer) -> Node:
     for event in composer.events:
         if isinstance(event, yaml.DocumentStartEvent):
             if root is not None:
-                raise composer.fault(
-                    "a second document begins here (---): a project is one document", event.start_mark.line + 1
-                )
+                message = "a second document begins here (---): a project is one document"
+                raise composer.fault(message, _begun(event))
             root = composer.node(composer.next_event(), 0)
     return root if root is not None else Node(None, composer.file, 1, composer.who, text="", plain=True)
+
+
+def _begun(event: Any) -> int:
+    """Line on which what an event tells of begins."""
+    return int(event.start_mark.line) + 1
 
 
 def _decoded(data: bytes | str, file: str) -> str:
@@ -272,14 +282,16 @@ def _decoded(data: bytes | str, file: str) -> str:
 
 
 def _line(fault: yaml.MarkedYAMLError) -> int:
-    mark = fault.problem_mark or fault.context_mark
-    return mark.line + 1 if mark is not None else 0
+    for mark in (fault.problem_mark, fault.context_mark):
+        if mark is not None:
+            return mark.line + 1
+    return 0
 
 
 def _syntax(fault: yaml.MarkedYAMLError) -> str:
     said = str(fault.problem or fault.context or "cannot be read")
     if "'\\t'" in said:
         return "a tab where YAML wants spaces: indent with spaces"
-    context = fault.context_mark
-    since = f" (begun in line {context.line + 1})" if context is not None and context.line + 1 != _line(fault) else ""
+    begun = fault.context_mark.line + 1 if fault.context_mark is not None else _line(fault)
+    since = f" (begun in line {begun})" if begun != _line(fault) else ""
     return f"no YAML: {said}{since}; check indentation, quotes, brackets and colons"
