@@ -2,8 +2,8 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -60,8 +60,14 @@ class Past:
         return Step.of(self.table(source).delay)
 
     def until(self, source: str, as_of: Moments) -> Moments:
-        """``as_of - delay``: up to where all rows of ``source`` that came in time were known."""
-        return as_of.shift(self.delay(source), self.panel.zone, -1)
+        """``as_of - delay``: up to where all rows of ``source`` that came in time were known.
+
+        A delay of a day is a day of the local calendar or 24 hours, whichever is longer: when summer time begins, the
+        last hour of the day before is not yet surely known.
+        """
+        stepped = as_of.shift(self.delay(source), self.panel.zone, -1).values
+        fixed = as_of.values - self.table(source).delay // timedelta(microseconds=1)
+        return Moments(np.minimum(stepped, fixed), as_of.index)
 
     def ledger(
         self,
@@ -71,6 +77,7 @@ class Past:
         *,
         value: str | None = None,
         where: pl.Expr | None = None,
+        covered: bool = True,
     ) -> Ledger:
         """Return the ledger of a source.
 
@@ -80,26 +87,28 @@ class Past:
             slot: only rows whose own period has the weekday, hour, or both, of the question's period.
             value: a column of numbers to be summed; rows where it is missing do not count.
             where: a condition that rows must meet, such as ``pl.col("injured") > 0``.
+            covered: leave out the rows of stretches that are not covered; they are no whole counts.
 
         Raises:
             DataError: no such source or column, a column that is no number, or places asked of a source without.
         """
-        name = (source, by, slot, value, None if where is None else str(where))
+        condition = None if where is None else where.meta.serialize()
+        name = ("ledger", source, by, slot, value, condition, covered)
         if name not in self._made:
-            self._made[name] = self._build(source, by, slot, value, where)
+            self._made[name] = self._build(source, by, slot, value, _Kept(where, covered))
         made: Ledger = self._made[name]
         return made
 
     def keys(self, questions: pl.DataFrame, by: By = "place", slot: Slot | None = None) -> Ints:
         """Key of each question in the ledgers of the same ``by`` and ``slot``; negative where it can have no rows."""
-        return self.key_of(questions["place"], questions["start"], by, slot)
-
-    def key_of(self, places: pl.Series, period_starts: pl.Series, by: By, slot: Slot | None) -> Ints:
-        """Return the keys of places (String) during the periods that begin at ``period_starts`` (UTC)."""
-        place = self._relations.codes(places, by)
+        place = self._relations.codes(questions["place"], by)
         if slot is None:
             return place
-        return np.where(place < 0, -1, place * SLOTS[slot] + slots(period_starts, slot, self.panel.zone))
+        return np.where(place < 0, -1, place * SLOTS[slot] + self.slots(Moments.of(questions["start"]), slot))
+
+    def coarser(self, places: pl.Series) -> pl.Series:
+        """Coarser place of each place (String, null = none)."""
+        return self._relations.above(places)
 
     def periods(self, source: str, slot: Slot | None = None) -> Periods:
         """Return the periods of the panel that ``source`` covers."""
@@ -118,6 +127,9 @@ class Past:
             for edges in (coverage.starts, coverage.ends)
         )
         total = np.concatenate([[0], np.cumsum(ended - begun)])
+
+        if not len(begun):
+            return np.zeros(len(low), dtype=np.int64)
 
         def until(moments: Ints) -> Ints:
             piece = np.searchsorted(begun, moments, side="right") - 1
@@ -142,7 +154,8 @@ class Past:
 
     def _known(self, table: SourceTable, cut: datetime) -> SourceTable:
         moment = pl.Series([cut]).cast(UTC_TIME)
-        end = shift(moment, Step.of(table.delay), self.panel.zone, -1)[0]
+        stepped = shift(moment, Step.of(table.delay), self.panel.zone, -1)[0]
+        end = min(stepped, moment[0] - table.delay)
         return replace(
             table, rows=table.rows.filter(pl.col("_available") <= moment[0]), coverage=_cut(table.coverage, end)
         )
@@ -155,12 +168,26 @@ class Past:
         made: Relations = self._made["relations",]
         return made
 
-    def _rows(self, source: str) -> tuple[pl.DataFrame, Clock, Ints, Ints]:
-        """Rows that count, their clock, the code of their place, and the start of their own period."""
-        name = ("rows", source)
+    def slots(self, period_starts: Moments, slot: Slot) -> Ints:
+        """Weekday, hour, or both, of n periods by their starts (see ``periods.slots``)."""
+        moments = pl.Series(period_starts.values, dtype=pl.Int64).cast(UTC_TIME)
+        return slots(moments, slot, self.panel.zone)[period_starts.index]
+
+    def clock(self, source: str, *, covered: bool = True) -> Ints:
+        """``_ended`` of the same rows as ``rows``, in microseconds."""
+        clock = self._rows(source, covered)[1]
+        return clock.ended[clock.ended_rank]
+
+    def rows(self, source: str, *, covered: bool = True) -> pl.DataFrame:
+        """Rows that a ledger of ``source`` counts; ``Ledger.last`` points into them."""
+        return self._rows(source, covered)[0]
+
+    def _rows(self, source: str, covered: bool) -> tuple[pl.DataFrame, Clock, Ints]:  # noqa: FBT001 - private
+        """Rows that count, their clock, and the code of their place."""
+        name = ("rows", source, covered)
         if name not in self._made:
             table = self.table(source)
-            rows = _covered_rows(table)
+            rows = _covered_rows(table) if covered else table.rows
             if self.placed(source):
                 rows = rows.filter(pl.col("_place").is_not_null())
                 place = self._relations.codes(rows["_place"], "place")
@@ -168,12 +195,12 @@ class Past:
                 place = np.zeros(rows.height, dtype=np.int64)
             self._made[name] = (rows, Clock.of(rows), place)
         made: tuple[pl.DataFrame, Clock, Ints] = self._made[name]
-        return (*made, np.arange(len(made[2])))
+        return made
 
-    def _slots(self, source: str, slot: Slot) -> Ints:
-        name = ("slots", source, slot)
+    def _slots(self, source: str, slot: Slot, covered: bool) -> Ints:  # noqa: FBT001 - private
+        name = ("slots", source, slot, covered)
         if name not in self._made:
-            _, clock, _, _ = self._rows(source)
+            clock = self._rows(source, covered)[1]
             # A row that ended on the edge of two periods belongs to the earlier one.
             within = pl.Series(clock.ended - 1, dtype=pl.Int64).cast(UTC_TIME)
             begun = floor(within, self.panel.every, self.panel.zone)
@@ -181,21 +208,30 @@ class Past:
         made: Ints = self._made[name]
         return made
 
-    def _build(self, source: str, by: By, slot: Slot | None, value: str | None, where: pl.Expr | None) -> Ledger:
-        rows, clock, place, chosen = self._rows(source)
+    def _build(self, source: str, by: By, slot: Slot | None, value: str | None, kept: "_Kept") -> Ledger:
         if by != "all" and not self.placed(source):
             raise DataError(f"{source} has no places; ask for all of it, or say where its rows lie (place:)")
+        rows, clock, place = self._rows(source, kept.covered)
+        chosen = np.arange(len(place))
         numbers = None
         if value is not None:
             numbers = number_column(rows, source, value)
             chosen = chosen[~np.isnan(numbers)]
-        if where is not None:
-            meets = rows.select(where.fill_null(value=False).alias("meets"))["meets"].to_numpy()
+        if kept.where is not None:
+            meets = rows.select(kept.where.fill_null(value=False).alias("meets"))["meets"].to_numpy()
             chosen = chosen[meets[chosen]]
         key, chosen = self._relations.spread(place[chosen], chosen, by)
         if slot is not None:
-            key = key * SLOTS[slot] + self._slots(source, slot)[chosen]
+            key = key * SLOTS[slot] + self._slots(source, slot, kept.covered)[chosen]
         return Ledger.build(clock, key, rows=chosen, value=numbers)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Which rows stand in a ledger."""
+
+    where: pl.Expr | None
+    covered: bool
 
 
 def number_column(rows: pl.DataFrame, source: str, name: str) -> Floats:
@@ -220,7 +256,6 @@ def _covered_rows(table: SourceTable) -> pl.DataFrame:
 
 def _cut(coverage: Coverage, end: datetime) -> Coverage:
     kept = [(low, min(high, end)) for low, high in zip(coverage.starts, coverage.ends, strict=True) if low < end]
-    kept = kept or [(coverage.start, coverage.start)]
     return Coverage(tuple(low for low, _ in kept), tuple(high for _, high in kept))
 
 

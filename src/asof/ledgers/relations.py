@@ -74,14 +74,16 @@ class Relations:
             return np.zeros(len(places), dtype=np.int64)
         if by != "coarser":
             return _numbers(places, self.names)
+        return _numbers(self.above(places), self.coarser_names)
+
+    def above(self, places: pl.Series) -> pl.Series:
+        """Id of the coarser place of each place (String, null = none); an H3 cell need not be known for it."""
         if self.coarser is None:
-            return np.full(len(places), -1, dtype=np.int64)
-        if self.resolution is not None:
-            unique = places.unique().drop_nulls()
-            parents = _parents(unique, self.resolution)
-        else:
-            unique, parents = self.names, self.coarser
-        return _numbers(_renamed(places, unique, parents), self.coarser_names)
+            return pl.Series("coarser", [None], dtype=pl.String).new_from_index(0, len(places))
+        if self.resolution is None:
+            return _renamed(places, self.names, self.coarser).alias("coarser")
+        cells = places.unique().drop_nulls()
+        return _renamed(places, cells, _parents(cells, self.resolution)).alias("coarser")
 
     def spread(
         self, place: Ints, rows: Ints, by: Literal["place", "coarser", "neighbours", "all"]

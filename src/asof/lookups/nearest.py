@@ -1,0 +1,121 @@
+"""Lookup ``nearest``: the last that was known of another source, or what is known ahead of it."""
+
+import difflib
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from asof.errors import Problem
+from asof.ledgers import Moments, Past
+from asof.lookups.base import numbers_of, read_options, table_of
+from asof.specs import FeatureSpec, Spec
+from asof.times import Step
+
+
+class NearestOptions(Spec):
+    """Options of ``NAME: {nearest: SOURCE, ...}``, or of ``NAME: {nearest: {source: SOURCE, ...}}``."""
+
+    source: str
+    columns: tuple[str, ...] = ()
+    """Columns to read; empty: all that hold numbers."""
+    max_age: str | None = None
+    """A value whose row ended longer ago is unknown; none: it holds until the next one."""
+    known_ahead: bool = False
+    """The source is a forecast or a plan: its rows of the period itself may be read."""
+
+
+class Nearest:
+    """``NAME_COLUMN`` for each column, and ``NAME_age_hours``.
+
+    As known at ``as_of``: the value of the row that ended last among those available, for each column the last that is
+    not missing, of the same place where the source has places. With ``known_ahead``: the mean over the rows of the
+    period itself (numbers only), whenever they became available.
+    """
+
+    def __init__(self, name: str, options: NearestOptions) -> None:
+        """Store them."""
+        self.name, self._options = name, options
+
+    @classmethod
+    def of(cls, spec: FeatureSpec) -> "Nearest":
+        """Make it from the project's words; the source is the one of the lookup's name where none is said."""
+        options = dict(spec.options)
+        said = options.pop("nearest", None)
+        if isinstance(said, dict):
+            options = {**options, **said}
+        elif isinstance(said, str):
+            options["source"] = said
+        options.setdefault("source", spec.name)
+        read = read_options(NearestOptions, spec, options)
+        if read.max_age is not None:
+            Step.parse(read.max_age)
+        return cls(spec.name, read)
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """Patterns of features that are declared to be known ahead."""
+        return (f"{self.name}_*",) if self._options.known_ahead else ()
+
+    def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
+        """Answer the questions."""
+        columns = self._columns(past)
+        if self._options.known_ahead:
+            return self._of_period(questions, past, columns)
+        as_of = Moments.of(questions["as_of"])
+        made = {f"{self.name}_{column}": self._last(questions, past, as_of, column)[0] for column in columns}
+        _, ended = self._last(questions, past, as_of, None)
+        age = (questions["as_of"] - ended).dt.total_microseconds() / 3_600_000_000
+        return table_of({**made, f"{self.name}_age_hours": age}, questions.height)
+
+    def check(self, past: Past) -> list[Problem]:
+        """Find a source or columns that are not there."""
+        where = f"features.{self.name}"
+        if self._options.source not in past.sources:
+            near = difflib.get_close_matches(self._options.source, past.sources, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            return [Problem(f"no source {self._options.source!r}{hint}", where=f"{where}.nearest")]
+        rows = past.table(self._options.source).rows
+        lacking = [column for column in self._options.columns if column not in rows.columns]
+        there = ", ".join(name for name in rows.columns if not name.startswith("_"))
+        return [Problem(f"no column {name!r}; there are: {there}", where=f"{where}.columns") for name in lacking]
+
+    def _columns(self, past: Past) -> list[str]:
+        table = past.table(self._options.source)
+        if self._options.columns:
+            return list(self._options.columns)
+        where = (table.place,) if isinstance(table.place, str) else table.place or ()
+        return [name for name in numbers_of(table.rows) if name not in where]
+
+    def _last(
+        self, questions: pl.DataFrame, past: Past, as_of: Moments, column: str | None
+    ) -> tuple[pl.Series, pl.Series]:
+        """Last known value of a column, and the end of its row; null where there is none or it is too old."""
+        source, by = self._options.source, self._by(past)
+        where = None if column is None else pl.col(column).is_not_null()
+        ledger = past.ledger(source, by, where=where, covered=False)
+        rows = past.rows(source, covered=False)
+        found = pl.Series(ledger.last(past.keys(questions, by), as_of))
+        row = found.set(found < 0, None)
+        ended = rows["_ended"].gather(row)
+        if self._options.max_age is not None:
+            limit = as_of.shift(Step.parse(self._options.max_age), past.panel.zone, -1).micros()
+            row = row.set((ended.to_physical() < pl.Series(limit)).fill_null(value=False), None)
+        return rows["_ended" if column is None else column].gather(row), ended
+
+    def _of_period(self, questions: pl.DataFrame, past: Past, columns: list[str]) -> pl.DataFrame:
+        """Mean of each column over the rows of the period itself, whenever they became available."""
+        source, by = self._options.source, self._by(past)
+        low, high = Moments.of(questions["start"]), Moments.of(questions["end"])
+        keys = past.keys(questions, by)
+        made = {}
+        for column in columns:
+            ledger = past.ledger(source, by, value=column, covered=False)
+            reading = ledger.read(keys, high, Moments.ever(questions.height))
+            count = reading.count(low)
+            mean = reading.total(low) / np.maximum(count, 1)
+            made[f"{self.name}_{column}"] = pl.Series(np.where(count > 0, mean, np.nan))
+        return table_of(made, questions.height)
+
+    def _by(self, past: Past) -> Literal["place", "all"]:
+        return "place" if past.placed(self._options.source) else "all"

@@ -1,0 +1,30 @@
+"""Lookup ``place``: the place itself, its coarser place, and where it lies. Always on."""
+
+import polars as pl
+
+from asof.errors import Problem
+from asof.ledgers import Past
+from asof.lookups.base import table_of
+
+
+class Place:
+    """``place`` and ``coarser`` (String), ``lat`` and ``lon`` (degrees); what a kind of place lacks is left out."""
+
+    name = "place"
+
+    def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
+        """Tell where each question is about; a place that is not in the panel is known by its cell alone."""
+        places = past.panel.places
+        asked = questions["place"]
+        columns = {"place": asked}
+        if places.coarser is not None:
+            columns["coarser"] = past.coarser(asked)
+        for name, degrees in (("lat", places.lat), ("lon", places.lon)):
+            if degrees is not None:
+                columns[name] = asked.replace_strict(places.ids, degrees, default=None, return_dtype=pl.Float64)
+        return table_of(columns, questions.height)
+
+    def check(self, past: Past) -> list[Problem]:
+        """Find nothing: there are no options."""
+        del past
+        return []
