@@ -3,13 +3,20 @@
 import re
 import types
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
+import polars as pl
 import pytest
 
-from asof import project
-from asof.specs import ProjectSpec, Spec
+from asof import encoders, lookups, panels, plugins, project
+from asof.data import UTC_TIME, Coverage, SourceTable, Table
+from asof.ledgers import Past
+from asof.panels import Panel
+from asof.places import Places
+from asof.specs import FeatureSpec, ProjectSpec, Spec
+from asof.times import Step
 
 
 def parts(spec: type[Spec], seen: set[type[Spec]]) -> Iterator[type[Spec]]:
@@ -77,3 +84,82 @@ def test_the_example_says_what_its_page_explains(root: Path) -> None:
         assert source.files is not None
         for pattern in source.files.paths:
             assert list(folder.glob(pattern)), pattern
+
+
+class Planted:
+    """A small past: four places, 60 days, a crash a day in each, and someone injured in every other."""
+
+    def __init__(self) -> None:
+        begun = datetime(2024, 1, 1, tzinfo=UTC)
+        days, places = 60, ["a", "b", "c", "d"]
+        rows = pl.DataFrame(
+            [
+                {"_event": begun + timedelta(days=day, hours=9), "_place": place, "number_of_persons_injured": day % 2}
+                for day in range(days)
+                for place in places
+            ]
+        ).with_columns(pl.col("_event").cast(UTC_TIME), _key=pl.int_range(pl.len()).cast(pl.String))
+        rows = rows.with_columns(_ended=pl.col("_event") + timedelta(minutes=1), _first_seen=pl.col("_event"))
+        rows = rows.with_columns(_available=pl.col("_ended") + timedelta(days=1)).sort("_ended", "_available", "_key")
+        table = SourceTable(
+            name="crashes",
+            rows=rows,
+            zone="UTC",
+            delay=timedelta(days=1),
+            coverage=Coverage((begun,), (begun + timedelta(days=days),)),
+            place="_place",
+        )
+        self.panel = Panel(
+            places=Places(pl.Series(places)),
+            every=Step.parse("1d"),
+            zone="UTC",
+            source="crashes",
+            measure="count",
+            column=None,
+            horizons=(Step.parse("1d"),),
+        )
+        self.past = Past({"crashes": table}, self.panel)
+        self.cut = begun + timedelta(days=40)
+        self.questions = panels.questions(self.panel, begun + timedelta(days=30), begun + timedelta(days=50))
+        self.before = self.questions.filter(pl.col("as_of") <= self.cut)
+
+
+@pytest.fixture
+def shown(root: Path, tmp_path: Path) -> plugins.Plugins:
+    """Return the plug-ins of docs/lookups.md, loaded as a project loads them."""
+    page = (root / "docs" / "lookups.md").read_text(encoding="utf-8")
+    file = tmp_path / "features.py"
+    file.write_text("\n\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)), encoding="utf-8")
+    return plugins.load([file], installed=False)
+
+
+def asked(world: Planted, shown: plugins.Plugins, name: str, past: Past, options: dict[str, str]) -> pl.DataFrame:
+    """Return the features of the questions before the cut by one plug-in."""
+    spec = FeatureSpec(name=name, kind="plugin", options=options)
+    return lookups.features(world.before, [lookups.make(spec, world.panel, shown)], past)
+
+
+def test_the_lookup_shown_answers_what_it_says(shown: plugins.Plugins) -> None:
+    world = Planted()
+    answer = asked(world, shown, "injured_share", world.past, {"window": "10d"})
+    # Ten days hold ten crashes of a place, and someone was injured on every other day.
+    assert answer["injured_share"].unique().to_list() == [0.5]
+    week = asked(world, shown, "injured_share", world.past, {"window": "7d"})
+    assert week["injured_share"].unique().sort().to_list() == [3 / 7, 4 / 7]
+
+
+def test_the_lookup_shown_does_not_know_the_future_and_its_bad_twin_does(shown: plugins.Plugins) -> None:
+    world = Planted()
+    known = world.past.known(world.cut)
+    for name, moves in (("injured_share", False), ("injured_share_of_everything", True)):
+        same = asked(world, shown, name, world.past, {}).equals(asked(world, shown, name, known, {}))
+        # One more day is known of an odd number of days, so the mean of everything moves.
+        assert same is not moves, name
+
+
+def test_the_encoder_shown_learns_from_training_questions(shown: plugins.Plugins) -> None:
+    step = encoders.make(encoders.EncoderPlan("rare", {"least": 2}), shown.encoders)
+    state = step.fit(Table(pl.DataFrame({"kind": ["x", "x", "y"]}), pl.Series([0.0, 1.0, 2.0])))
+    assert state == {"kind": ["x"]}
+    out = step.encode(pl.DataFrame({"kind": ["x", "y", "z", None]}), state)
+    assert out["kind"].to_list() == ["x", "rare", "rare", None]
