@@ -267,3 +267,23 @@ def test_names_and_paths_are_in_utc(tmp_path: Path) -> None:
     assert file.parent.name == "2020-03-01T0600_to_2020-03-01T0900"
     with pytest.raises(DataError, match="has no zone"):
         releases.run_timestamp(datetime(2026, 1, 2))  # noqa: DTZ001 - the fault itself
+
+
+@pytest.mark.parametrize(
+    "folder", sorted((Path(__file__).parent / "data").glob("release-*")), ids=lambda path: path.name
+)
+def test_releases_of_every_format_keep_answering(folder: Path) -> None:
+    release = releases.read(folder)
+    asked = release.json("questions")
+    questions = pl.DataFrame(asked["features"], schema_overrides={"temperature": pl.Float64})
+    assert release.model().predict(questions) == pytest.approx(asked["predictions"], rel=1e-12)
+    assert folder.name == f"release-{release.manifest['format']}"
+    assert (release.name, release.facts["cut"]) == ("fixture-20260102T030405Z", "2026-01-01T00:00:00+00:00")
+    assert [item.name for item in release.schema()] == questions.columns
+    assert releases.outside(questions, release.schema()).to_list() == [False] * questions.height
+    assert release.places() is not None
+    assert release.findings()[0].rows == 400
+
+
+def test_there_is_a_release_of_this_format() -> None:
+    assert (Path(__file__).parent / f"data/release-{releases.FORMAT}" / "manifest.json").is_file()

@@ -45,10 +45,11 @@ _BATCH = 100
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-"""Set unless the user says otherwise: no telemetry, standard output is ours, an absent server is noticed in seconds."""
+"""Set unless the user says otherwise: no telemetry, our own output alone, an absent server noticed in seconds."""
 
 
 class MlflowTracker:
@@ -392,7 +393,6 @@ def _alive(process: int) -> bool:
 
 
 def _key(name: str) -> str:
-    """Keep what MLflow takes in a name."""
     return re.sub(r"[^\w\-./ :]", "_", name, flags=re.ASCII)[:250]
 
 

@@ -21,7 +21,7 @@ from asof.errors import DataError, OutsideError
 from asof.releases.seen import Seen
 
 if TYPE_CHECKING:
-    from asof.recipes import Model
+    from asof.recipes import Model, Parts
 
 FORMAT = 1
 """Version of the layout that ``write`` makes; ``read`` knows all up to this one."""
@@ -123,11 +123,11 @@ class Release:
         """Content of a text file of the release, such as ``project.yaml`` or ``outlines.geojson``."""
         return (self.folder / file).read_text("utf-8")
 
-    def model(self) -> "Model":
-        """Load the model itself (native formats only)."""
+    def model(self, *, threads: int = 1, plugins: "Parts | None" = None) -> "Model":
+        """Load the model itself (native formats only); plug-ins that it was made with must be given."""
         from asof import recipes
 
-        return recipes.load(self.folder / "model")
+        return recipes.load(self.folder / "model", threads=threads, plugins=plugins)
 
     def schema(self) -> tuple[Seen, ...]:
         """Features as seen in training, in the order of the model."""
