@@ -6,14 +6,16 @@ Overlays, each over the one before: the defaults, the file, its section ``enviro
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from asof.errors import ProjectError
 
 if TYPE_CHECKING:
     from asof.specs import ProjectSpec
 
-__all__ = ["Origin", "Project", "read", "resolved", "schema", "show"]
+__all__ = ["Origin", "Project", "locate", "read", "resolved", "schema", "show"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Project:
     """As it was asked for."""
     origins: Mapping[str, Origin] = field(default_factory=dict, repr=False)
     """Origin of every setting by its dotted path, in the order of the file's schema."""
+    secrets: Mapping[tuple[str | int, ...], str] = field(default_factory=dict, repr=False)
+    """What stands in the file, by path, in the place of values that may be secret."""
 
 
 def read(
@@ -85,6 +89,22 @@ def show(project: Project) -> list[dict[str, Any]]:
     from asof.project import printing
 
     return printing.show(project)
+
+
+def locate(project: Project, fault: ProjectError) -> ProjectError:
+    """The same faults with file and line, where their path is that of a setting that stands in the file.
+
+    For faults that only the data show, such as a column that is not there.
+    """
+    found = []
+    for problem in fault.problems:
+        path = problem.where
+        while path and path not in project.origins:
+            path = next((name for name in project.origins if name.startswith(f"{path}.")), path.rpartition(".")[0])
+        origin = project.origins.get(path)
+        known = origin is not None and origin.file and not problem.file
+        found.append(replace(problem, file=origin.file, line=origin.line) if origin is not None and known else problem)
+    return ProjectError(found)
 
 
 def schema() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from asof.errors import Problem, UserError
-from asof.project.messages import Path, dotted, nearest, shown
+from asof.project.messages import Path, nearest, setting, shown
 from asof.project.trees import Node
 from asof.times import Step
 
@@ -26,16 +26,13 @@ class Faults:
 
         ``whole``: nothing more need be said about this value and its parts.
         """
-        node, depth = self.root, 0
-        for depth, step in enumerate(path, 1):
-            child = node.get(step)
-            if child is None:
-                depth -= 1  # noqa: PLW2901 - likewise
-                break
-            node = child
-        if whole and depth == len(path):
+        reached = [self.root]
+        while len(reached) <= len(path) and (child := reached[-1].child(path[len(reached) - 1])) is not None:
+            reached.append(child)
+        node = reached[-1]
+        if whole and len(reached) > len(path):
             node.wrong = True
-        self.problems.append(Problem(message, node.file, node.line, dotted(path)))
+        self.problems.append(Problem(message, node.file, node.line, setting(path, self.root)))
 
     def got(self, path: Path, expected: str, *, hint: str = "") -> None:
         """Say what was expected at a path, and what is there."""
@@ -79,6 +76,15 @@ class Faults:
         text = self.text(*path)
         if text is not None and text not in names:
             self.say(path, f"there is no {what} {text!r}{nearest(text, names)}")
+
+    def source(self, path: Path, name: str) -> bool:
+        """Whether a name given at a path is that of a source; a fault where it is not."""
+        sources = self.root.get("sources")
+        if sources is None or not sources.is_map or not sources.value:
+            return False  # that there are none is said elsewhere
+        if name not in sources.value:
+            self.say(path, f"there is no source {name!r}{nearest(name, sources.value)}")
+        return name in sources.value
 
     def zone(self, *path: str | int) -> None:
         """A time zone, if it is there at all."""

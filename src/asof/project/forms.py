@@ -25,10 +25,24 @@ def expand(root: Node) -> None:
         per = predict.get("per")
         if per is not None:
             _change(per, "place", _place)
+            _same_place(root, predict)
     _change(root, "features", _features)
     train = root.get("train")
     if train is not None:
         _change(train, "candidates", lambda node: node if node.value == "default" else _list(node))
+
+
+def _same_place(root: Node, predict: Node) -> None:
+    """Places that are a column are that column of the counted source, unless it says otherwise."""
+    column = predict.get("per", "place", "column")
+    named = [
+        text
+        for measure in ("count", "sum", "mean", "max")
+        if (child := predict.get(measure)) and (text := child.words())
+    ]
+    source = root.get("sources", named[0].split(".")[0]) if len(named) == 1 else None
+    if column is not None and column.words() and source is not None and source.is_map and "place" not in source.value:
+        source.value["place"] = _again(column)
 
 
 def _source(source: Node) -> None:

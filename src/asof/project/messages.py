@@ -4,7 +4,7 @@ import difflib
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
@@ -29,6 +29,7 @@ _EXPECTED: Mapping[tuple[type[BaseModel], str], str] = {
 """Better words than the type gives."""
 
 Path = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -36,46 +37,71 @@ def dotted(path: Iterable[str | int]) -> str:
     return ".".join(str(step) for step in path)
 
 
-def problems(fault: ValidationError, root: Node) -> list[Problem]:
-    """One problem for each fault, but for those of which something has been said already."""
-    found: dict[tuple[str, str], Problem] = {}
-    for error in fault.errors(include_url=False, include_context=False, include_input=False):
-        problem = _problem(error["type"], error["loc"], root)
-        if problem is not None:
-            found.setdefault((problem.where, problem.message), problem)
-    return list(found.values())
+def setting(path: Path, root: Node) -> str:
+    """Path of a setting as ``--set`` takes it: a feature by its name, its options at once behind it."""
+    features = root.get("features")
+    if len(path) < 2 or path[0] != "features" or not isinstance(path[1], int) or features is None:
+        return dotted(path)
+    names = [item.child("name") for item in features.each_node()]
+    texts = [name.words() if name is not None else None for name in names]
+    name = texts[path[1]]
+    label = name if name is not None and texts.count(name) == 1 else path[1]
+    return dotted(("features", label, *(path[3:] if path[2:3] == ("options",) else path[2:])))
 
 
-def texts(fault: ValidationError, root: Node) -> int:
+def validated(model: type[Model], root: Node, found: list[tuple[Path, Problem]]) -> Model | None:
+    """Make a model of a tree; where that fails, one problem for each fault not yet spoken of is added to ``found``.
+
+    The path of each problem is relative to ``root``. A number where a text is wanted is read as it is written.
+    """
+    while True:
+        try:
+            return model.model_validate(root.plain_value())
+        except ValidationError as fault:
+            errors = fault.errors(include_url=False, include_context=False, include_input=False)
+        if not _texts(model, errors, root):
+            break
+    seen = set()
+    for error in errors:
+        spoken = _problem(model, error["type"], error["loc"], root)
+        if spoken is not None and (spoken[0], spoken[1].message) not in seen:
+            seen.add((spoken[0], spoken[1].message))
+            found.append(spoken)
+    return None
+
+
+def _texts(model: type[BaseModel], errors: Sequence[Any], root: Node) -> int:
     """Turn numbers and the like that stand where a text is wanted into what was written; returns how many."""
     turned = 0
-    for error in fault.errors(include_url=False, include_context=False, include_input=False):
+    for error in errors:
         if error["type"] != "string_type":
             continue
-        _, node, _, _, rest = _follow(error["loc"], root)
+        _, node, _, _, rest = _follow(model, error["loc"], root)
         if not rest and node.is_scalar and node.text is not None and not isinstance(node.value, str | None):
             node.value = node.text
             turned += 1
     return turned
 
 
-def _problem(kind: str, loc: Sequence[str | int], root: Node) -> Problem | None:
-    path, node, model, annotation, rest = _follow(loc, root)
+def _problem(start: type[BaseModel], kind: str, loc: Sequence[str | int], root: Node) -> tuple[Path, Problem] | None:
+    path, node, model, annotation, rest = _follow(start, loc, root)
     if node.wrong or _above_is_wrong(root, path):
         return None
+
+    def at(message: str, *missing: str | int) -> tuple[Path, Problem]:
+        return (*path, *missing), Problem(message, node.file, node.line)
+
     if kind == "extra_forbidden":
-        return _unknown(path, node, model)
+        return at(_unknown(str(path[-1]), model))
     if rest:
         if node.is_scalar:  # a branch of "this or that" which the value did not take
             return None
         if isinstance(rest[0], int):
-            return Problem(f"expected {words(annotation)}, got {shown(node)}", node.file, node.line, dotted(path))
-        wanted = _wanted(model, str(rest[0]))
-        return Problem(f"missing: expected {wanted}", node.file, node.line, dotted((*path, *rest)))
-    where = dotted(path) or "project"
+            return at(f"expected {words(annotation)}, got {shown(node)}")
+        return at(f"missing: expected {_wanted(model, str(rest[0]))}", *rest)
     if path and isinstance(path[-1], str) and model is not None and path[-1] in model.model_fields:
-        return Problem(f"expected {_wanted(model, path[-1])}, got {shown(node)}", node.file, node.line, where)
-    return Problem(f"expected {words(annotation)}, got {shown(node)}", node.file, node.line, where)
+        return at(f"expected {_wanted(model, path[-1])}, got {shown(node)}")
+    return at(f"expected {words(annotation)}, got {shown(node)}")
 
 
 def _above_is_wrong(root: Node, path: Path) -> bool:
@@ -87,11 +113,11 @@ def _above_is_wrong(root: Node, path: Path) -> bool:
     return False
 
 
-def _unknown(path: Path, node: Node, model: type[BaseModel] | None) -> Problem:
+def _unknown(name: str, model: type[BaseModel] | None) -> str:
     valid = list(model.model_fields) if model is not None else []
     if model is ProjectSpec:
         valid.append("environments")
-    return Problem(f"unknown name{nearest(str(path[-1]), valid)}", node.file, node.line, dotted(path))
+    return f"unknown name{nearest(name, valid)}"
 
 
 def nearest(name: str, valid: Iterable[str], *, most: int = 12) -> str:
@@ -162,11 +188,11 @@ def _plural(member: Any) -> str:
 
 
 def _follow(
-    loc: Sequence[str | int], root: Node
+    start: type[BaseModel], loc: Sequence[str | int], root: Node
 ) -> tuple[Path, Node, type[BaseModel] | None, Any, Sequence[str | int]]:
     """Walk tree and types along ``loc``: path and node reached, model around it, its type, and what is not there."""
     path: list[str | int] = []
-    node, annotation = root, ProjectSpec
+    node, annotation = root, start
     model: type[BaseModel] | None = None
     remaining = list(loc)
     while remaining:

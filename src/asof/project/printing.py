@@ -1,11 +1,12 @@
 """A project written out: as YAML, and as rows that say where each value came from."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from asof.project import Origin, Project, overlays
-from asof.project.messages import dotted
+from asof.project.messages import Path, setting
 from asof.project.trees import Node, scalar
 from asof.specs import ProjectSpec
 
@@ -28,11 +29,17 @@ _Dumper.add_representer(str, _text)
 
 
 def origins(spec: ProjectSpec, root: Node) -> dict[str, Origin]:
-    """Origin of every setting by its dotted path: leaves, and mappings and lists that are empty."""
-    return {dotted(path): _origin(value, path, root) for path, value in _leaves(spec.model_dump(mode="json"))}
+    """Origin of every setting by its path: leaves, and mappings and lists that are empty."""
+    leaves = _leaves(spec.model_dump(mode="json"))
+    return {setting(path, root): _origin(value, path, root) for path, value in leaves if not _is_of_feature(path)}
 
 
-def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], Any]]:
+def _is_of_feature(path: Path) -> bool:
+    """Whether it is the name or kind of a feature, which its path says already."""
+    return len(path) == 3 and path[0] == "features" and path[2] in {"name", "kind"}
+
+
+def _leaves(value: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     if isinstance(value, dict) and value:
         return [leaf for name, child in value.items() for leaf in _leaves(child, (*path, name))]
     if isinstance(value, list) and value and any(isinstance(child, dict | list) for child in value):
@@ -79,36 +86,23 @@ def show(project: Project) -> list[dict[str, Any]]:
 
 def resolved(project: Project) -> str:
     """See ``asof.project.resolved``."""
-    content = _written(project.spec.model_dump(mode="json", exclude_none=True), (), project)
+    content = _written(project.spec.model_dump(mode="json", exclude_none=True), (), project.secrets)
     content["features"] = [
         {item["name"]: item["options"]} if item["options"] else item["name"] for item in content["features"]
     ]
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _written(value: Any, path: tuple[str | int, ...], project: Project) -> Any:
+def _written(value: Any, path: Path, secrets: Mapping[Path, str]) -> Any:
     if isinstance(value, dict):
-        return {name: _written(child, (*path, name), project) for name, child in value.items()}
+        return {name: _written(child, (*path, name), secrets) for name, child in value.items()}
     if isinstance(value, list):
-        return [_written(child, (*path, index), project) for index, child in enumerate(value)]
-    if not isinstance(value, str) or overlays.is_token(path):
-        return value
-    return _secret(path, project) or overlays.escaped(value)
+        return [_written(child, (*path, index), secrets) for index, child in enumerate(value)]
+    if path in secrets:
+        return secrets[path]
+    return value if not isinstance(value, str) or overlays.is_token(path) else overlays.escaped(value)
 
 
-def _secret(path: tuple[str | int, ...], project: Project) -> str | None:
-    """What stands in the file where the value itself may be secret."""
-    origin = project.origins.get(dotted(path))
-    if origin is None and path and isinstance(path[-1], int):
-        whole = project.origins.get(dotted(path[:-1]))
-        shown = whole.value[path[-1]] if whole is not None else None
-    else:
-        shown = origin.value if origin is not None else None
-    real = _at(project.spec.model_dump(mode="json"), path)
-    return shown if isinstance(shown, str) and shown != real else None
-
-
-def _at(value: Any, path: tuple[str | int, ...]) -> Any:
-    for step in path:
-        value = value[step]
-    return value
+def secrets(root: Node) -> dict[Path, str]:
+    """What stands in the file, by path, where the value itself may be secret."""
+    return {path: node.masked for path, node in root.walk() if node.masked is not None}

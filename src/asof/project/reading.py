@@ -1,9 +1,8 @@
 """From an address to a checked project: fetch, compose, overlay, expand, check."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from asof.errors import Problem, ProjectError
 from asof.project import Project, forms, messages, overlays, printing, rules
@@ -24,11 +23,11 @@ def read(address: str, *, environment: str | None, overrides: Sequence[str], env
     problems += found
     spec, found = validate(root, folder)
     problems += found
-    for name, other in others.items():
-        problems += [problem for problem in _unknown_names(other) if problem not in problems and f"environment {name}"]
+    for other in others.values():
+        problems += _unknown_names(other)
     if problems or spec is None:
         raise ProjectError(in_order(problems))
-    return Project(spec, folder, address, printing.origins(spec, root))
+    return Project(spec, folder, address, printing.origins(spec, root), printing.secrets(root))
 
 
 def fetch(address: str) -> tuple[bytes, str, Path]:
@@ -118,26 +117,20 @@ def _copied(node: Node) -> Node:
 def validate(root: Node, folder: Path) -> tuple[ProjectSpec | None, list[Problem]]:
     """Make a spec of the tree, or say all that keeps it from being one."""
     problems = rules.check(root, folder)
-    fault: ValidationError | None = None
-    for _ in range(3):
-        try:
-            spec = ProjectSpec.model_validate(root.plain_value())
-        except ValidationError as found:
-            fault = found
-            if not messages.texts(found, root):
-                break
-        else:
-            return spec, problems
-    return None, problems + (messages.problems(fault, root) if fault is not None else [])
+    found: list[tuple[messages.Path, Problem]] = []
+    spec = messages.validated(ProjectSpec, root, found)
+    return spec, problems + _placed(found, root)
+
+
+def _placed(found: Sequence[tuple[messages.Path, Problem]], root: Node) -> list[Problem]:
+    return [replace(problem, where=messages.setting(path, root) or "project") for path, problem in found]
 
 
 def _unknown_names(root: Node) -> list[Problem]:
     """Unknown names in an environment that was not chosen; its values may wait for variables not set here."""
-    try:
-        ProjectSpec.model_validate(root.plain_value())
-    except ValidationError as fault:
-        return [found for found in messages.problems(fault, root) if found.message.startswith("unknown name")]
-    return []
+    found: list[tuple[messages.Path, Problem]] = []
+    messages.validated(ProjectSpec, root, found)
+    return [problem for problem in _placed(found, root) if problem.message.startswith("unknown name")]
 
 
 def in_order(problems: Sequence[Problem]) -> list[Problem]:

@@ -4,8 +4,8 @@ import re
 from pathlib import Path as Folder
 
 from asof.errors import Problem
-from asof.project import source_rules
-from asof.project.faults import Faults, parsed
+from asof.project import option_rules, source_rules
+from asof.project.faults import Faults
 from asof.project.forms import NAMED
 from asof.project.messages import Path, nearest
 from asof.project.overlays import LOGIN
@@ -17,8 +17,6 @@ FIGURES = ("skill", "coverage", "share_explained", "optimism")
 """Figures besides the metrics that a rule of promotion may name."""
 UNFIT = ("bias", "median_ape")
 """Metrics that are shown but cannot choose: they are no mean of losses."""
-STEPS = ("windows", "lags")
-"""Options of features that are lists of lengths of time."""
 _RULE = re.compile(r"\s*(>=|<=|>|<)\s*-?\d+(\.\d*)?([eE]-?\d+)?\s*")
 
 
@@ -83,24 +81,13 @@ def _target(faults: Faults, measure: str) -> None:
     text = faults.text(*where)
     if text is None:
         return
-    name, dot, column = text.partition(".")
-    if measure == "count" and dot and faults.root.get("sources", name) is not None:
+    name, _, column = text.partition(".")
+    if measure == "count" and column and faults.root.get("sources", name) is not None:
         faults.got(where, f"a source alone (its rows are counted), such as {name}")
-        return
-    _known_source(faults, where, name)
-    if measure != "count" and not (dot and column):
+    elif measure != "count" and not column:
         faults.got(where, f"a source and its column, such as {name or 'sales'}.amount")
-
-
-def _known_source(faults: Faults, where: Path, name: str) -> bool:
-    sources = faults.root.get("sources")
-    if sources is None or not sources.is_map or not sources.value:
-        return False
-    if name in sources.value:
-        return True
-    if not any(problem.where == ".".join(map(str, where)) for problem in faults.problems):
-        faults.say(where, f"there is no source {name!r}{nearest(name, sources.value)}")
-    return False
+    else:
+        faults.source(where, name)
 
 
 def _per(faults: Faults, given: list[str]) -> None:
@@ -160,7 +147,7 @@ def _located(faults: Faults, kind: str, source: Node, name: str) -> None:
         column = faults.text("predict", "per", "place", "column")
         faults.say(
             at,
-            f"predict.per.place is the column {column!r}: expected `place: {column}`, or cells or polygons in per.place",
+            f"predict.per.place is the column {column!r}: expected `place: {column}`, or cells or polygons there",
         )
 
 
@@ -173,53 +160,24 @@ def _features(faults: Faults, *, plugged: bool) -> None:
         if not item.is_map or set(item.value) - {"name", "kind", "options"}:
             faults.got(where, "a name, or a name with its options such as `history: {windows: [7d]}`")
             continue
-        _feature(faults, where, item, plugged=plugged)
+        _feature(faults, index, item, plugged=plugged)
 
 
-def _feature(faults: Faults, where: Path, item: Node, *, plugged: bool) -> None:
+def _feature(faults: Faults, index: int, item: Node, *, plugged: bool) -> None:
+    where: Path = ("features", index)
     name, kind = (item.value[part].words() or "" if part in item.value else "" for part in ("name", "kind"))
     if kind == "plugin" and not plugged:
         known = nearest(name, NAMED)
         faults.say(
             where,
-            f"there is no feature {name!r}{known}, any name with `nearest: SOURCE`; your own need `plugins: features.py`",
+            f"there is no feature {name!r}{known}, any with `nearest: SOURCE`; your own need `plugins: features.py`",
         )
         return
     options = item.value.get("options")
     if options is None or not options.is_map:
         faults.got((*where, "options"), f"options by name, such as `{name}: {{windows: [7d]}}`")
         return
-    source = options.get("nearest") if kind == "nearest" else None
-    if source is not None:
-        _observed(faults, (*where, "options", "nearest"), source.words() or "")
-    if kind != "plugin":
-        for option in STEPS:
-            _steps(faults, (*where, "options", option), options.get(option))
-
-
-def _observed(faults: Faults, where: Path, name: str) -> None:
-    """The source whose rows nearest in time are read."""
-    if _known_source(faults, where, name):
-        source = faults.root.get("sources", name)
-        if source is not None and source.is_map and not source.has("time"):
-            faults.say(
-                ("sources", name, "time"),
-                "missing: rows nearest in time need the time of each row, such as `time: date`",
-            )
-
-
-def _steps(faults: Faults, where: Path, option: Node | None) -> None:
-    if option is None:
-        return
-    members = (
-        [((*where, index), member) for index, member in enumerate(option.value)]
-        if option.is_list
-        else [(where, option)]
-    )
-    for path, member in members:
-        step = parsed(member) if member.is_scalar else None
-        if step is None or step.count == 0:
-            faults.got(path, "a length of time such as 1h, 7d or 364d")
+    option_rules.check(faults, index, kind)
 
 
 def _judge(faults: Faults, *, plugged: bool) -> None:

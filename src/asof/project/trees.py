@@ -100,6 +100,10 @@ class Node:
             return list(self.value)
         return [self] if self.is_scalar and self.value is not None else []
 
+    def each_node(self) -> list["Node"]:
+        """Members of a list, whatever they are."""
+        return list(self.value) if isinstance(self.value, list) else []
+
     def plain_value(self) -> Any:
         """The value without lines, as ``yaml.safe_load`` would give it."""
         if isinstance(self.value, dict):
