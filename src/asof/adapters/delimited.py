@@ -250,8 +250,7 @@ class _Repair:
 
     def _join(self, first: int, final: int) -> bool:
         """Whether lines ``first`` to ``final`` are one record of the right width."""
-        text = self._text(first, final)
-        fields = _fields(text, self.delimiter, strict=True)
+        fields, _ = _fields(self._text(first, final), self.delimiter)
         if len(fields) != self.width:
             return False
         self.dropped.append((first, final))
@@ -259,27 +258,26 @@ class _Repair:
         return True
 
     def _alone(self, index: int) -> None:
-        """Read one line forgivingly: a quote inside a field is a character like any other."""
+        """Read one line: a quote within a field that does not begin with one is a character like any other."""
         text = self._text(index, index)
-        fields = _fields(text, self.delimiter, strict=False)
+        fields, reason = _fields(text, self.delimiter)
         if len(fields) == self.width:
             self.replaced[index] = _written(fields, self.delimiter)
             return
-        count = len(fields) or 1
-        reason = f"{count} field{'s' if count > 1 else ''} where the header has {self.width}"
-        self.broken.append((self.line + index, text, reason))
+        count = f"{len(fields)} field{'s' if len(fields) > 1 else ''} where the header has {self.width}"
+        self.broken.append((self.line + index, text, reason or count))
 
     def _text(self, first: int, final: int) -> str:
         return self.block[int(self.starts[first]) : int(self.ends[final])].decode("utf-8").removesuffix("\r")
 
 
-def _fields(text: str, delimiter: str, *, strict: bool) -> list[str]:
-    """Fields of one record; none where it is not exactly one."""
+def _fields(text: str, delimiter: str) -> tuple[list[str], str]:
+    """Fields of one record; or none, and why."""
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict))
-    except csv.Error:
-        return []
-    return rows[0] if len(rows) == 1 else []
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as fault:
+        return [], f"the quotes do not match ({fault})"
+    return (rows[0], "") if len(rows) == 1 else ([], "a line end within the line")
 
 
 def _written(fields: list[str], delimiter: str) -> bytes:

@@ -17,7 +17,7 @@ from asof.errors import AsofError, DataError, OutsideError, UserError
 if TYPE_CHECKING:
     from obstore.store import S3Store
 
-PIECE: Final = 4 << 20
+PIECE: Final = 2 << 20
 """Bytes read at once."""
 
 
@@ -45,9 +45,9 @@ def pieces(address: str) -> Iterator[bytes]:
     if not is_remote(address):
         yield from _local_pieces(address)
         return
+    store, key = _open(address)
     import obstore
 
-    store, key = _open(address)
     with _told(address):
         stream = obstore.get(store, key).stream(min_chunk_size=PIECE)
     while True:
@@ -61,9 +61,9 @@ def pieces(address: str) -> Iterator[bytes]:
 def write_bytes(address: str, data: bytes) -> None:
     """Write an object whole: a reader sees the old one or the new one, never a part."""
     if is_remote(address):
+        store, key = _open(address)
         import obstore
 
-        store, key = _open(address)
         with _told(address):
             obstore.put(store, key, data)
         return
@@ -85,9 +85,9 @@ def find(prefix: str) -> tuple[str, ...]:
     if not is_remote(prefix):
         root = Path(prefix)
         return tuple(sorted(path.as_posix() for path in root.rglob("*") if path.is_file()))
+    store, key = _open(prefix, whole=False)
     import obstore
 
-    store, key = _open(prefix, whole=False)
     bucket = prefix.removeprefix("s3://").split("/", 1)[0]
     found: list[str] = []
     with _told(prefix):
@@ -111,9 +111,9 @@ def stamp(address: str) -> Stamp | None:
         except OSError as fault:
             raise OutsideError(f"{address}: cannot be read ({fault.strerror or fault})") from fault
         return Stamp(status.st_size, str(status.st_mtime_ns))
+    store, key = _open(address)
     import obstore
 
-    store, key = _open(address)
     try:
         with _told(address):
             meta = obstore.head(store, key)
@@ -206,4 +206,4 @@ def _judged(address: str, fault: Exception) -> AsofError:
 
 
 def _line(fault: Exception) -> str:
-    return " ".join(str(fault).split())[:300]
+    return " ".join(str(fault).split("Debug source")[0].split())[:300]
