@@ -1,6 +1,7 @@
 """What a lookup is, and how its options are read."""
 
 import difflib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from asof.errors import Problem, ProjectError
 from asof.ledgers import Past
+from asof.ledgers.moments import Floats
 from asof.specs import FeatureSpec, Spec
 from asof.times import Step
 
@@ -85,13 +87,9 @@ def numbers_of(rows: pl.DataFrame) -> list[str]:
     ]
 
 
-def table_of(columns: dict[str, pl.Series], height: int) -> pl.DataFrame:
+def table_of(columns: Mapping[str, pl.Series | Floats], height: int) -> pl.DataFrame:
     """Join columns to a frame of ``height`` rows: numbers as Float64 with null for unknown, text as it is."""
-    made = [_column(name, column) for name, column in columns.items()]
-    return pl.DataFrame(made) if made else pl.DataFrame(height=height)
-
-
-def _column(name: str, column: pl.Series) -> pl.Series:
-    if column.dtype == pl.String:
-        return column.alias(name)
-    return column.cast(pl.Float64).fill_nan(None).alias(name)
+    if not columns:
+        return pl.DataFrame(height=height)
+    numbers = (pl.selectors.numeric() | pl.selectors.boolean()).cast(pl.Float64).fill_nan(None)
+    return pl.DataFrame(dict(columns)).with_columns(numbers)

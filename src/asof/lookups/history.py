@@ -7,10 +7,10 @@ where less than half is covered, and the covered share stands beside them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from asof.errors import Problem
@@ -26,8 +26,11 @@ from asof.times import Step
 
 LEAST_COVERED = 0.5
 """A window that is covered less than this is unknown."""
+MICROSECONDS_A_DAY = 86_400_000_000
 WHOLE = 1 - 1e-9
 """A period is covered whole from this share on."""
+Features = Iterator[tuple[str, Floats]]
+"""Names and n numbers, NaN = unknown."""
 
 
 class History:
@@ -66,15 +69,15 @@ class History:
 
     def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
         """Answer the questions."""
-        asked = _Asked.of(questions, past, self.plan.source)
-        made: dict[str, pl.Series] = {}
+        asked = _Asked(questions, past, self.plan.source)
+        made: dict[str, Floats] = {}
         for by in self.plan.levels(past):
             prefix = self.plan.prefix(by)
             made.update((prefix + name, column) for name, column in self._level(asked, by))
         made.update(self._shares(asked))
         return table_of(made, questions.height)
 
-    def _level(self, asked: "_Asked", by: By) -> Iterator[tuple[str, pl.Series]]:
+    def _level(self, asked: "_Asked", by: By) -> Features:
         plan = self.plan
         yield from _windows(asked, plan, by)
         if by == "neighbours":
@@ -86,52 +89,60 @@ class History:
         for name, slot, windows in slotted:
             yield from _slotted(asked, by, name, slot, windows)
         yield from _lags(asked, plan, by)
-        if by == "place":
-            yield from _since(asked, plan)
+        if by == "place" and plan.since:
+            yield from _since(asked)
         if by in {"place", "coarser"} or not asked.past.placed(plan.source):
             for column in plan.of:
                 yield from _values(asked, plan, by, column)
 
-    def _shares(self, asked: "_Asked") -> Iterator[tuple[str, pl.Series]]:
+    def _shares(self, asked: "_Asked") -> Features:
         """Covered share of each window, once for all places."""
         wanted = dict.fromkeys([*self.plan.windows, *self.plan.weekday, *self.plan.hour])
         for text in wanted:
-            step = Step.parse(text)
-            covered = asked.covered(asked.high.shift(step, asked.zone, -1), asked.high)
-            share = np.minimum(covered / _expected(step, asked.past.panel.every), 1.0)
-            yield f"{self.plan.source}_covered_{text}", pl.Series(share[asked.high.index])
+            share = np.minimum(asked.covered(asked.low(text), asked.high) / asked.expected(text), 1.0)
+            yield f"{self.plan.source}_covered_{text}", share[asked.high.index]
 
 
-@dataclass(frozen=True)
 class _Asked:
-    """n questions as the history of one source reads them."""
+    """n questions as the history of one source reads them; what several features share is worked out once."""
 
-    questions: pl.DataFrame
-    past: Past
-    source: str
-    as_of: Moments
-    high: Moments
-    """``as_of - delay``."""
-    start: Moments
+    def __init__(self, questions: pl.DataFrame, past: Past, source: str) -> None:
+        self.questions, self.past, self.source = questions, past, source
+        self.every, self.zone = past.panel.every, past.panel.zone
+        self.as_of, self.start = Moments.of(questions["as_of"]), Moments.of(questions["start"])
+        self.high = past.until(source, self.as_of)
+        """``as_of - delay``."""
+        self._keys: dict[tuple[By, Slot | None], Ints] = {}
+        self._lows: dict[str, Moments] = {}
+        self._lags: dict[str, tuple[Moments, Moments]] = {}
 
-    @classmethod
-    def of(cls, questions: pl.DataFrame, past: Past, source: str) -> "_Asked":
-        as_of = Moments.of(questions["as_of"])
-        return cls(questions, past, source, as_of, past.until(source, as_of), Moments.of(questions["start"]))
+    def keys(self, by: By, slot: Slot | None = None) -> Ints:
+        """Key of each question."""
+        if (by, slot) not in self._keys:
+            self._keys[by, slot] = self.past.keys(self.questions, by, slot)
+        return self._keys[by, slot]
 
-    @property
-    def zone(self) -> str:
-        return self.past.panel.zone
+    def low(self, window: str) -> Moments:
+        """``as_of - delay - window``."""
+        if window not in self._lows:
+            self._lows[window] = self.high.shift(Step.parse(window), self.zone, -1)
+        return self._lows[window]
+
+    def lagged(self, lag: str) -> tuple[Moments, Moments]:
+        """Start and end of the period that starts ``lag`` earlier."""
+        if lag not in self._lags:
+            low = self.start.shift(Step.parse(lag), self.zone, -1)
+            self._lags[lag] = (low, low.shift(self.every, self.zone))
+        return self._lags[lag]
 
     def covered(self, low: Moments, high: Moments) -> Floats:
         """Covered periods between moments that share their index: one value for each different moment."""
         periods = self.past.periods(self.source)
         return periods.until(high.values) - periods.until(low.values)
 
-
-def _expected(window: Step, every: Step) -> float:
-    """How many periods a window holds."""
-    return window.nominal / every.nominal
+    def expected(self, window: str) -> float:
+        """How many periods a window holds."""
+        return Step.parse(window).nominal / self.every.nominal
 
 
 def _rate(total: Ints | Floats, covered: Floats, expected: float) -> Floats:
@@ -140,69 +151,64 @@ def _rate(total: Ints | Floats, covered: Floats, expected: float) -> Floats:
     return np.where(enough, total / np.where(enough, covered, 1.0), np.nan)
 
 
-def _pairs(asked: _Asked, by: By) -> tuple[Ints, Pairs, Moments, Moments]:
-    """Key, place in the questions, end of the windows and ``as_of`` of each different (key, as_of)."""
-    keys = asked.past.keys(asked.questions, by)
+def _pairs(asked: _Asked, by: By) -> tuple[Pairs, Ints, Moments, Moments]:
+    """The different (key, as_of), their keys, the ends of their windows, and their ``as_of``."""
+    keys = asked.keys(by)
     pairs = Pairs.of(keys, asked.as_of)
-    return keys[pairs.first], pairs, asked.high.take(pairs.first), asked.as_of.take(pairs.first)
+    return pairs, keys[pairs.first], asked.high.take(pairs.first), asked.as_of.take(pairs.first)
 
 
-def _windows(asked: _Asked, plan: Plan, by: By) -> Iterator[tuple[str, pl.Series]]:
-    keys, pairs, high, as_of = _pairs(asked, by)
+def _windows(asked: _Asked, plan: Plan, by: By) -> Features:
+    pairs, keys, high, as_of = _pairs(asked, by)
     reading = asked.past.ledger(asked.source, by).read(keys, high, as_of)
     means: dict[str, Floats] = {}
     for text in plan.windows:
-        step = Step.parse(text)
-        low = high.shift(step, asked.zone, -1)
-        expected = _expected(step, asked.past.panel.every)
-        means[text] = _rate(reading.count(low), asked.covered(low, high)[high.index], expected)
-        yield f"mean_{text}", pl.Series(means[text][pairs.inverse])
+        covered = asked.covered(asked.low(text), asked.high)[high.index]
+        means[text] = _rate(reading.count(asked.low(text).take(pairs.first)), covered, asked.expected(text))
+        yield f"mean_{text}", means[text][pairs.inverse]
     for short, long in plan.ratios:
         some = means[long] > 0
         ratio = np.where(some, means[short] / np.where(some, means[long], 1.0), np.nan)
-        yield f"ratio_{short}_{long}", pl.Series(ratio[pairs.inverse])
+        yield f"ratio_{short}_{long}", ratio[pairs.inverse]
 
 
-def _slotted(asked: _Asked, by: By, name: str, slot: Slot, windows: tuple[str, ...]) -> Iterator[tuple[str, pl.Series]]:
+def _slotted(asked: _Asked, by: By, name: str, slot: Slot, windows: tuple[str, ...]) -> Features:
     if not windows:
         return
-    past, panel = asked.past, asked.past.panel
-    keys = past.keys(asked.questions, by, slot)
+    past = asked.past
+    keys = asked.keys(by, slot)
     pairs = Pairs.of(keys, asked.as_of)
     high, as_of = asked.high.take(pairs.first), asked.as_of.take(pairs.first)
     slots = past.slots(asked.start, slot)[pairs.first]
     reading = past.ledger(asked.source, by, slot).read(keys[pairs.first], high, as_of)
-    hours = 24 / max(panel.every.nominal / timedelta(hours=1), 1.0)
+    hours = 24 / max(asked.every.nominal / timedelta(hours=1), 1.0)
     each = {"weekday": 7.0, "hour": hours, "weekday hour": 7 * hours}[slot]
     periods = past.periods(asked.source, slot)
     for text in windows:
-        step = Step.parse(text)
-        low = high.shift(step, asked.zone, -1)
-        covered = periods.within(low, high, slots)
-        mean = _rate(reading.count(low), covered, _expected(step, panel.every) / each)
-        yield f"{name}_{text}", pl.Series(mean[pairs.inverse])
+        low = asked.low(text).take(pairs.first)
+        mean = _rate(reading.count(low), periods.within(low, high, slots), asked.expected(text) / each)
+        yield f"{name}_{text}", mean[pairs.inverse]
 
 
-def _lags(asked: _Asked, plan: Plan, by: By) -> Iterator[tuple[str, pl.Series]]:
+def _lags(asked: _Asked, plan: Plan, by: By) -> Features:
     past, panel = asked.past, asked.past.panel
     lags = plan.legal_lags(past)
     if not lags:
         return
-    keys = past.keys(asked.questions, by)
-    pairs = Pairs.of(keys, asked.start, asked.as_of)
-    keys = keys[pairs.first]
-    start, as_of, known = (moments.take(pairs.first) for moments in (asked.start, asked.as_of, asked.high))
+    pairs = Pairs.of(asked.keys(by), asked.start, asked.as_of)
+    keys = asked.keys(by)[pairs.first]
+    as_of, known = asked.as_of.take(pairs.first), asked.high.take(pairs.first).micros()
     ledger = past.ledger(asked.source, by, value=panel.column)
     for text in lags:
-        low = start.shift(Step.parse(text), asked.zone, -1)
-        high = low.shift(panel.every, asked.zone)
-        reading = ledger.read(keys, high, as_of)
-        value, defined = _label(reading, low, panel.measure)
-        whole = (asked.covered(low, high) >= WHOLE)[low.index] & (high.micros() <= known.micros())
-        yield f"lag_{text}", pl.Series(np.where(whole & defined, value, np.nan)[pairs.inverse])
+        low, high = asked.lagged(text)
+        whole = asked.covered(low, high) >= WHOLE
+        low, high = low.take(pairs.first), high.take(pairs.first)
+        value, defined = _label(ledger.read(keys, high, as_of), low, panel.measure)
+        told = whole[low.index] & (high.micros() <= known) & defined
+        yield f"lag_{text}", np.where(told, value, np.nan)[pairs.inverse]
 
 
-def _label(reading: Reading, low: Moments, measure: str) -> tuple[Floats, "np.ndarray"]:
+def _label(reading: Reading, low: Moments, measure: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """The label of a period, and where it is defined: a mean of no rows is not."""
     count = reading.count(low)
     if measure == "count":
@@ -213,26 +219,24 @@ def _label(reading: Reading, low: Moments, measure: str) -> tuple[Floats, "np.nd
     return total / np.maximum(count, 1), count > 0
 
 
-def _since(asked: _Asked, plan: Plan) -> Iterator[tuple[str, pl.Series]]:
-    if not plan.since:
-        return
-    keys, pairs, _, as_of = _pairs(asked, "place")
+def _since(asked: _Asked) -> Features:
+    pairs, keys, _, as_of = _pairs(asked, "place")
     found = asked.past.ledger(asked.source, "place").last(keys, as_of)
     ended = asked.past.clock(asked.source)
-    days = (as_of.micros() - ended[np.maximum(found, 0)]) / 86_400_000_000 if len(ended) else np.zeros(len(found))
-    yield "days_since", pl.Series(np.where(found >= 0, days, np.nan)[pairs.inverse])
+    days = np.full(len(found), np.nan)
+    some = found >= 0
+    days[some] = (as_of.micros()[some] - ended[found[some]]) / MICROSECONDS_A_DAY
+    yield "days_since", days[pairs.inverse]
 
 
-def _values(asked: _Asked, plan: Plan, by: By, column: str) -> Iterator[tuple[str, pl.Series]]:
+def _values(asked: _Asked, plan: Plan, by: By, column: str) -> Features:
     """Total of a column per period, and its mean per event, over each window."""
-    keys, pairs, high, as_of = _pairs(asked, by)
+    pairs, keys, high, as_of = _pairs(asked, by)
     reading = asked.past.ledger(asked.source, by, value=column).read(keys, high, as_of)
     for text in plan.windows:
-        step = Step.parse(text)
-        low = high.shift(step, asked.zone, -1)
+        low = asked.low(text).take(pairs.first)
         count, total = reading.count(low), reading.total(low)
-        covered = asked.covered(low, high)[high.index]
-        per_period = _rate(total, covered, _expected(step, asked.past.panel.every))
-        yield f"{column}_sum_{text}", pl.Series(per_period[pairs.inverse])
+        per_period = _rate(total, asked.covered(asked.low(text), asked.high)[high.index], asked.expected(text))
+        yield f"{column}_sum_{text}", per_period[pairs.inverse]
         per_event = np.where((count > 0) & ~np.isnan(per_period), total / np.maximum(count, 1), np.nan)
-        yield f"{column}_mean_{text}", pl.Series(per_event[pairs.inverse])
+        yield f"{column}_mean_{text}", per_event[pairs.inverse]
