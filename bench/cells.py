@@ -77,9 +77,8 @@ def main() -> int:
     assert not faults, faults
     edges = starts(first, first + timedelta(days=31 * (MONTHS + 1)), Step(1, "mo"), ZONE)[: MONTHS + 1]
     print(f"{table.rows.height:,} rows, {len(panel.places):,} cells; set up in {time.perf_counter() - begun:.1f} s")
-    print(
-        f"{'months':>6} {'questions':>12} {'features':>8} {'seconds':>8} {'s/month':>8} {'CPU s':>8} {'peak GB':>8} {'on disk':>8}"
-    )
+    titles = ("features", "seconds", "s/month", "CPU s", "peak GB", "on disk")
+    print(f"{'months':>6} {'questions':>12} {' '.join(f'{title:>8}' for title in titles)}")
     done, busy, questions, disk, width = 0.0, 0.0, 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         for month in range(MONTHS):
