@@ -74,6 +74,7 @@ def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
         rows={name: prepared.past.table(name).rows for name in workspace.spec.sources},
         features=lambda questions, rows, cut: rebuilt(workspace, prepared, questions, rows, cut),
         predict=accused.model.predict,
+        ahead=frozenset(looking.ahead(prepared.lookups, accused.bench.material.features.columns)),
     )
     unit = ["place", "start", "end", "as_of", "horizon"]
     asked = pl.concat([accused.bench.material.questions.select(unit), accused.holdout.select(unit)])
