@@ -1,13 +1,41 @@
 """Keys and content hashes of raw rows, the same on every platform and version of Polars."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import blake2b
 
 import numpy as np
 import polars as pl
 
+from asof.data import UTC_TIME
+from asof.errors import DataError
+from asof.ports import Batch
+
+OURS = ("_key", "_hash", "_file", "_line", "_first_seen", "_month", "_broken", "_text")
+"""Columns of raw rows that are not the user's."""
+
 NAMED, ENDED, ESCAPE = "\x1f", "\x1e", "\x1b"
 """Between name and value, after a value, and before one of the three where a value contains it."""
+
+
+def marked(batch: Batch, key: Sequence[str], month: pl.Series, seen: datetime) -> pl.DataFrame:
+    """Rows of a batch, broken lines included, with our columns, each pair of key and content once."""
+    user = [name for name in batch.rows.columns if name not in ("_file", "_line")]
+    taken = sorted(set(user) & set(OURS))
+    if taken:
+        raise DataError(f"column {taken[0]!r} has a name that Asof uses itself: rename it in the source")
+    rows = batch.rows.with_columns(
+        hashes(batch.rows.select(user)).alias("_hash"), month.fill_null("unknown").alias("_month")
+    )
+    rows = rows.with_columns(keys(rows, key).alias("_key"))
+    if batch.broken is not None and not batch.broken.is_empty():
+        lost = batch.broken.select("_file", "_line", _text="text", _broken="reason", _month=pl.lit("unknown"))
+        marks = hashes(lost.select("_text", "_broken"))
+        rows = pl.concat([rows, lost.with_columns(marks.alias("_hash"), marks.alias("_key"))], how="diagonal")
+    else:
+        rows = rows.with_columns(_text=pl.lit(None, pl.String), _broken=pl.lit(None, pl.String))
+    rows = rows.with_columns(_first_seen=pl.lit(seen).cast(UTC_TIME))
+    return rows.unique(["_key", "_hash"], keep="first", maintain_order=True)
 
 
 def hashes(rows: pl.DataFrame) -> pl.Series:

@@ -23,7 +23,6 @@ from typing import Any
 import polars as pl
 
 from asof.adapters import fingerprints
-from asof.data import UTC_TIME
 from asof.errors import DataError, OutsideError
 from asof.ports import Batch
 
@@ -31,8 +30,6 @@ TRIES = 30
 """How often an append is tried while others append to the same table."""
 KEPT_HOURS = 7 * 24
 """Files of replaced derived tables are kept this long, for readers that have just opened them."""
-OURS = ("_key", "_hash", "_file", "_line", "_first_seen", "_month", "_broken", "_text")
-"""Columns of ``raw`` that are not the user's."""
 
 
 class DeltaLake:
@@ -57,7 +54,7 @@ class DeltaLake:
         names the part of each row (``2016-03``, or ``unknown``). ``seen`` is noted as ``_first_seen`` (default: now).
         Rows that are there already change nothing; a moved watermark alone is a commit without rows.
         """
-        rows = _marked(batch, key, month, seen or datetime.now(UTC))
+        rows = fingerprints.marked(batch, key, month, seen or datetime.now(UTC))
         for attempt in range(TRIES):
             table = self._table(source, "raw")
             fresh = rows if table is None else self._unknown(table, rows)
@@ -158,7 +155,7 @@ class DeltaLake:
     def _unknown(self, table: Any, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows whose key and hash are not in the parts of the table that they would go to."""
         months = rows["_month"].unique().to_list()
-        known = set(table.partitions() and [part["_month"] for part in table.partitions()])
+        known = {part["_month"] for part in table.partitions()}
         touched = [month for month in months if month in known]
         if not touched:
             return rows
@@ -190,6 +187,10 @@ class DeltaLake:
                 )
         except CommitFailedError:
             return False
+        except OutsideError:
+            if table is None and self._open(address) is not None:
+                return False  # another writer has made the table meanwhile
+            raise
         return True
 
     def _replace(self, source: str, table: str, rows: pl.DataFrame, stamp: Mapping[str, str]) -> None:
@@ -223,26 +224,6 @@ class DeltaLake:
         if found is None:
             raise DataError(f"{address}: the source has not been validated yet: run `asof ingest` first")
         return self._read(found, address)
-
-
-def _marked(batch: Batch, key: Sequence[str], month: pl.Series, seen: datetime) -> pl.DataFrame:
-    """Rows of a batch, broken lines included, with our columns, each pair of key and content once."""
-    user = [name for name in batch.rows.columns if name not in ("_file", "_line")]
-    taken = sorted(set(user) & set(OURS))
-    if taken:
-        raise DataError(f"column {taken[0]!r} has a name that Asof uses itself: rename it in the source")
-    rows = batch.rows.with_columns(
-        fingerprints.hashes(batch.rows.select(user)).alias("_hash"), month.fill_null("unknown").alias("_month")
-    )
-    rows = rows.with_columns(fingerprints.keys(rows, key).alias("_key"))
-    if batch.broken is not None and not batch.broken.is_empty():
-        lost = batch.broken.select("_file", "_line", _text="text", _broken="reason", _month=pl.lit("unknown"))
-        marks = fingerprints.hashes(lost.select("_text", "_broken"))
-        rows = pl.concat([rows, lost.with_columns(marks.alias("_hash"), marks.alias("_key"))], how="diagonal")
-    else:
-        rows = rows.with_columns(_text=pl.lit(None, pl.String), _broken=pl.lit(None, pl.String))
-    rows = rows.with_columns(_first_seen=pl.lit(seen).cast(UTC_TIME))
-    return rows.unique(["_key", "_hash"], keep="first", maintain_order=True)
 
 
 def _watermark(table: Any) -> str | None:

@@ -58,7 +58,8 @@ def _lock_file(store: str) -> Path:
     if "://" not in store:
         return Path(store) / ".lock"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "asof" / "locks" / hashlib.sha256(store.rstrip("/").encode()).hexdigest()[:32]
+    name = hashlib.sha256(store.rstrip("/").encode()).hexdigest()[:32]
+    return cache / "asof" / "locks" / f"{name}.lock"
 
 
 def _write(holder: Path, facts: dict[str, object]) -> None:

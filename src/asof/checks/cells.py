@@ -63,6 +63,8 @@ def typed(text: pl.DataFrame, where: pl.DataFrame, name: str, spec: SourceSpec) 
             column if kind == "text" else _found(column, where, name, cells) if kind is None else read(column, kind)
         )
         columns.append(values)
+        if kind in ("integer", "number"):
+            cells.findings += _changes(column, values, where, name)
         if kind is not None and kind != "text":
             cells.faults.append(faults(values.is_null() & column.is_not_null(), column, KINDS[kind]))
     cells.frame = pl.DataFrame(columns)

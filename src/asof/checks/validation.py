@@ -27,7 +27,7 @@ class Validated:
     valid: pl.DataFrame
     """User's columns, typed, and ``OURS``; by ``_ended``, ``_available``, ``_key``."""
     quarantine: pl.DataFrame
-    """Refused rows as text, with ``_reason``, ``_column``, ``_file``, ``_line``."""
+    """Refused rows as text, with ``_reason`` and ``_column`` (several: divided by ``; ``), ``_file``, ``_line``."""
     findings: tuple[Finding, ...]
     """A finding of severity ``error`` refuses the source (see ``gate``)."""
     next_due: datetime | None = None
@@ -148,12 +148,9 @@ def _due(wrong: pl.DataFrame, frame: pl.DataFrame) -> datetime | None:
 
 
 def _quarantine(written: pl.DataFrame, lost: pl.DataFrame, wrong: pl.DataFrame, user: list[str]) -> pl.DataFrame:
-    """Refused rows, one each, with all reasons; then the lines that could not be split."""
-    shown = pl.format(" ({})", pl.col("value").str.head(cells.SHOWN)).fill_null("")
-    said = pl.format("{}: {}{}", "column", "kind", shown)
-    reasons = wrong.group_by("index", maintain_order=True).agg(
-        _reason=said.str.join("; "), _column=pl.col("column").unique(maintain_order=True).str.join(", ")
-    )
+    """Refused rows, one each, with all reasons and their columns in the same order; then lines that were not split."""
+    parts = wrong.group_by("index", maintain_order=True)
+    reasons = parts.agg(_reason=pl.col("kind").str.join("; "), _column=pl.col("column").str.join("; "))
     reasons = reasons.sort("index")
     refused = written[reasons["index"]].hstack(reasons.select("_reason", "_column"))
     broken = lost.with_columns(_reason=pl.col("_broken"), _column=pl.lit(""))

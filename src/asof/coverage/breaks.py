@@ -236,7 +236,7 @@ def _levels(
     apart = {at for first, last, _ in odd for at in range(first, last + 1)}
     steady = np.array([at for at in range(len(values)) if at not in apart])
     scores = np.zeros(len(steady))
-    levels: dict[int, tuple[int, float, float]] = {}
+    levels: list[int] = []
     for index in range(4, len(steady) - 3):
         before = np.sort(values[steady[max(index - AROUND, 0) : index]])
         after = np.sort(values[steady[index : index + AROUND]])
@@ -246,9 +246,20 @@ def _levels(
         spread = _spread(np.concatenate([before - np.median(before), after - np.median(after)]))
         if clear and abs(gap) > max(step, SPREADS * spread, SPREADS * float(noise[steady[index]])):
             scores[index] = abs(gap) / (spread + step)
-            levels[index] = (int(steady[index]), float(np.median(before)), float(np.median(after)))
+            levels.append(index)
     best = [index for index in levels if scores[index] == scores[max(index - AROUND, 0) : index + AROUND + 1].max()]
-    return [levels[index] for index in best]
+    return [_placed(values[steady], steady, index) for index in best]
+
+
+def _placed(values: Values, steady: npt.NDArray[np.int64], index: int) -> tuple[int, float, float]:
+    """The point near ``index`` that divides its surroundings best (least absolute deviations), and both levels."""
+    first, last = max(index - AROUND, 0), min(index + AROUND, len(values))
+    costs = {}
+    for at in range(max(index - 2, first + 2), min(index + 2, last - 2) + 1):
+        before, after = values[first:at], values[at:last]
+        costs[at] = float(np.abs(before - np.median(before)).sum() + np.abs(after - np.median(after)).sum())
+    at = min(costs, key=lambda point: costs[point])
+    return int(steady[at]), float(np.median(values[first:at])), float(np.median(values[at:last]))
 
 
 def _spread(values: Values) -> float:
