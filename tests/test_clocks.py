@@ -82,6 +82,8 @@ def test_a_usual_form_states_its_smallest_period(written: str, start: str, end: 
     got = read([written])
     assert periods(got) == [(start, end)]
     assert got.times["_reason"].to_list() == [None]
+    again = read([written], formats=got.formats)
+    assert periods(again) == [(start, end)], "the format met reads the same alone"
 
 
 def test_a_fraction_of_a_second_is_kept() -> None:
@@ -105,6 +107,9 @@ def test_a_date_and_a_time_of_day_in_two_columns(day: str, hour: str, start: str
     assert begun == f"2012-07-31 {start}"
     assert over == f"2012-{'08-01' if end == '00:00:00' else '07-31'} {end}"
 
+    again = read([day], [hour], formats=read([day], [hour]).formats)
+    assert periods(again) == [(begun, over)], "the formats met read the same alone"
+
 
 def test_bare_numbers_are_hours_only_where_no_number_is_larger() -> None:
     days = ["2017-12-01"] * 3
@@ -114,6 +119,8 @@ def test_bare_numbers_are_hours_only_where_no_number_is_larger() -> None:
     minutes = read(days, ["0", "300", "2100"])
     assert [start[11:] for start, _ in periods(minutes)] == ["00:00:00", "03:00:00", "21:00:00"]
     assert minutes.resolution == Step(1, "m")
+    for got, texts in ((hours, ["0", "7", "23"]), (minutes, ["0", "300", "2100"])):
+        assert periods(read(days, texts, formats=got.formats)) == periods(got)
 
 
 def test_several_forms_in_one_column_and_their_frequency() -> None:

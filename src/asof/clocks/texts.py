@@ -29,8 +29,8 @@ _YEAR: Final = r"(?P<y>\d{4}|\d{2})"
 _YEAR_FIRST: Final = re.compile(r"(?P<y>\d{4})(?P<s>[-/.])(?P<m>\d{1,2})[-/.](?P<d>\d{1,2})")
 _COMPACT: Final = re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?P<s>)")
 _YEAR_LAST: Final = re.compile(rf"(?P<a>\d{{1,2}})(?P<s>[-/.])(?P<b>\d{{1,2}})[-/.]{_YEAR}")
-_DAY_WORD: Final = re.compile(rf"(?P<d>\d{{1,2}})(?P<s>[-\s])(?P<n>[A-Za-z]{{3}})[A-Za-z]*\.?[-\s,]+{_YEAR}")
-_WORD_DAY: Final = re.compile(rf"(?P<n>[A-Za-z]{{3}})[A-Za-z]*\.?(?P<s>\s)(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+{_YEAR}")
+_DAY_WORD: Final = re.compile(rf"(?P<d>\d{{1,2}})(?P<s>[-\s])(?P<w>[A-Za-z]{{3,}})\.?[-\s,]+{_YEAR}")
+_WORD_DAY: Final = re.compile(rf"(?P<w>[A-Za-z]{{3,}})\.?(?P<s>\s)(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?P<c>,?)\s+{_YEAR}")
 _COLONS: Final = re.compile(rf"(?P<h>\d{{1,2}}):(?P<m>\d{{2}})(?::(?P<s>\d{{2}}))?{_HALF}?{_ZONE}", re.IGNORECASE)
 _DIGITS: Final = re.compile(rf"(?P<h>\d{{2}})(?P<m>\d{{2}})(?P<s>\d{{2}})?(?P<p>){_ZONE}", re.IGNORECASE)
 _HOUR: Final = re.compile(rf"(?P<h>\d{{1,2}})(?P<m>)(?P<s>){_HALF}(?P<z>)", re.IGNORECASE)
@@ -176,9 +176,10 @@ def _day(text: str, *, day_first: bool) -> tuple[date | None, str | None]:
         day, month = (found["a"], found["b"]) if day_first else (found["b"], found["a"])
         form = "%d{s}%m{s}{y}" if day_first else "%m{s}%d{s}{y}"
     elif found := _DAY_WORD.fullmatch(text) or _WORD_DAY.fullmatch(text):
-        name = found["n"].lower()
+        name = found["w"][:3].lower()
         day, month = found["d"], str(_MONTHS.index(name) + 1 if name in _MONTHS else 0)
-        form = "%d{s}%b{s}{y}" if found.re is _DAY_WORD else "%b %d, {y}"
+        word = "%b" if len(found["w"]) == 3 else "%B"
+        form = f"%d{{s}}{word}{{s}}{{y}}" if found.re is _DAY_WORD else f"{word} %d{found['c']} {{y}}"
     else:
         return None, None
     year = int(found["y"])
@@ -283,6 +284,8 @@ def _number(text: str, hours_only: bool) -> _Clock:  # noqa: FBT001 - a private 
 def _declared(texts: Sequence[pl.Series], formats: Sequence[str]) -> pl.DataFrame:
     """Read by declared formats alone; a part that no format describes is read in the usual forms."""
     if len(texts) == 2:
+        if not any("00:00" in form for form in formats):
+            texts = [texts[0].str.replace(_MIDNIGHT, ""), texts[1]]
         dates = [form for form in formats if _has(form, "YymdbBjF") and not _has(form, "HIMSTR")]
         hours = [form for form in formats if not _has(form, "YymdbBjFs")]
         if len(dates) + len(hours) == len(formats):
@@ -345,10 +348,11 @@ def _parse(texts: pl.Series, form: str) -> pl.Series:
     """Datetime[us] without a zone (UTC where the format states an offset); null where the format does not fit."""
     naive = pl.Datetime("us")
     if form == "%s":
-        number = texts.str.strip_chars().cast(pl.Float64, strict=False)
+        number = texts.cast(pl.Float64, strict=False)
         # Seconds reach 1e11 in the year 5138, milliseconds were 1e11 in 1973: larger numbers are milliseconds.
         micros = pl.select(pl.when(number.abs() < 1e11).then(number * 1e6).otherwise(number * 1e3)).to_series()
         return micros.round().cast(pl.Int64).cast(naive)
+    texts, form = _as_strptime(texts, form)
     if not _has(form, "YymdbBjFDc"):
         return (texts.str.to_time(form, strict=False).cast(pl.Int64) // 1000).cast(naive)
     if not _has(form, "HIMSTRXpc"):
@@ -360,6 +364,20 @@ def _parse(texts: pl.Series, form: str) -> pl.Series:
         moments = texts.str.to_datetime(form, strict=False, time_unit="us")
     # %Y reads "19" as the year 19: such a match is a %y that was not declared.
     return moments.set(moments.dt.year() < 1000, None)
+
+
+def _as_strptime(texts: pl.Series, form: str) -> tuple[pl.Series, str]:
+    """Write out what the parser of formats wants spelt: Z, p.m., the 0 of 0300, the minute of an hour."""
+    if _has(form, "z"):
+        texts = texts.str.replace(r"\s*(?i:Z|UTC|GMT)$", "+0000").str.replace(r"([+-]\d{2})$", "${1}00")
+    if _has(form, "p"):
+        texts = texts.str.replace(r"(?i)\s*([ap])\.?m\.?", " ${1}m")
+        form = re.sub(r"\s*%p", " %p", form)
+    if form.endswith("%H%M"):
+        texts = texts.str.replace(r"(^|\D)(\d{1,3})$", "${1}000${2}").str.replace(r"(^|\D)0*(\d{4})$", "${1}${2}")
+    if _has(form, "HI") and not _has(form, "MTRXc"):
+        texts, form = texts + " 0", form + " %M"
+    return texts, form
 
 
 def _has(form: str, directives: Iterable[str]) -> bool:
