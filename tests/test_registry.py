@@ -172,6 +172,7 @@ for step in sys.argv[2:]:
 """One process that imports MLflow once, and a child of it for each run."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be killed that way there")
 def test_after_a_kill_the_same_calls_give_the_same_end(opened: registries.Make, tmp_path: Path) -> None:
     for step in STEPS:
@@ -187,6 +188,41 @@ def test_after_a_kill_the_same_calls_give_the_same_end(opened: registries.Make, 
         assert known == [(1, ("champion",), "demo-a")], step
         assert registry.decisions() == [{"promoted": True}]
         assert [run.status for run in registry.runs()] == ["finished", "killed"]
+
+
+def test_a_release_that_only_the_server_has_is_fetched_whole(
+    opened: registries.Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = opened(tmp_path / "store")
+    folder = registries.release(tmp_path / "store/models/nyc/a")
+    record = registry.register(folder, registry.begin("run"), {"name": "demo-a"}, {})
+    shutil.rmtree(tmp_path / "store/models")
+    served = MlflowRegistry(None, "demo", tmp_path / "store")
+    served._served = True
+    with served.guarded() as client:
+        monkeypatch.setattr(
+            client, "download_artifacts", lambda _run, part, to: str(registries.release(Path(to) / part))
+        )
+    found = served.find("demo-a")
+    assert found is not None
+    assert (found.folder, found.run) == (folder, record.run)
+    assert [path.name for path in folder.parent.iterdir()] == ["a"]
+    assert (folder / "manifest.json").is_file()
+
+
+def test_a_release_goes_to_the_server_as_files_of_its_run(
+    opened: registries.Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = opened(tmp_path / "store")
+    assert isinstance(registry, MlflowRegistry)
+    monkeypatch.setattr(registry, "_served", True)
+    tracker = registry.begin("run")
+    record = registry.register(registries.release(tmp_path / "store/models/a"), tracker, {}, {})
+    with registry.guarded() as client:
+        source = client.get_model_version("demo", str(record.version)).source
+    assert source.endswith(f"/{tracker.run}/artifacts/release")
+    uploaded = list((tmp_path / "store/artifacts").rglob("release/manifest.json"))
+    assert [file.read_text("utf-8") for file in uploaded] == ["{}"]
 
 
 def test_a_fetched_folder_stays_in_the_store(opened: registries.Make, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 import errno
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from asof import releases
 from asof.data import Finding, Severity
 from asof.errors import DataError, OutsideError
+from asof.releases import folders
 
 MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FEATURES = pl.DataFrame({"lag": [1.0, None, 3.0], "kind": ["a", "b", "a"]})
@@ -224,6 +228,40 @@ def test_different_contents_have_different_fingerprints(one: object, other: obje
     assert releases.fingerprint({"x": one}) != releases.fingerprint({"x": other})
 
 
+def test_equal_contents_of_every_kind_have_one_fingerprint() -> None:
+    finding = Finding("coverage", Severity.NOTE, "rides", "fine", rows=1)
+    told = {
+        "plain": {"check": "coverage", "severity": "note", "subject": "rides", "message": "fine"},
+        "times": [MADE, MADE.date(), MADE - MADE],
+        "arrays": [
+            np.array([1, 2]),
+            np.array([True]),
+            np.array(["a", "b"]),
+            np.float64(0.5),
+            np.array([None, "x"], object),
+        ],
+        "bytes": b"x",
+        "big": np.array([1, 2], ">i4"),
+        "series": pl.Series([MADE, None]),
+    }
+    assert releases.fingerprint({"x": finding}) == releases.fingerprint({"x": asdict(finding)})
+    assert releases.fingerprint(told) == releases.fingerprint(dict(reversed(told.items())))
+    assert releases.fingerprint({"x": np.array([1, 2], ">i4")}) == releases.fingerprint({"x": np.array([1, 2], "<i4")})
+    assert releases.fingerprint({"x": np.array([None, "x"], object)}) == releases.fingerprint({"x": [None, "x"]})
+
+
+@pytest.mark.parametrize("name", ["../../secret.json", "/etc/hosts", "model/model.pkl"])
+def test_a_manifest_cannot_name_what_is_never_read(name: str, tmp_path: Path) -> None:
+    folder = releases.write(tmp_path / "r", contents()).folder
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["files"][name] = {"sha256": "0" * 64, "bytes": 1}
+    (folder / "manifest.json").write_text(json.dumps(folders._sealed(manifest)), "utf-8")
+    if name.endswith(".pkl"):
+        (folder / name).write_bytes(b"")
+    with pytest.raises(DataError, match="of a kind that is never read"):
+        releases.read(folder)
+
+
 def test_what_has_no_canonical_form_has_no_fingerprint() -> None:
     with pytest.raises(DataError, match=r"contents.a\[1\]: a object cannot be part of a fingerprint"):
         releases.fingerprint({"a": [1, object()]})
@@ -287,3 +325,33 @@ def test_releases_of_every_format_keep_answering(folder: Path) -> None:
 
 def test_there_is_a_release_of_this_format() -> None:
     assert (Path(__file__).parent / f"data/release-{releases.FORMAT}" / "manifest.json").is_file()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_releases
+from asof import releases
+
+class Killed:
+    def save(self, folder):
+        (folder / "half.json").write_text("{", "utf-8")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+releases.write(Path(sys.argv[2]), test_releases.contents(model=Killed()))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be killed that way there")
+def test_a_kill_while_writing_leaves_no_release(tmp_path: Path) -> None:
+    folder = tmp_path / "models/r"
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not folder.exists()
+    with pytest.raises(DataError, match=r"there is no manifest\.json"):
+        releases.read(folder)
+    assert releases.sweep(tmp_path) == 1
+    assert releases.write(folder, contents()) == releases.read(folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["r"]
