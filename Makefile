@@ -68,7 +68,7 @@ lock: $(STAMPS)/uv ## write requirements/run.txt and requirements/dev.txt anew
 .PHONY: clean
 clean: ## remove the environment and everything that was made
 	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* coverage.xml .mypy_cache .ruff_cache .import_linter_cache \
-		.hypothesis examples/*/.asof
+		.hypothesis examples/*/.asof asof-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMPS)/venv:
