@@ -233,3 +233,33 @@ def test_a_fetched_folder_stays_in_the_store(opened: registries.Make, tmp_path: 
     served._served = True
     with pytest.raises(DataError, match="lies outside the store and is not on this machine"):
         served.find(str(record.version))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, a run that was cut off stays open")
+def test_runs_of_dead_processes_are_closed(
+    opened: registries.Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("os.getpid", lambda: 2**22 + 1)  # above the largest process number of Linux
+        opened(tmp_path).begin("cut off")
+    living = opened(tmp_path).begin("living")
+    assert [(run.label, run.status) for run in opened(tmp_path).runs()] == [
+        ("living", "running"),
+        ("cut off", "killed"),
+    ]
+    opened(tmp_path).begin("third")
+    assert {run.label: run.status for run in opened(tmp_path).runs()}["living"] == "running"
+    opened(tmp_path).end(living, status="finished")
+
+
+def test_long_lists_are_read_to_the_end(
+    opened: registries.Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = opened(tmp_path)
+    assert isinstance(registry, MlflowRegistry)
+    for number in range(5):
+        registry.begin(f"run {number}")
+    with registry.guarded() as client:
+        whole = client.search_runs
+        monkeypatch.setattr(client, "search_runs", lambda *args, **more: whole(*args, **more, max_results=2))
+    assert [run.label for run in registry.runs()] == ["run 4", "run 3", "run 2", "run 1", "run 0"]
