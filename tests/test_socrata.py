@@ -3,10 +3,12 @@
 import gzip
 import io
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import httpx
 import polars as pl
 import pytest
 
@@ -158,6 +160,13 @@ def test_the_watermark_is_the_first_day_not_read_and_moves_without_rows() -> Non
         assert [batch.rows.height for batch in reader(server).batches("2023-03-04")] == [0]
 
 
+def test_a_column_that_is_no_time_never_moves_the_watermark() -> None:
+    rows = synthetic().with_columns(crash_date=pl.lit("03/01/2023"))
+    with SocrataServer(rows) as server, pytest.raises(DataError, match="no row from 2023-03-01 to 2023-03-06") as told:
+        read(reader(server))
+    assert "'crash_date' is a floating timestamp" in str(told.value)
+
+
 def test_recheck_reads_later_corrections_and_never_moves_the_watermark_back(
     server: SocrataServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +258,41 @@ class TestRefusals:
         ):
             read(reader(server))
 
+    @pytest.mark.parametrize(
+        ("status", "headers", "branch", "told"),
+        [
+            (301, {"Location": "https://elsewhere.example/"}, UserError, "has moved to https://elsewhere.example/"),
+            (503, {"Retry-After": "Wed, 08 Mar 2023 12:00:00 GMT"}, OutsideError, "asks to wait 172,800 s"),
+            (503, {"Retry-After": "soon"}, OutsideError, "HTTP 503: <p>no</p>"),
+            (418, {}, UserError, "HTTP 418: <p>no</p>; check the columns"),
+            (200, {}, OutsideError, "cut off or no JSON"),
+        ],
+    )
+    def test_answers_that_are_no_page(
+        self, status: int, headers: dict[str, str], branch: type[Exception], told: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def answer(client: httpx.Client, url: str, params: dict[str, str]) -> httpx.Response:
+            return httpx.Response(status, headers=headers, text="<p>no</p>", request=httpx.Request("GET", url))
+
+        monkeypatch.setattr(httpx.Client, "get", answer)
+        with SocrataServer(synthetic()) as server, pytest.raises(branch, match=told):
+            read(reader(server))
+
+    def test_an_answer_that_is_no_list(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(SocrataServer, "page", lambda *_: {"error": False})
+        with SocrataServer(synthetic()) as server, pytest.raises(OutsideError, match="the answer is no list of rows"):
+            read(reader(server))
+
+    def test_no_address(self, server: SocrataServer) -> None:
+        with pytest.raises(UserError, match=r"is no address .*check domain: and dataset:"):
+            read(reader(server, domain="data.example:port"))
+
+    @pytest.mark.parametrize("package", ["httpx", "stamina"])
+    def test_without_the_packages_the_extra_is_named(self, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, package, None)
+        with SocrataServer(synthetic()) as server, pytest.raises(UserError, match=r"pip install 'asof\[socrata\]'"):
+            read(reader(server))
+
     @pytest.mark.parametrize("setting", [{"segment": "6h"}, {"recheck": "12h"}, {"segment": "0d"}])
     def test_stretches_are_whole_local_days(self, server: SocrataServer, setting: dict[str, str]) -> None:
         with pytest.raises(UserError, match="write 1d, 1w or 1mo"):
@@ -280,6 +324,15 @@ class TestToken:
             ) as told:
                 read(asked)
         assert self.SECRET not in str(told.value)
+
+
+@pytest.mark.parametrize(("segment", "asked"), [("1d", 5), ("2d", 3), ("1w", 1), ("1mo", 1)])
+def test_stretches_of_any_number_of_days_end_before_today(segment: str, asked: int) -> None:
+    with SocrataServer(synthetic()) as server:
+        got = read(reader(server, segment=segment, page=100))
+        assert len(server.requests) == asked
+        assert "crash_date < '2023-03-06T00:00:00.000'" in server.requests[-1]["$where"]
+    assert got.height == 35
 
 
 def test_retry_after_is_honoured() -> None:

@@ -88,7 +88,7 @@ class SocrataReader:
         """Yield the days since ``watermark``, and before it those of ``recheck`` once more, for late corrections.
 
         Raises:
-            DataError: the watermark is no day, or lies in the future.
+            DataError: the watermark is no day or lies in the future, or there has never been a row.
             UserError: the service refuses the question: an unknown column or data set, a wrong token.
             OutsideError: the service does not answer, or not as it should, after several attempts.
         """
@@ -98,14 +98,21 @@ class SocrataReader:
         day = max(self.spec.since, _moved(known, recheck, -1)) if known else self.spec.since
         with self._client() as client:
             held: list[pl.DataFrame] = []
-            count = stretches = 0
+            rows = stretches = 0
             while day < until:
                 end = min(_moved(day, segment), until)
                 held.append(self._stretch(client, day, end))
-                count, stretches, day = count + held[-1].height, stretches + 1, end
-                if count >= ROWS or stretches >= STRETCHES or day >= until:
-                    yield self._batch(held, max(day, known) if known else day)
-                    held, count, stretches = [], 0, 0
+                rows, stretches, day = rows + held[-1].height, stretches + 1, end
+                begun = known is not None or rows > 0  # no watermark before a first row: the column may be no time
+                if begun and (rows >= ROWS or stretches >= STRETCHES or day >= until):
+                    known = max(day, known or day)
+                    yield self._batch(held, known)
+                    held, rows, stretches = [], 0, 0
+        if known is None:
+            raise DataError(
+                f"{self.url}: no row from {self.spec.since} to {until}; check since:, and that "
+                f"{self.time.columns[0]!r} is a floating timestamp there",
+            )
 
     @property
     def url(self) -> str:
