@@ -339,6 +339,24 @@ def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None
     assert drawing.ticks(low, high, 5) == pytest.approx(expected)
 
 
+def test_an_axis_has_one_number_of_decimals() -> None:
+    assert drawing.tick_labels([0.95, 1.0, 1.05]) == ["0.95", "1.00", "1.05"]
+    assert drawing.tick_labels([-1000, 0, 1000]) == ["−1,000", "0", "1,000"]
+    assert drawing.tick_labels([0.2]) == ["0.2"]
+    assert drawing.tick_labels([]) == []
+
+
+def test_a_hopeless_candidate_does_not_squeeze_the_others() -> None:
+    names = ["a", "b", "c", "rule", "worse rule"]
+    board = pl.DataFrame(
+        {"candidate": names, "kind": ["candidate"] * 5, "fold": ["1"] * 5, "value": [1.0, 1.1, 1.2, 9.0, 9.5]}
+    )
+    html = pages.report(facts(leaderboard=board))
+    assert html.count('class="beyond"') == 2
+    assert html.count('class="mean"') == 3
+    assert "Seconds" not in html
+
+
 @pytest.mark.parametrize(
     ("hours", "labels"),
     [

@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from asof.pages import drawing, words
-from asof.pages.drawing import hint, scale, short, spread, tag, text, ticks
+from asof.pages.drawing import hint, scale, short, spread, tag, text, tick_labels, ticks
 
 WIDE, NARROW = 720, 350
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 30
@@ -33,10 +33,11 @@ class _Box:
     def levels(self, count: int = 5) -> str:
         """Grid lines with their numbers on the left."""
         up, parts = self.up(), []
-        for value in ticks(*self.y, count):
+        marks = ticks(*self.y, count)
+        for value, label in zip(marks, tick_labels(marks), strict=True):
             y = up(value)
             parts.append(tag("line", x1=self.left, x2=self.width - _RIGHT, y1=y, y2=y, class_="grid"))
-            parts.append(text(words.number(value + 0.0), self.left - 7, y + 4, anchor="end"))
+            parts.append(text(label, self.left - 7, y + 4, anchor="end"))
         return "".join(parts)
 
     def foot(self, marks: Sequence[tuple[float, str]]) -> str:
@@ -130,7 +131,8 @@ def calibration(frame: pl.DataFrame, unit: str) -> str:
     box = _Box(NARROW, 320, bounds, bounds, left=46)
     across, up = box.across(), box.up()
     start, end = bounds
-    parts = [box.levels(), box.foot([(value, words.number(value)) for value in ticks(*bounds, 5)])]
+    marks = ticks(*bounds, 5)
+    parts = [box.levels(), box.foot(list(zip(marks, tick_labels(marks), strict=True)))]
     parts.append(tag("line", x1=across(start), y1=up(start), x2=across(end), y2=up(end), class_="ideal"))
     for index, (x, y) in enumerate(zip(said, seen, strict=True)):
         if low and high and math.isfinite(low[index]) and math.isfinite(high[index]):
@@ -161,16 +163,21 @@ def pit(frame: pl.DataFrame) -> str:
 
 
 def strip(values: Sequence[float], bounds: tuple[float, float], *, chosen: bool) -> str:
-    """One row of the leaderboard: a dot for each fold and a line at their mean."""
+    """One row of the leaderboard: a dot for each fold and a line at their mean; an arrow where that lies beyond."""
     across = scale(*bounds, 6, 174)
     known = [value for value in values if math.isfinite(value)]
     if not known:
         return ""
     mean = sum(known) / len(known)
     parts = [tag("line", x1=2, x2=178, y1=12, y2=12, class_="grid")]
-    parts += [tag("circle", hint(words.number(v)), cx=across(v), cy=12, r=3, class_="fold") for v in known]
-    kind = "mean chosen" if chosen else "mean"
-    parts.append(tag("line", x1=across(mean), x2=across(mean), y1=3, y2=21, class_=kind))
+    seen = [value for value in known if bounds[0] <= value <= bounds[1]]
+    parts += [tag("circle", hint(words.number(v)), cx=across(v), cy=12, r=3, class_="fold") for v in seen]
+    if bounds[0] <= mean <= bounds[1]:
+        kind = "mean chosen" if chosen else "mean"
+        parts.append(tag("line", x1=across(mean), x2=across(mean), y1=3, y2=21, class_=kind))
+    else:
+        tip = "M170 6l7 6-7 6" if mean > bounds[1] else "M10 6l-7 6 7 6"
+        parts.append(tag("path", d=tip, class_="beyond"))
     return tag("svg", "".join(parts), viewBox="0 0 180 24", class_="strip", aria_hidden="true")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
+from itertools import pairwise
 
 Scale = Callable[[float], float]
 STEPS_OF_DAYS = (1, 2, 7, 14, 28)
@@ -68,6 +69,13 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [index * step for index in range(first, last + 1)]
+
+
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """Write the numbers of an axis with the same decimals, as few as tell them apart."""
+    step = min((abs(b - a) for a, b in pairwise(values)), default=abs(values[0]) if values else 1.0) or 1.0
+    places = max(0, -math.floor(math.log10(step) + 1e-9))
+    return [f"{value:,.{places}f}".replace("-", "−") if round(value, places) else "0" for value in values]
 
 
 def spread(values: Sequence[float | None], *, zero: bool = False, room: float = 0.06) -> tuple[float, float]:

@@ -59,7 +59,9 @@ def _environment() -> "Environment":
     )
     environment.filters["drawn"] = Markup  # only for what charts and maps made: they escape their texts themselves
     environment.filters["number"] = words.number
-    environment.filters["told"] = lambda value: value if isinstance(value, str) else words.number(value)
+    environment.filters["told"] = lambda value: (
+        value if isinstance(value, str) else "" if value is None else words.number(value)
+    )
     environment.filters["brief"] = words.brief
     environment.filters["percent"] = words.percent
     return environment
@@ -171,7 +173,8 @@ def _leaderboard(facts: ReportFacts) -> list[Mapping[str, Any]]:
         pl.col("value").mean().alias("mean"), pl.col("value").alias("folds"), seconds.alias("seconds")
     )
     means = means.sort("mean", descending=facts.greater_is_better, nulls_last=True, maintain_order=True)
-    bounds = spread(board["value"].drop_nulls().to_list())
+    better = means.head(max(3, -(-means.height // 2)))
+    bounds = spread(better["folds"].explode().drop_nulls().to_list())  # a hopeless one must not squeeze the others
     return [
         {**row, "chosen": row["candidate"] == facts.chosen, "strip": _strip(row, bounds, facts.chosen)}
         for row in means.iter_rows(named=True)
