@@ -52,8 +52,7 @@ class Past:
 
     def placed(self, source: str) -> bool:
         """Whether rows of ``source`` lie in places."""
-        rows = self.table(source).rows
-        return "_place" in rows.columns and rows["_place"].null_count() < rows.height
+        return "_place" in self.table(source).rows.columns
 
     def delay(self, source: str) -> Step:
         """Declared delay of ``source`` as a step: whole days are days of the local calendar."""
