@@ -297,6 +297,11 @@ class TestPeriods:
         assert got.times["_available"].to_list() == [utc("2012-03-12 09:01"), None, None]
         assert got.times["_reason"].to_list() == [None, "no value in known", "known: 'soon' is no date"]
 
+    def test_available_may_be_written_in_another_form_than_declared(self) -> None:
+        for known in (["2012-03-12 09:00"], ["12/03/2012"]):
+            got = read(["10/03/2012"], available=known, formats=("%d/%m/%Y",))
+            assert got.times["_available"].to_list() == [utc("2012-03-12 09:01" if ":" in known[0] else "2012-03-13")]
+
     def test_an_event_at_midnight_is_not_over_at_that_midnight(self) -> None:
         got = read(["2012-03-10 00:00", "2012-03-10 00:01"])
         assert got.times["_ended"][0] > utc("2012-03-10")

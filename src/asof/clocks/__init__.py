@@ -71,7 +71,7 @@ def read(rows: pl.DataFrame, spec: TimeSpec, delay: Step) -> TimesRead:
     happened = _periods(written, spec)
     frame = happened.frame.with_columns(_available=times.shift(happened.frame["end"], delay, spec.zone))
     if spec.available:
-        known = _periods(texts.read([rows[spec.available]], spec.formats), spec).frame
+        known = _periods(_announced(rows[spec.available], spec.formats), spec).frame
         frame = frame.with_columns(known["end"].alias("_available"), pl.coalesce("reason", known["reason"]))
     fine = pl.col("reason").is_null()
     clock = frame.select(
@@ -81,6 +81,14 @@ def read(rows: pl.DataFrame, spec: TimeSpec, delay: Step) -> TimesRead:
         _reason=pl.col("reason"),
     )
     return TimesRead(clock, happened.doubled, happened.resolution, written.formats)
+
+
+def _announced(column: pl.Series, formats: tuple[str, ...]) -> Texts:
+    """Read the column of available time: in the declared formats, or in the usual forms where those fit no row of it."""
+    written = texts.read([column], formats)
+    if formats and written.frame["reason"].null_count() == 0:
+        return texts.read([column], ())
+    return written
 
 
 def _periods(written: Texts, spec: TimeSpec) -> _Periods:
