@@ -84,7 +84,7 @@ def read(rows: pl.DataFrame, spec: TimeSpec, delay: Step) -> TimesRead:
 
 
 def _announced(column: pl.Series, formats: tuple[str, ...]) -> Texts:
-    """Read the column of available time: in the declared formats, or in the usual forms where those fit no row of it."""
+    """Read the column of available time: in the declared formats, or in the usual forms where those fit no row."""
     written = texts.read([column], formats)
     if formats and written.frame["reason"].null_count() == 0:
         return texts.read([column], ())
