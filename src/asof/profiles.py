@@ -63,7 +63,7 @@ def _type(dtype: pl.DataType) -> str:
 
 
 def _top(given: pl.Series) -> str:
-    counts = given.rename("value").value_counts(name="count").sort(["count", "value"], descending=[True, False])
+    counts = given.rename("value").value_counts(name="count").sort("count", "value", descending=[True, False])
     return ", ".join(f"{_text(value)} ({count:,})" for value, count in counts.head(TOP).iter_rows())
 
 
