@@ -76,12 +76,12 @@ def _moments(workspace: Workspace, prepared: Prepared, span: Span) -> tuple[date
     cut = predicting.moment(span.cut, zone)
     since = predicting.moment(span.since, zone) if span.since else preparation.learn_from(workspace, prepared)
     until = predicting.moment(span.until, zone) if span.until else prepared.last
-    if not since < cut < until:
-        message = f"expected since < cut < until, got {since:%Y-%m-%d}, {cut:%Y-%m-%d} and {until:%Y-%m-%d}"
-        raise DataError(message)
     if cut >= prepared.last:
         source = prepared.panel.source
         message = f"no rows of {source} after the cut {cut:%Y-%m-%d}: it is known until {prepared.last:%Y-%m-%d}"
+        raise DataError(message)
+    if not since < cut < until:
+        message = f"expected since < cut < until, got {since:%Y-%m-%d}, {cut:%Y-%m-%d} and {until:%Y-%m-%d}"
         raise DataError(message)
     return cut, max(since, prepared.first), until
 
@@ -106,7 +106,8 @@ def _answer(workspace: Workspace, prepared: Prepared, laid: Laid, selection: Sel
         model = learning.fit(workspace, bench, train, selection.chosen)
         plain = learning.fit(workspace, bench, train, baseline)
         parts.append(judging.answer(laid.asked.side(np.flatnonzero(inside.to_numpy())), model, plain, calibration))
-    return pl.concat(parts)
+    # The order of the panel: period, place, nearest horizon first.
+    return pl.concat(parts).sort("start", "place", "as_of", descending=[False, False, True])
 
 
 def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.DataFrame, out: Path) -> dict[str, Any]:

@@ -173,9 +173,7 @@ def answer_all(workspace: Workspace, prepared: Prepared, oracle: Oracle, questio
     limit = f"{prepared.last:%Y-%m-%d %H:%M} UTC"
     early = f"asked before {prepared.panel.source} is covered ({prepared.first:%Y-%m-%d})"
     source = prepared.panel.source
-    late = (
-        f"asked after the last moment at which {source} is known ({limit}): ingest newer rows or ask further ahead"
-    )
+    late = f"asked after the last moment at which {source} is known ({limit}): ingest newer rows or ask further ahead"
     checked = questions.with_columns(given).with_columns(
         reason=pl.when(pl.col("reason").is_not_null())
         .then("reason")

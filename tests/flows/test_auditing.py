@@ -1,0 +1,96 @@
+"""The audit on a real project: ordinary plug-ins as users write them, some of which look ahead."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import asof
+from asof.cli import main
+from tests.flows import world
+
+HEAD = "import asof\nimport numpy as np\nimport polars as pl\n\n\n"
+WHOLE_TABLE_MEAN = """\
+@asof.lookup
+def busy(questions, past):
+    rows = past.table("calls").rows
+    means = rows.group_by("_place").agg(pl.len().cast(pl.Float64).alias("busy"))
+    return questions.join(means, left_on="place", right_on="_place", how="left")["busy"]
+"""
+SAME_DAY = """\
+@asof.lookup
+def busy(questions, past):
+    rows = past.table("calls").rows
+    day = pl.col("_event").dt.convert_time_zone("America/New_York").dt.date().alias("day")
+    counts = rows.group_by("_place", day).agg(pl.len().cast(pl.Float64).alias("busy"))
+    asked = questions.with_columns(pl.col("as_of").dt.convert_time_zone("America/New_York").dt.date().alias("day"))
+    return asked.join(counts, left_on=["place", "day"], right_on=["_place", "day"], how="left")["busy"]
+"""
+UNSTABLE = """\
+@asof.lookup
+def busy(questions, past):
+    return pl.Series(np.random.default_rng().normal(size=questions.height))
+"""
+CLEAN = """\
+@asof.lookup
+def busy(questions, past):
+    ledger = past.ledger("calls")
+    rows = past.table("calls").rows.select("_place", "_available").sort("_available")
+    asked = questions.with_row_index("row").sort("as_of")
+    known = rows.with_columns(n=pl.int_range(1, pl.len() + 1).over("_place").cast(pl.Float64))
+    found = asked.join_asof(known, left_on="as_of", right_on="_available", by_left="place", by_right="_place")
+    assert len(ledger) > 0
+    return found.sort("row")["n"].fill_null(0.0).alias("busy")
+"""
+
+
+def _project(folder: Path, plugin: str) -> Path:
+    text = world.PROJECT.replace("  - calendar\n", "  - calendar\n  - busy\n") + "plugins: features.py\n"
+    world.make(folder, project=text, rows=world.calls(days=150))
+    (folder / "features.py").write_text(HEAD + plugin)
+    return folder
+
+
+@pytest.mark.parametrize("plugin", [WHOLE_TABLE_MEAN, SAME_DAY, UNSTABLE], ids=["whole table", "same day", "unstable"])
+def test_a_plugin_that_looks_ahead_is_caught(plugin: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The check names the feature, the run is refused with exit code 1, and there is no champion."""
+    folder = _project(tmp_path / "world", plugin)
+    assert main(["run", str(folder), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["audit"]["failed"] == ["future"] or "future" in told["audit"]["failed"]
+    named = {one["subject"] for one in told["findings"] if one["check"] == "future"}
+    assert "busy" in named
+    assert not any(name.startswith("calls_") for name in named)
+    assert told["promoted"] is False
+    assert asof.open_project(str(folder)).registry.find("champion") is None
+
+
+def test_its_clean_twin_passes(tmp_path: Path) -> None:
+    """What was known at the moment of prediction may be read in any way."""
+    result = asof.run(asof.open_project(str(_project(tmp_path / "world", CLEAN))))
+    assert result["audit"]["failed"] == []
+    assert result["promoted"] is True
+
+
+def test_an_accepted_finding_no_longer_fails(tmp_path: Path) -> None:
+    """The owner accepts one feature with a reason; the reason is kept with the release."""
+    folder = _project(tmp_path / "world", WHOLE_TABLE_MEAN)
+    text = (folder / "project.yaml").read_text()
+    accepted = 'audit: {accept: {"future:busy": "known to look ahead, kept for a demonstration", "future:prediction": "the same"}}\n'
+    (folder / "project.yaml").write_text(text + accepted)
+    result = asof.run(asof.open_project(str(folder)))
+    assert result["audit"]["failed"] == []
+    assert result["audit"]["accepted"] == ["future:busy", "future:prediction"]
+
+
+def test_the_whole_audit_repeats_the_selection(copied: tuple[Path, object], capsys: pytest.CaptureFixture[str]) -> None:
+    """``asof audit --full`` tries more cuts than the quick form, and passes on an honest project."""
+    folder, _ = copied
+    assert main(["audit", str(folder), "--full", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    verdicts = {one["check"]: one for one in told["verdicts"]}
+    assert {name: one["outcome"] for name, one in verdicts.items()} == dict.fromkeys(
+        ("future", "split", "fit", "rerun"), "passed"
+    )
+    assert "12 cuts" in verdicts["future"]["coverage"]
+    assert "the whole selection" in verdicts["rerun"]["coverage"]
