@@ -96,13 +96,14 @@ def locate(project: Project, fault: ProjectError) -> ProjectError:
 
     For faults that only the data show, such as a column that is not there.
     """
+    placed = {path: origin for path, origin in project.origins.items() if origin.file}
     found = []
     for problem in fault.problems:
         path = problem.where
-        while path and path not in project.origins:
-            path = next((name for name in project.origins if name.startswith(f"{path}.")), path.rpartition(".")[0])
-        origin = project.origins.get(path)
-        known = origin is not None and origin.file and not problem.file
+        while path and path not in placed:
+            path = next((name for name in placed if name.startswith(f"{path}.")), path.rpartition(".")[0])
+        origin = placed.get(path)
+        known = origin is not None and not problem.file
         found.append(replace(problem, file=origin.file, line=origin.line) if origin is not None and known else problem)
     return ProjectError(found)
 

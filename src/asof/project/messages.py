@@ -99,6 +99,10 @@ def _problem(start: type[BaseModel], kind: str, loc: Sequence[str | int], root: 
         if isinstance(rest[0], int):
             return at(f"expected {words(annotation)}, got {shown(node)}")
         return at(f"missing: expected {_wanted(model, str(rest[0]))}", *rest)
+    if node.is_map and any(
+        isinstance(choice, type) and issubclass(choice, BaseModel) for choice in _choices(annotation)
+    ):
+        return None  # likewise
     if path and isinstance(path[-1], str) and model is not None and path[-1] in model.model_fields:
         return at(f"expected {_wanted(model, path[-1])}, got {shown(node)}")
     return at(f"expected {words(annotation)}, got {shown(node)}")

@@ -6,7 +6,7 @@ from asof.project.messages import Path, setting, validated
 from asof.project.trees import Node
 from asof.specs import Spec
 
-STEPS = {"history": ("windows", "lags", "weekday", "hour"), "nearest": ("max_age",)}
+STEPS = {"history": ("windows", "lags", "weekday", "hour"), "nearest": ("max_age", "nearest.max_age")}
 """Options that are lengths of time, or lists of them."""
 
 
@@ -17,7 +17,7 @@ def check(faults: Faults, index: int, kind: str) -> None:
     if kind == "plugin" or options is None:
         return
     for option in STEPS.get(kind, ()):
-        _steps(faults, (*where, option))
+        _steps(faults, (*where, *option.split(".")))
     if kind == "history":
         source = faults.text(*where, "source")
         if source is not None:

@@ -148,6 +148,7 @@ def _located(faults: Faults, kind: str, source: Node, name: str) -> None:
         faults.say(
             at,
             f"predict.per.place is the column {column!r}: expected `place: {column}`, or cells or polygons there",
+            whole=False,
         )
 
 
@@ -231,7 +232,8 @@ def _address(faults: Faults, name: str) -> None:
     text = node.words() if node is not None else None
     if node is None or text is None:
         return
-    if LOGIN.search(text if node.masked is None else node.masked):
+    written = re.sub(r"\$\{[A-Za-z_]\w*\}", "", text if node.masked is None else node.masked)
+    if LOGIN.search(written):
         node.masked = "…"
         faults.say(
             (name,),

@@ -24,6 +24,11 @@ _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _ENDLESS = re.compile(r"([-+]?)\.(inf|Inf|INF)")
 
 
+# ${NAME} is no plain scalar within { }, where people write it all the same: it is parsed as one private character each.
+_VARIABLE = re.compile(r"""\$\{[A-Za-z_]\w*(?::-[^}\n"'\\]*)?\}""", re.ASCII)
+_HELD = re.compile("\ue000(\\d+)\ue001")
+
+
 @dataclass
 class Node:
     """A value of the file: a mapping, a list or a scalar, and where it stands."""
@@ -150,6 +155,8 @@ class _Composer:
     file: str
     who: str
     events: Iterator[Any]
+    held: list[str]
+    """Variables taken out of the text."""
     problems: list[Problem] = field(default_factory=list)
     anchors: dict[str, Node] = field(default_factory=dict)
     count: int = 0
@@ -172,8 +179,8 @@ class _Composer:
             self.problems.append(Problem(f"the tag {event.tag} is not read: write the value alone", self.file, line))
         if isinstance(event, yaml.ScalarEvent):
             plain = event.implicit[0] and event.style is None
-            value = scalar(event.value) if plain else event.value
-            made = Node(value, self.file, line, self.who, text=event.value, plain=plain)
+            text = self.restored(event.value)
+            made = Node(scalar(text) if plain else text, self.file, line, self.who, text=text, plain=plain)
         elif isinstance(event, yaml.SequenceStartEvent):
             made = Node(self.sequence(depth), self.file, line, self.who)
         else:
@@ -181,6 +188,10 @@ class _Composer:
         if event.anchor:
             self.anchors[event.anchor] = made
         return made
+
+    def restored(self, text: str) -> str:
+        """A scalar with its variables put back."""
+        return _HELD.sub(lambda found: self.held[int(found[1])], text) if self.held else text
 
     def alias(self, anchor: str, line: int) -> Node:
         found = self.anchors.get(anchor)
@@ -215,7 +226,7 @@ class _Composer:
                 raise self.fault(
                     "a name must be a plain text; is a quote or a colon missing, or a { } left over?", line
                 )
-            name = event.value
+            name = self.restored(event.value)
             child = self.node(self.next_event(), depth + 1)
             child.line = line
             if name in members:
@@ -242,7 +253,8 @@ def compose(data: bytes | str, file: str, *, who: str = "file") -> tuple[Node, l
     """
     text = _decoded(data, file)
     try:
-        composer = _Composer(file, who, iter(yaml.parse(text, Loader=yaml.SafeLoader)))
+        held, text = _hold(text)
+        composer = _Composer(file, who, iter(yaml.parse(text, Loader=yaml.SafeLoader)), held)
         root = _document(composer)
     except yaml.reader.ReaderError as fault:
         line = text.count("\n", 0, fault.position) + 1
@@ -255,6 +267,19 @@ def compose(data: bytes | str, file: str, *, who: str = "file") -> tuple[Node, l
     except yaml.MarkedYAMLError as fault:
         raise ProjectError([Problem(_syntax(fault), file, _line(fault))]) from fault
     return root, composer.problems
+
+
+def _hold(text: str) -> tuple[list[str], str]:
+    """Take the variables out of a text."""
+    held: list[str] = []
+    if "\ue000" in text:
+        return held, text
+
+    def hold(found: re.Match[str]) -> str:
+        held.append(found[0])
+        return f"\ue000{len(held) - 1}\ue001"
+
+    return held, _VARIABLE.sub(hold, text)
 
 
 def _document(composer: _Composer) -> Node:

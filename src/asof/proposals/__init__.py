@@ -40,7 +40,7 @@ def propose(path: Path, *, name: str | None = None, folder: Path | None = None) 
 
 def slug(file: str) -> str:
     """A name made from that of a file: ``JC-201901-citibike-tripdata.csv.gz`` gives ``jc_201901_citibike_tripdata``."""
-    words = re.sub(r"[^a-z0-9]+", "_", file.split(".")[0].lower()).strip("_")
+    words = re.sub(r"[^a-z0-9]+", "_", file.partition(".")[0].lower()).strip("_")
     return words if _NAME.fullmatch(words) else f"table_{words}".rstrip("_")
 
 

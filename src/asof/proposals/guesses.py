@@ -1,5 +1,6 @@
 """What the columns of a table seem to mean: plain rules, the reason beside each."""
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from asof.times import Step
 
 ENOUGH = 0.9
 """Share of values that must read as what a column is taken for: dirt is expected."""
+DAY = Step(1, "d")
 FEW = 300
 """A place has many rows: more distinct values than this are no list of places."""
 _DATE = re.compile(
@@ -21,6 +23,7 @@ _DATE = re.compile(
 )
 _COMPACT = re.compile(r"(19|20)\d{6}")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([AaPp]\.?[Mm]\.?)?")
+_WORD = re.compile(r".*[^\W\d].*")
 _LAT, _LON = re.compile(r"(?<![a-z])lat(itude)?(?![a-z])"), r"(?<![a-z])(lon|long|lng|longitude)(?![a-z])"
 _EVENT = (
     "event",
@@ -105,7 +108,7 @@ class Times:
     """Formats met; none where day and month cannot be told apart."""
     doubt: str = ""
     """Why it cannot be read without the owner's word."""
-    resolution: Step = Step(1, "d")
+    resolution: Step = DAY
     offset: bool = False
     """Whether the values carry an offset, or Z."""
     unread: int = 0
@@ -122,7 +125,7 @@ class Point:
     lat: str
     lon: str
     box: tuple[float, float, float, float]
-    """south, west, north, east of nearly all, with a margin."""
+    """south, west, north, east of all but points far outside."""
     places: int
     """Distinct points of the sample."""
     missing: float
@@ -172,12 +175,15 @@ def guess(sample: Sample) -> Guess:
         )
     point = _point(rows)
     place, by_name = _place(rows, times)
-    if point is not None and point.places > 1 and not (by_name and point.places <= FEW):
+    if point is not None and by_name and point.places <= FEW:
+        point = None  # few points, which a column names: stations, shops
+    elif point is not None:
         place, by_name = None, False
-    elif point is not None and place is not None and by_name:
-        point = point if point.places > FEW else None
-    key, repeated = _key(rows, times, place)
-    step = _regular(rows, times, place)
+    named = place if by_name else None
+    key, repeated = _key(rows, times, named)
+    step = _regular(rows, times, named)
+    if step is not None and not by_name:
+        place = None  # measurements of one place: words in their rows say something else
     every = step or _every(rows, times, place, point)
     measured = _measured(rows, {*times.columns, *times.others, *key, place or ""}) if step else None
     summed = measured is not None and any(word in measured.lower() for word in _AMOUNTS)
@@ -202,7 +208,7 @@ def _times(rows: pl.DataFrame) -> Times | None:
         return None
     ranked = sorted(read, key=lambda name: (-_rank(name), rows.columns.index(name)))
     best = read[ranked[0]]
-    clock = _clock(rows, ranked[0]) if best.resolution == Step(1, "d") else None
+    clock = _clock(rows, ranked[0]) if best.resolution == DAY else None
     paired = _read_times(rows, (ranked[0], clock)) if clock else None
     found = paired or best
     others = tuple(name for name in read if name not in found.columns)
@@ -218,7 +224,7 @@ def _compact(rows: pl.DataFrame, name: str) -> bool:
 def _rank(name: str) -> int:
     """How much a column's name promises that its time is when the row happened."""
     lower = name.lower()
-    return sum(word in lower for word in _EVENT) - 3 * sum(word in lower for word in _LATER)
+    return any(word in lower for word in _EVENT) - 2 * any(word in lower for word in _LATER)
 
 
 def _clock(rows: pl.DataFrame, date: str) -> str | None:
@@ -303,22 +309,27 @@ def _degrees(rows: pl.DataFrame, lat: str, lon: str) -> Point | None:
     if good.height == 0 or inside.height < ENOUGH * good.height:
         return None
     low, high = inside.quantile(0.005, "nearest").row(0), inside.quantile(0.995, "nearest").row(0)
-    margin = [max(0.05, (high[axis] - low[axis]) / 4) for axis in (0, 1)]
-    south, west = (round(low[axis] - margin[axis] - 0.05, 1) for axis in (0, 1))
-    north, east = (round(high[axis] + margin[axis] + 0.05, 1) for axis in (0, 1))
+    margin = [max(0.05, 3 * (high[axis] - low[axis])) for axis in (0, 1)]
+    for name, bottom, top, wide in zip(("lat", "lon"), low, high, margin, strict=True):
+        inside = inside.filter(pl.col(name).is_between(bottom - wide, top + wide))
+    low, high = inside.min().row(0), inside.max().row(0)
+    south, west = (math.floor(low[axis] * 10) / 10 for axis in (0, 1))
+    north, east = (math.ceil(high[axis] * 10) / 10 for axis in (0, 1))
     box = (max(south, -90.0), max(west, -180.0), min(north, 90.0), min(east, 180.0))
     return Point(lat, lon, box, inside.unique().height, 1 - inside.height / rows.height)
 
 
 def _place(rows: pl.DataFrame, times: Times) -> tuple[str | None, bool]:
-    """The column that names places: by its name, else the one of fewest values."""
-    free = [name for name in rows.columns if name not in {*times.columns, *times.others}]
+    """The column that names places: by its name, else a column of words, the one of fewest values."""
+    free = [name for name in rows.columns if name not in {*times.columns, *times.others} and not _fraction(rows[name])]
     counts = {name: rows[name].drop_nulls().n_unique() for name in free}
     few = [name for name in free if 1 <= counts[name] <= FEW and rows[name].null_count() <= 0.1 * rows.height]
-    named = [(order, name) for order, word in enumerate(_PLACES) for name in few if word in _spaced(name)]
+    named = [(order, name) for name in few for order, word in enumerate(_PLACES) if word in _spaced(name).split()]
     if named:
-        return min(named)[1], True
-    return (min(few, key=lambda name: counts[name]), False) if few else (None, False)
+        starts = [found for found in named if not any(word in found[1].lower() for word in _LATER)]
+        return min(starts or named, key=lambda found: (found[0], rows.columns.index(found[1])))[1], True
+    spoken = [name for name in few if counts[name] < rows.height / 10 and _share(rows[name], _WORD) >= ENOUGH]
+    return (min(spoken, key=lambda name: counts[name]), False) if spoken else (None, False)
 
 
 def _key(rows: pl.DataFrame, times: Times, place: str | None) -> tuple[tuple[str, ...], int]:
@@ -368,7 +379,7 @@ def _regular(rows: pl.DataFrame, times: Times, place: str | None) -> Step | None
 
 def _every(rows: pl.DataFrame, times: Times, place: str | None, point: Point | None) -> Step:
     """An hour where places have a row in most of their hours, else a day."""
-    if times.resolution == Step(1, "d") or times.moments is None:
+    if times.resolution == DAY or times.moments is None:
         return Step(1, "d")
     spread = times.moments.drop_nulls()
     hours = spread.dt.truncate("1h").n_unique()

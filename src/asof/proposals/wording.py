@@ -1,23 +1,27 @@
 """A guess written as a project file, with the reason beside each line."""
 
 import json
+import math
 import re
 from collections.abc import Iterable
 
 from asof.project.trees import scalar
 from asof.proposals.guesses import Guess, Times
 from asof.proposals.samples import Sample
+from asof.specs import SourceSpec
 from asof.times import Step
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*[A-Za-z0-9_]|[A-Za-z_]")
 _WIDTH = 58
+QUARANTINE = SourceSpec.model_fields["quarantine"].default
+"""More rows than this without a time, and the source is refused."""
 
 
 def project(sample: Sample, guess: Guess, *, name: str, source: str, address: str) -> str:
     """Return the text of the project file."""
     what = "all" if sample.whole else "the first"
     lines = [
-        f"# Proposed from {what} {sample.rows.height:,} rows of {address}; every guess says why. Read it, correct it, then: asof check",
+        f"# Proposed from {what} {sample.rows.height:,} rows of {address}. Read it, correct it, then: asof check",
         line(f"name: {name}", ""),
         "sources:",
         f"  {source}:",
@@ -61,6 +65,14 @@ def _source(sample: Sample, guess: Guess, address: str) -> list[str]:
     else:
         lines.append("# key: …    no column names a row; without a key, equal rows are one row")
     lines += _time(guess.times)
+    share = guess.times.unread / sample.rows.height
+    if share > QUARANTINE:
+        lines.append(
+            line(
+                f"quarantine: {math.ceil(share * 100 + 1) / 100:g}",
+                f"{share:.0%} of the rows have no time and will be refused: is that meant?",
+            )
+        )
     lines.append(
         line(
             f"delay: {_delay(guess)}", "a guess on the safe side: how long after it happened is a row there to be read?"
@@ -128,22 +140,25 @@ def _predict(guess: Guess, source: str) -> list[str]:
         why = f"each place has one row every {every}, so rows are measurements; the first that looks like an amount"
     else:
         target, why = f"count: {source}", "rows are events; sum, mean or max of a column: sum: SOURCE.COLUMN"
-    if guess.point is not None:
-        place, reason = (
-            f"h3:{guess.point.cells}",
-            f"map cells for {guess.point.places:,} points; or zones of your own: zones.geojson#id",
-        )
-    elif guess.place_by_name and guess.place:
-        place, reason = word(guess.place), "its name says that it is a place"
-    else:
-        place = word(guess.place or "place")
-        reason = (
-            "NOT SURE: no column looks like a place; this one has the fewest values, so that it divides the rows least"
-        )
+    place, reason = _where(guess)
     horizon = "1d..7d" if every.unit == "d" else f"[{every}, 1d]"
-    lines = [
+    return [
         line(target, why),
         line(f"per: {{place: {place}, every: {every}}}", reason),
         line(f"horizon: {horizon}", "how long before the period begins the question is asked"),
     ]
-    return [text.replace("place: h3:", "place: h3:") for text in lines]
+
+
+def _where(guess: Guess) -> tuple[str, str]:
+    """What a place is, and why."""
+    if guess.point is not None:
+        points = f"{guess.point.places:,} points"
+        return f"h3:{guess.point.cells}", f"map cells for {points}; or zones of your own: zones.geojson#id"
+    if guess.place is not None and guess.place_by_name:
+        return word(guess.place), "its name says that it is a place"
+    if guess.place is not None:
+        return word(guess.place), "NOT SURE: no column looks like a place; this one has the fewest values"
+    return (
+        "place",
+        "NO PLACE FOUND: add a column `place` to the table; where there is but one, the same word in every row",
+    )
