@@ -6,13 +6,13 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asof.errors import UserError
+from asof.errors import ProjectError, UserError
 
 if TYPE_CHECKING:
     from asof.flows.workspace import Progress, Workspace
@@ -65,10 +65,15 @@ def open_project(
     store = spec.store if "://" in spec.store else str((read.folder / spec.store).resolve())
     now = datetime.now(UTC)
 
-    def hold(what: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def hold(what: str) -> Iterator[None]:
         from asof.adapters import locks
 
-        return locks.hold(store, wait=wait, what=what)
+        with locks.hold(store, wait=wait, what=what):
+            try:
+                yield
+            except ProjectError as fault:  # one that only the data show: name the line of the setting
+                raise project.locate(read, fault) from fault
 
     def registry() -> "Registry":
         from asof.adapters.registry import MlflowRegistry
@@ -108,17 +113,20 @@ def local_part(store: str) -> str:
 
 def open_reader(project: "Project", name: str) -> "Reader":
     """Open the reader of the source ``name``."""
+    from asof import checks
+
     source = project.spec.sources[name]
+    columns = checks.needed(source) if source.columns else ()
     if source.files is not None:
         from asof.adapters.files import FilesReader
 
-        return FilesReader(source.files, project.folder, header=source.header, columns=source.columns)
+        return FilesReader(source.files, project.folder, header=source.header, columns=columns)
     if source.socrata is None or source.time is None:
         message = f"sources.{name}: needs files: or socrata: with time:"
         raise UserError(message)
     from asof.adapters.socrata import SocrataReader
 
-    return SocrataReader(source.socrata, time=source.time, key=source.key, columns=source.columns)
+    return SocrataReader(source.socrata, time=source.time, key=source.key, columns=columns)
 
 
 def describe_environment(threads: int) -> dict[str, str]:
