@@ -171,7 +171,7 @@ def guess(sample: Sample) -> Guess:
     if times is None:
         raise DataError(
             f"{sample.path}: no column states a time (columns: {_list(rows.columns)}); without one there is no moment of "
-            "prediction, so nothing can be learnt as of it and no score would show the future: add a column of dates or timestamps"
+            "prediction: nothing can be learnt as of it, and no score would show the future; add a column of dates"
         )
     point = _point(rows)
     place, by_name = _place(rows, times)
