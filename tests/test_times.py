@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from asof.data import UTC_TIME
 from asof.errors import UserError
 from asof.testing import oracle
-from asof.times import Step, floor, local, midnight, shift, starts
+from asof.times import Step, end, floor, local, midnight, shift, starts
 
 NEW_YORK = "America/New_York"
 ZONES = [
@@ -156,3 +156,12 @@ def test_an_unknown_zone_and_an_empty_period_are_named() -> None:
         midnight(date(2019, 1, 1), "America/Gotham")
     with pytest.raises(UserError, match="a period of 0d has no length"):
         floor(series(datetime(2019, 1, 1, tzinfo=UTC)), Step.parse("0d"), "UTC")
+
+
+def test_a_day_without_a_midnight_begins_late_and_ends_in_time() -> None:
+    begun = series(midnight(date(2018, 11, 4), "America/Sao_Paulo"))
+    assert end(begun, Step.parse("1d"), "America/Sao_Paulo")[0] == datetime(2018, 11, 5, 2, tzinfo=UTC)
+    assert shift(begun, Step.parse("1d"), "America/Sao_Paulo")[0] == datetime(2018, 11, 5, 3, tzinfo=UTC)
+    assert end(series(datetime(2020, 2, 9, tzinfo=UTC)), Step.parse("1mo"), "UTC")[0] == datetime(
+        2020, 3, 1, tzinfo=UTC
+    )

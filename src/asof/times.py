@@ -86,17 +86,15 @@ def shift(times: pl.Series, step: Step, zone: str, count: int = 1) -> pl.Series:
 
 def floor(times: pl.Series, step: Step, zone: str) -> pl.Series:
     """Start of the period of length ``step`` that contains each moment, UTC; weeks begin on Monday."""
-    if times.is_empty():
-        return times
-    index = _index(times, step, zone)
-    low, high = index.min(), index.max()
-    if not isinstance(low, int) or not isinstance(high, int):
-        return times
-    # A clock that is put back over midnight names the day before once more: the moment belongs to the later day.
-    edges = pl.DataFrame({"edge": _start(pl.Series(range(low, high + 2), dtype=pl.Int64), step, zone)})
-    moments = pl.DataFrame({"time": times}).with_row_index("row").sort("time")
-    found = moments.join_asof(edges.with_columns(start=pl.col("edge")), left_on="time", right_on="edge")
-    return found.sort("row")["start"].alias(times.name)
+    return _period(times, step, zone)["start"].alias(times.name)
+
+
+def end(times: pl.Series, step: Step, zone: str) -> pl.Series:
+    """End of the period that contains each moment: the start of the next one, UTC.
+
+    It is not always one step after the start: a day without a midnight begins at 01:00 and ends at 00:00.
+    """
+    return _period(times, step, zone)["end"].alias(times.name)
 
 
 def starts(first: datetime, until: datetime, step: Step, zone: str) -> pl.Series:
@@ -117,6 +115,17 @@ def midnight(day: date, zone: str) -> datetime:
 def local(times: pl.Series, zone: str) -> pl.Series:
     """What the clocks of ``zone`` show at each moment: Datetime[us] without a zone."""
     return _to_local(times, zone)
+
+
+def _period(times: pl.Series, step: Step, zone: str) -> pl.DataFrame:
+    """``start`` and ``end`` of the period of each moment."""
+    index = _index(times, step, zone).drop_nulls()
+    numbers = range(int(index.to_numpy().min()), int(index.to_numpy().max()) + 3) if len(index) else range(0)
+    edges = _start(pl.Series("start", numbers, dtype=pl.Int64), step, zone).cast(UTC_TIME).unique().sort()
+    periods = pl.DataFrame({"start": edges, "end": edges.shift(-1), "edge": edges})
+    # A clock that is put back over midnight names the day before once more: the moment belongs to the later day.
+    moments = pl.DataFrame({"time": times.cast(UTC_TIME)}).with_row_index("row").sort("time")
+    return moments.join_asof(periods, left_on="time", right_on="edge").sort("row")
 
 
 def _to_local(times: pl.Series, zone: str) -> pl.Series:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from asof.data import UTC_TIME
-from asof.times import Step, shift
+from asof.times import Step, end, floor, shift
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -48,6 +48,16 @@ class Moments:
         """Move all by ``count`` steps of the calendar of ``zone`` (see ``times.shift``)."""
         moved = shift(pl.Series(self.values, dtype=pl.Int64).cast(UTC_TIME), step, zone, count)
         return Moments(moved.to_physical().to_numpy(), self.index)
+
+    def floor(self, step: Step, zone: str) -> "Moments":
+        """Start of the period that contains each (see ``times.floor``)."""
+        moments = pl.Series(self.values, dtype=pl.Int64).cast(UTC_TIME)
+        return Moments(floor(moments, step, zone).to_physical().to_numpy(), self.index)
+
+    def end(self, step: Step, zone: str) -> "Moments":
+        """End of the period that contains each (see ``times.end``)."""
+        moments = pl.Series(self.values, dtype=pl.Int64).cast(UTC_TIME)
+        return Moments(end(moments, step, zone).to_physical().to_numpy(), self.index)
 
     def take(self, rows: Ints) -> "Moments":
         """Return those of the given rows."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from asof.data import UTC_TIME, Coverage
 from asof.ledgers.moments import Floats, Ints, Moments
-from asof.times import Step, floor, local, shift, starts
+from asof.times import Step, end, floor, local, starts
 
 Slot = Literal["weekday", "hour", "weekday hour"]
 
@@ -89,9 +89,9 @@ def _pieces(coverage: Coverage, every: Step, zone: str) -> pl.DataFrame:
         nothing = pl.DataFrame({"start": bounds, "low": bounds, "high": bounds})
         return nothing.with_columns(period=pl.lit(0, dtype=pl.Int64))
     first: datetime = floor(bounds.sort().head(1), every, zone)[0]
-    last: datetime = shift(bounds.sort().tail(1), every, zone)[0]
+    last: datetime = end(bounds.sort().tail(1), every, zone)[0]
     begun = starts(first, last, every, zone).alias("start")
-    ended = pl.concat([begun.tail(-1), shift(begun.tail(1), every, zone)])
+    ended = end(begun, every, zone)
     covered, uncovered = (pl.Series(list(edges), dtype=UTC_TIME) for edges in (coverage.starts, coverage.ends))
     stretches = pl.DataFrame({"covered": covered, "uncovered": uncovered})
     length = (ended - begun).dt.total_microseconds()

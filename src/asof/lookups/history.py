@@ -131,8 +131,9 @@ class _Asked:
     def lagged(self, lag: str) -> tuple[Moments, Moments]:
         """Start and end of the period that starts ``lag`` earlier."""
         if lag not in self._lags:
-            low = self.start.shift(Step.parse(lag), self.zone, -1)
-            self._lags[lag] = (low, low.shift(self.every, self.zone))
+            # A day without a midnight begins at 01:00, the day before it does not: hence the start of the period.
+            low = self.start.shift(Step.parse(lag), self.zone, -1).floor(self.every, self.zone)
+            self._lags[lag] = (low, low.end(self.every, self.zone))
         return self._lags[lag]
 
     def covered(self, low: Moments, high: Moments) -> Floats:

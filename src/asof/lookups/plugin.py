@@ -66,7 +66,7 @@ class PluginLookup:
         return answer.select(self._number(answer[column]) for column in answer.columns)
 
     def _number(self, column: pl.Series) -> pl.Series:
-        if column.dtype in {pl.String, pl.Categorical, pl.Enum}:
+        if column.dtype == pl.String or isinstance(column.dtype, pl.Categorical | pl.Enum):
             return column.cast(pl.String)
         if not (column.dtype.is_numeric() or column.dtype in {pl.Boolean, pl.Null}):
             raise self._fault(f"column {column.name!r} is {column.dtype}")

@@ -186,8 +186,7 @@ class Oracle:
         as_of, start = question["as_of"], question["start"]
         assert isinstance(as_of, datetime)
         assert isinstance(start, datetime)
-        low = shifted(start, Step.parse(length), self.zone, -1)
-        high = shifted(low, self.panel.every, self.zone)
+        low, high = period_of(shifted(start, Step.parse(length), self.zone, -1), self.panel.every, self.zone)
         if high > self.until(as_of) or self.covered(low, high) < 1 - 1e-9:
             return None
         return float(window(self.rows, self.places(str(question["place"]), by), low, high, as_of).count)
