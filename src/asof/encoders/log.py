@@ -11,16 +11,15 @@ from asof.encoders.base import State, chosen
 
 @dataclass(frozen=True)
 class Log:
-    """``log(x + c)`` of columns that are never negative and skewed to the right; c is ``share`` of the column's mean.
+    """``log(x + c)`` of columns that are never negative and have more than two values; c is ``share`` of their mean.
 
     A rate that a log-link model multiplies is linear in its logarithm; c keeps zeros finite and
-    scales with the column. Skewed means a moment coefficient above ``skew`` (0: every
-    column that is never negative and not constant).
+    scales with the column. With ``skew`` only columns whose moment coefficient of skewness is above it.
     """
 
     columns: Sequence[str] = ()
     share: float = 0.1
-    skew: float = 1.0
+    skew: float | None = None
 
     def fit(self, table: Table) -> State:
         """Learn ``offsets``: c by column."""
@@ -28,9 +27,9 @@ class Log:
         for name in chosen(table.features, self.columns, pl.Float64):
             column = table.features[name].drop_nulls()
             low, skew, mean = column.min(), column.skew(), column.mean()
-            if not isinstance(low, float) or not isinstance(mean, float) or skew is None:
+            if not isinstance(low, float) or not isinstance(mean, float) or low < 0 or column.n_unique() <= 2:
                 continue
-            if low >= 0 and mean > 0 and column.max() != low and skew > self.skew:
+            if self.skew is None or (skew is not None and skew > self.skew):
                 offsets[name] = self.share * mean
         return {"offsets": offsets}
 

@@ -13,12 +13,15 @@ from asof.encoders.base import State, chosen
 class Scale:
     """Centre by the mean and divide by the standard deviation; a constant column becomes 0.
 
-    With ``clip`` a value is first brought into the range seen in training, so that a linear model on a
-    log link does not run away on a value that it has never seen.
+    The divisor is never below ``least``: with 1, columns that hardly vary stay small, and a penalty
+    holds them back; with 0 all columns get one size. With ``clip`` a value is first brought into
+    the range seen in training, so that a linear model on a log link does not run away on a value
+    that it has never seen.
     """
 
     columns: Sequence[str] = ()
     clip: bool = True
+    least: float = 0.0
 
     def fit(self, table: Table) -> State:
         """Learn ``columns``: low, high, centre and width of each."""
@@ -39,4 +42,5 @@ class Scale:
         if not width > 1e-12 * max(abs(centre), 1e-300):
             return pl.when(column.is_not_null()).then(pl.lit(0.0)).alias(name)
         # Polars divides a single row but multiplies many by the reciprocal: the last bit would differ
+        width = max(width, self.least)
         return ((column.clip(low, high) if self.clip else column) - centre) * (1.0 / width)

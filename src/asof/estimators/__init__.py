@@ -12,6 +12,7 @@ from asof.estimators.catboost import CatBoost
 from asof.estimators.forests import ExtraTrees, RandomForest
 from asof.estimators.lightgbm import LightGBM
 from asof.estimators.linear import Linear, Poisson
+from asof.estimators.poisson_boosted import PoissonBoosted
 from asof.estimators.xgboost import XGBoost
 
 __all__ = [
@@ -36,6 +37,7 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
     "place_calendar": PlaceCalendar,
     "linear": Linear,
     "poisson": Poisson,
+    "poisson_boosted": PoissonBoosted,
     "random_forest": RandomForest,
     "extra_trees": ExtraTrees,
     "lightgbm": LightGBM,
@@ -45,7 +47,7 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
 """Our estimators by name, cheapest first."""
 BASELINES = ("mean", "last", "seasonal", "place_calendar")
 """What every model must beat."""
-NEEDS = {"xgboost": "xgboost", "catboost": "catboost", "lightgbm": "lightgbm"}
+NEEDS = {"xgboost": "xgboost", "catboost": "catboost", "lightgbm": "lightgbm", "poisson_boosted": "lightgbm"}
 """Library of an estimator that may be missing."""
 
 

@@ -84,8 +84,7 @@ class CatBoost:
                 **own,
                 "loss_function": _objective(loss, chosen),
                 "iterations": rounds,
-                "od_type": "Iter",
-                "od_wait": patience or 0,
+                **({"od_type": "Iter", "od_wait": patience} if patience else {}),
                 "bootstrap_type": "Bernoulli",
                 "boost_from_average": False,  # the mean is given as the start of every row
                 "random_seed": job.seed,

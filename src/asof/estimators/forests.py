@@ -79,10 +79,10 @@ class _Forest:
     tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
-        "trees": 60,
+        "trees": 50,
         "min_samples_leaf": 20,
         "max_features": 0.33,
-        "max_samples": 30_000,
+        "max_samples": 20_000,
     }
     space: ClassVar[Space] = {"min_samples_leaf": Whole(2, 200, log=True), "max_features": Real(0.1, 1.0)}
     kind: ClassVar[str]

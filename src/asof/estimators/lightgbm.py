@@ -1,6 +1,6 @@
 """LightGBM, kept as its own text format."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,8 +25,14 @@ class Booster:
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
         """Return n predictions, by one thread where there are few rows."""
-        few = features.height <= FEW
-        out: Floats = self.booster.predict(matrix(features), num_threads=1 if few else threads)
+        count = 1 if features.height <= FEW else threads
+        out: Floats = self.booster.predict(matrix(features), num_threads=count)
+        return out
+
+    def raw(self, features: pl.DataFrame, threads: int = 1) -> Floats:
+        """Return the n sums of the trees, before the link."""
+        count = 1 if features.height <= FEW else threads
+        out: Floats = self.booster.predict(matrix(features), num_threads=count, raw_score=True)
         return out
 
     def files(self) -> Files:
@@ -43,11 +49,11 @@ class LightGBM:
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "learning_rate": 0.05,
-        "num_leaves": 15,
-        "min_data_in_leaf": 100,
-        "feature_fraction": 0.5,
+        "num_leaves": 8,
+        "min_data_in_leaf": 200,
+        "feature_fraction": 0.3,
         "bagging_fraction": 0.7,
-        "lambda_l2": 10.0,
+        "lambda_l2": 20.0,
         "max_bin": 127,
         "cat_smooth": 50.0,
         "tweedie_power": 1.2,
@@ -64,15 +70,22 @@ class LightGBM:
         "max_bin": Choice((63, 127, 255)),
     }
 
-    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Booster:
-        """Boost until the watched table no longer improves, or for the job's rounds."""
+    def fit(self, table: Table, job: Job, watch: Table | None = None, *, starts: Sequence[Floats] = ()) -> Booster:
+        """Boost until the watched table no longer improves, or for the job's rounds.
+
+        ``starts``: what the trees are added to, for the rows of the table and of the watched one.
+        """
         import lightgbm
 
         chosen = settings(self.defaults, job, "lightgbm")
         rounds, patience = rounds_of(job, chosen, watch)
-        data = self._dataset(table, chosen)
+        data = self._dataset(table, chosen, start=starts[0] if starts else None)
         stopping: list[Any] = [] if patience is None else [lightgbm.early_stopping(patience, verbose=False)]
-        watched = [] if patience is None or watch is None else [self._dataset(watch, chosen, data)]
+        watched = (
+            []
+            if patience is None or watch is None
+            else [self._dataset(watch, chosen, reference=data, start=starts[1] if starts else None)]
+        )
         booster = lightgbm.train(
             self._params(job, chosen, len(table)), data, rounds, valid_sets=watched, callbacks=stopping
         )
@@ -108,7 +121,9 @@ class LightGBM:
             "verbosity": -1,
         }
 
-    def _dataset(self, table: Table, chosen: Mapping[str, Any], reference: Any = None) -> Any:
+    def _dataset(
+        self, table: Table, chosen: Mapping[str, Any], *, reference: Any = None, start: Floats | None = None
+    ) -> Any:
         import lightgbm
 
         codes = [index for index, dtype in enumerate(table.features.dtypes) if dtype == CODE]
@@ -117,6 +132,7 @@ class LightGBM:
             labels(table),
             weight=weights(table),
             reference=reference,
+            init_score=start,
             categorical_feature=codes,
             params={"max_bin": chosen["max_bin"], "verbosity": -1},
             free_raw_data=True,

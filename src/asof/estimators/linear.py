@@ -26,6 +26,9 @@ from asof.estimators.base import (
 
 HIGHEST_EXPONENT = 50.0
 """exp of more than this is no count; it keeps a wild row finite."""
+TOLERANCE = 1e-10
+"""Newton stops when a step promises less than this of the mean log-likelihood."""
+SMALLEST_STEP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,15 @@ class Coefficients:
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
         """Return n predictions; ``threads`` has no effect."""
         del threads
-        numbers = matrix(features.select(self.columns))
-        line = linear_sum(numbers, np.asarray(self.coefficients), self.intercept)
+        line = self.exponent(features)
         if self.link == "identity":
             return line
         out: Floats = np.exp(np.minimum(line, HIGHEST_EXPONENT))
         return out
+
+    def exponent(self, features: pl.DataFrame) -> Floats:
+        """Return the n values of the line itself."""
+        return linear_sum(matrix(features.select(self.columns)), np.asarray(self.coefficients), self.intercept)
 
     def files(self) -> Files:
         """One JSON file."""
@@ -78,50 +84,92 @@ class Linear(_Linear):
     defaults: ClassVar[Mapping[str, Any]] = {"alpha": 1.0}
 
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Coefficients:
-        """Solve the penalised normal equations."""
+        """Solve the penalised normal equations about the means, so that the intercept is free."""
         del watch
-        from sklearn.linear_model import Ridge
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        numbers = _known(table)
+        alpha = settings(self.defaults, job, "linear")["alpha"]
+        numbers, label, weight = _known(table), labels(table), _weights(table)
+        share = weight / weight.sum()
         with threadpool_limits(job.threads):
-            model = Ridge(alpha=settings(self.defaults, job, "linear")["alpha"], solver="cholesky")
-            model.fit(numbers, labels(table), sample_weight=weights(table))
-        found = tuple(float(value) for value in model.coef_)
-        return Coefficients(tuple(table.features.columns), found, float(model.intercept_), "identity")
+            centre, middle = share @ numbers, float(share @ label)
+            apart = numbers - centre
+            normal = (apart.T * weight) @ apart + alpha * np.eye(apart.shape[1])
+            found = np.linalg.lstsq(normal, apart.T @ (weight * (label - middle)), rcond=None)[0]
+        return _told(table, found, middle - float(centre @ found), "identity")
 
 
 class Poisson(_Linear):
-    """Poisson regression on the log link; ``alpha`` is scikit-learn's: a penalty on the mean deviance."""
+    """Poisson regression on the log link; ``alpha`` penalises half the squared coefficients beside the mean deviance.
+
+    Newton's method with halved steps (McCullagh and Nelder, Generalized Linear Models, 2nd ed. 1989, section 2.5).
+    """
 
     tasks: ClassVar[frozenset[str]] = frozenset({"count"})
-    defaults: ClassVar[Mapping[str, Any]] = {"alpha": 1e-4, "iterations": 50}
-    space: ClassVar[Space] = {"alpha": Real(1e-7, 1e-1, log=True)}
+    defaults: ClassVar[Mapping[str, Any]] = {"alpha": 1e-3, "iterations": 50}
+    space: ClassVar[Space] = {"alpha": Real(1e-5, 1.0, log=True)}
 
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Coefficients:
-        """Minimise the penalised deviance by Newton steps.
+        """Minimise the penalised deviance.
 
         Raises DataError for a negative label.
         """
         del watch
-        from sklearn.linear_model import PoissonRegressor
         from threadpoolctl import threadpool_limits
 
         chosen = settings(self.defaults, job, "poisson")
         label = labels(table)
         if label.min() < 0:
             raise DataError(f"poisson: a label is {label.min():g}; counts are 0 or more: use the estimator linear")
-        columns = tuple(table.features.columns)
-        if label.max() <= 0:
-            return Coefficients(columns, (0.0,) * len(columns), -HIGHEST_EXPONENT, "log")
-        numbers = _known(table)
-        solver = PoissonRegressor(
-            alpha=chosen["alpha"], solver="newton-cholesky", max_iter=chosen["iterations"], tol=1e-6
-        )
+        numbers, weight = _known(table), _weights(table)
+        mean = float(weight @ label) / float(weight.sum())
+        if mean <= 0:
+            return _told(table, np.zeros(numbers.shape[1]), -HIGHEST_EXPONENT, "log")
         with threadpool_limits(job.threads):
-            solver.fit(numbers, label, sample_weight=weights(table))
-        found = tuple(float(value) for value in solver.coef_)
-        return Coefficients(columns, found, float(solver.intercept_), "log")
+            found = _newton(numbers, label, weight / weight.sum(), chosen["alpha"], chosen["iterations"])
+        return _told(table, found[1:], float(found[0]), "log")
+
+
+def _newton(numbers: Floats, label: Floats, share: Floats, alpha: float, iterations: int) -> Floats:
+    """Return intercept and coefficients; ``share`` are weights that sum to 1."""
+    design = np.column_stack([np.ones(len(numbers)), numbers])
+    penalty = np.full(design.shape[1], alpha)
+    penalty[0] = 0.0
+    found = np.zeros(design.shape[1])
+    found[0] = np.log(share @ label)
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        line = np.minimum(design @ at, HIGHEST_EXPONENT)
+        mean = np.exp(line)
+        return float(share @ (mean - label * line)) + 0.5 * float(penalty @ at**2), mean
+
+    value, mean = loss(found)
+    for _ in range(iterations):
+        slope = design.T @ (share * (mean - label)) + penalty * found
+        curve = (design.T * (share * mean)) @ design + np.diag(penalty)
+        step = np.linalg.lstsq(curve, slope, rcond=None)[0]
+        gain = 0.5 * float(slope @ step)
+        if gain < TOLERANCE:
+            break
+        size = 1.0
+        while size > SMALLEST_STEP:
+            tried, after = loss(found - size * step)
+            if tried < value:
+                break
+            size /= 2
+        else:
+            break
+        found, value, mean = found - size * step, tried, after
+    return found
+
+
+def _told(table: Table, found: Floats, intercept: float, link: str) -> Coefficients:
+    return Coefficients(tuple(table.features.columns), tuple(float(value) for value in found), intercept, link)
+
+
+def _weights(table: Table) -> Floats:
+    given = weights(table)
+    return np.ones(len(table)) if given is None else given
 
 
 def _known(table: Table) -> Floats:

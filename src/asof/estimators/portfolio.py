@@ -10,15 +10,25 @@ CODES = (EncoderPlan("categories"),)
 MEANS = (EncoderPlan("target_mean"),)
 """For trees that read numbers and take unknown ones."""
 FILLED = (EncoderPlan("target_mean"), EncoderPlan("impute"))
+CALENDAR = EncoderPlan("onehot", {"numbers": ["*weekday", "*hour"]})
+"""A month is left a number: with a year or two of history its own level would be that of one stretch."""
+RATES = (
+    CALENDAR,
+    EncoderPlan("target_mean"),
+    EncoderPlan("log", {"share": 0.001}),
+    EncoderPlan("impute"),
+    EncoderPlan("scale", {"least": 1.0}),
+)
+"""For the log link: every rate as its logarithm. Columns that hardly vary (the level of the whole city, with a year or
+two of history) keep their small size, so that the penalty holds their coefficients back."""
 LINEAR = (
-    EncoderPlan("target_mean", {"keep": True}),
-    EncoderPlan("onehot", {"numbers": ["*weekday", "*month", "*hour"]}),
-    EncoderPlan("categories"),
-    EncoderPlan("log"),
+    CALENDAR,
+    EncoderPlan("target_mean"),
+    EncoderPlan("log", {"share": 0.1, "skew": 2.0}),
     EncoderPlan("impute"),
     EncoderPlan("scale"),
 )
-"""For linear models: everything a number, rates as logarithms, nothing unknown, one size."""
+"""For the identity link: only long tails as logarithms, and one size."""
 
 
 def baselines(task: str) -> tuple[Recipe, ...]:
@@ -29,18 +39,14 @@ def baselines(task: str) -> tuple[Recipe, ...]:
 def portfolio(task: str) -> tuple[Recipe, ...]:
     """Return the default recipes of a task (``count`` or ``number``), in the order in which they are tried."""
     linear = Recipe("linear", LINEAR, "linear", task=task)
-    trees = (
-        Recipe("lightgbm", CODES, "lightgbm", task=task),
-        Recipe("xgboost", MEANS, "xgboost", task=task),
-        Recipe("catboost", MEANS, "catboost", task=task),
-    )
-    forests = (
-        Recipe("extra_trees", FILLED, "extra_trees", task=task),
-        Recipe("random_forest", FILLED, "random_forest", task=task),
-    )
+    light = Recipe("lightgbm", CODES, "lightgbm", task=task)
+    boosters = (Recipe("xgboost", MEANS, "xgboost", task=task), Recipe("catboost", MEANS, "catboost", task=task))
+    forests = tuple(Recipe(name, FILLED, name, task=task) for name in ("extra_trees", "random_forest"))
     if task == "count":
+        regression = Recipe("poisson", RATES, "poisson", task=task)
+        corrected = Recipe("poisson_boosted", RATES, "poisson_boosted", task=task)
         tweedie = Recipe("lightgbm_tweedie", CODES, "lightgbm", loss="tweedie", task=task)
-        return (Recipe("poisson", LINEAR, "poisson", task=task), *trees, tweedie, linear, *forests)
+        return (regression, light, corrected, *boosters, linear, tweedie, *forests)
     if task == "number":
-        return (linear, *trees, *forests)
+        return (linear, light, *boosters, *forests)
     raise DataError(f"no task {task!r}; expected count or number")
