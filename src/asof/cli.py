@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("asof: interrupted; nothing half-written is kept\n")
         return 130
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001 - the door: whatever reaches it ends in one line
         if Settings.verbose:
             traceback.print_exc()
         kind = type(fault).__name__
@@ -346,12 +346,18 @@ def report(
 @app.command()
 def runs(
     project: ProjectArgument = ".",
+    ui: Annotated[bool, typer.Option("--ui", help="Show MLflow's own page instead (extra mlflow-ui).")] = False,
+    port: Annotated[int, typer.Option("--port", help="Port of that page.")] = 5000,
     env: EnvironmentOption = None,
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List releases and decisions, newest first."""
-    from asof import terminal
+    from asof import terminal, verbs
+
+    if ui:
+        verbs.show_tracking(project, port, environment=env, overrides=set_ or ())
+        return
     from asof.flows import records
 
     _show(records.runs(_open(project, env, set_)), as_json=as_json, view=terminal.show_runs)

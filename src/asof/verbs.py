@@ -25,7 +25,7 @@ EXTRAS = {
     "holidays": ("holidays",),
     "socrata": ("httpx", "stamina"),
     "s3": ("obstore",),
-    "mlflow-ui": ("mlflow.server.handlers",),
+    "mlflow-ui": ("mlflow.server.handlers", "flask_cors"),
 }
 RECORDED = (
     "asof",
@@ -62,7 +62,7 @@ def open_project(
 
     read = project.read(address, environment=environment, overrides=overrides)
     spec = read.spec
-    store = spec.store if "://" in spec.store else str((read.folder / spec.store).resolve())
+    store = store_of(read)
     now = datetime.now(UTC)
 
     @contextmanager
@@ -96,6 +96,12 @@ def open_project(
         stages=Stages(progress or Quiet()),
         force=force,
     )
+
+
+def store_of(project: "Project") -> str:
+    """Return the store of a project: an address as it is, a folder as a whole path."""
+    store = project.spec.store
+    return store if "://" in store else str((project.folder / store).resolve())
 
 
 def tracking_uri(tracking: str | None, store: str) -> str:
@@ -180,6 +186,15 @@ def copy_example(name: str, target: Path) -> None:
         if path.is_file() and not relative.parts[0].startswith(".") and not (target / relative).exists():
             (target / relative).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / relative)
+
+
+def show_tracking(address: str, port: int, *, environment: str | None = None, overrides: Sequence[str] = ()) -> None:
+    """Show MLflow's page of a project's runs until interrupted; it needs the extra ``mlflow-ui``."""
+    from asof import project
+    from asof.adapters import tracking
+
+    read = project.read(address, environment=environment, overrides=overrides)
+    tracking.show(tracking_uri(read.spec.tracking, store_of(read)), port)
 
 
 def examine(address: str = "") -> dict[str, Any]:

@@ -43,7 +43,7 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
     bootstrap = Bootstrap(seed=bench.wanted.seed)
     if periods >= promotion.LEAST_PERIODS:
         asked = Material(judged.asked.questions.filter(fresh), judged.asked.features.filter(fresh))
-        told = load(workspace, release).predict(asked.features)
+        told = release.model(threads=workspace.threads, plugins=workspace.plugins).predict(asked.features)
         answers = judged.answers.filter(fresh)
         on = f"{asked.questions.height:,} questions asked after the champion's last cut {last_cut:%Y-%m-%d}"
     else:
@@ -56,8 +56,3 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
         )
     both = answers.with_columns(champion=pl.Series(told), challenger=pl.col("prediction"))
     return promotion.compare(both, bench.wanted.metric, bootstrap), on
-
-
-def load(workspace: Workspace, release: releases.Release) -> recipes.Model:
-    """Load the model of a release; raises ``DataError`` where its plug-ins are missing."""
-    return recipes.load(release.folder / "model", threads=workspace.threads, plugins=workspace.plugins)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ import polars as pl
 
 from asof import checks, clocks, coverage, times
 from asof.data import Finding, Severity, SourceTable
-from asof.errors import DataError
+from asof.errors import DataError, ProjectError
 from asof.ports import Batch, Lake, Reader
 from asof.specs import PointSpec, SourceSpec
 from asof.times import Step
@@ -70,7 +70,8 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
         progress: is told the share done (0..1; a guess while reading, since no one knows how much is to come).
 
     Raises:
-        DataError: no rows, or a column that the project names is not there.
+        DataError: no rows.
+        ProjectError: columns that the project names are not there.
         Refused: too many rows refused, or too many values missing; the derived tables stay as they were.
         OutsideError: the source or the store failed.
     """
@@ -175,11 +176,21 @@ def _read(
     asked = asked_hash(spec)
     last, _, watermark = (lake.watermark(name) or "").partition(" ")
     for number, batch in enumerate(reader.batches(watermark if last == asked else None), start=1):
+        _refuse_foreign(name, spec, batch)
         kept = _kept(batch, spec, asked)
         new += lake.append(name, kept, spec.key, months(kept.rows, spec), seen=now)
         count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
         tell(0.5 * number / (number + 1))
     return count, new
+
+
+def _refuse_foreign(name: str, spec: SourceSpec, batch: Batch) -> None:
+    """Refuse rows that lack the columns of key or time: none could ever be valid, and what is kept is kept for ever."""
+    vital = [*spec.key, *(spec.time.columns if spec.time else ())]
+    wrong = checks.lacking(batch.rows.columns, vital, spec, name)
+    if wrong and batch.rows.height:
+        file = str(batch.rows["_file"][0])
+        raise ProjectError([replace(problem, message=f"{problem.message} ({file})") for problem in wrong])
 
 
 def _kept(batch: Batch, spec: SourceSpec, asked: str) -> Batch:

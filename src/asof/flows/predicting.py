@@ -13,7 +13,7 @@ import polars as pl
 from asof import intervals, panels, places, releases, times
 from asof.data import UTC_TIME
 from asof.errors import DataError, OutsideError
-from asof.flows import comparing, intake, preparation
+from asof.flows import intake, preparation
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.times import Step
@@ -112,7 +112,12 @@ def open_release(workspace: Workspace, which: str) -> Oracle:
         release = releases.read(record.folder)
     known = release.places()
     ids = known["place"] if known is not None else pl.Series("place", [], dtype=pl.String)
-    return Oracle(release, comparing.load(workspace, release), intervals.read(release.json("intervals")), ids)
+    return Oracle(
+        release,
+        release.model(threads=workspace.threads, plugins=workspace.plugins),
+        intervals.read(release.json("intervals")),
+        ids,
+    )
 
 
 def next_questions(prepared: Prepared, oracle: Oracle) -> pl.DataFrame:

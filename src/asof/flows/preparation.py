@@ -11,12 +11,12 @@ from asof import labels as labelling
 from asof import lookups as looking
 from asof import panels, places, times
 from asof.data import UTC_TIME, Finding, Severity, SourceTable
-from asof.errors import DataError, ProjectError
+from asof.errors import DataError, Problem, ProjectError
 from asof.flows.workspace import Workspace
 from asof.ledgers import Past
 from asof.lookups import Lookup
 from asof.panels import Panel
-from asof.specs import PlaceSpec
+from asof.specs import PlaceSpec, PredictSpec
 from asof.times import Step
 
 
@@ -56,6 +56,9 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
     """Join sources to places, make the panel and the lookups, and refuse what cannot be answered in time."""
     spec = workspace.spec
     counted = tables[spec.predict.source]
+    faults = _of_unit(workspace.spec.predict, counted)
+    if faults:
+        raise ProjectError(faults)
     loaded = places.load(spec.predict.per.place, workspace.folder)
     placed: dict[str, SourceTable] = {}
     findings: list[Finding] = []
@@ -141,13 +144,33 @@ def lookup_reach(lookup: Lookup) -> timedelta:
     return reach if isinstance(reach, timedelta) else timedelta(0)
 
 
+def _of_unit(predict: PredictSpec, counted: SourceTable) -> list[Problem]:
+    """Faults of what is predicted that only the rows show."""
+    found = []
+    column, place = predict.column, predict.per.place.column
+    there = [name for name in counted.rows.columns if not name.startswith("_")]
+    where = f"predict.{predict.measure}"
+    if column is not None and column not in there:
+        found.append(Problem(f"{counted.name} has no column {column!r}: it has {', '.join(there)}", where=where))
+    elif column is not None and not counted.rows[column].dtype.is_numeric():
+        message = (
+            f"{counted.name}.{column} holds no numbers; expected a column of numbers, or `type: number` in its checks"
+        )
+        found.append(Problem(message, where=where))
+    if place is not None and isinstance(counted.place, str) and place != counted.place:
+        message = f"places are the column {place!r}, but {counted.name} has {counted.place!r}: name one column in both"
+        found.append(Problem(message, where="predict.per.place.column"))
+    return found
+
+
 def _coarser(rows: pl.DataFrame, place: PlaceSpec) -> pl.Series | None:
     """Column of the coarser place, where places are a column."""
     if place.column is None or place.coarser is None:
         return None
     if str(place.coarser) not in rows.columns:
-        message = f"predict.per.place.coarser: no column {place.coarser!r}; there are {', '.join(rows.columns)}"
-        raise DataError(message)
+        there = ", ".join(name for name in rows.columns if not name.startswith("_"))
+        message = f"no column {place.coarser!r}; there are: {there}"
+        raise ProjectError([Problem(message, where="predict.per.place.coarser")])
     return rows[str(place.coarser)]
 
 
