@@ -8,7 +8,7 @@ import pytest
 
 from asof import checks
 from asof.data import Finding, Severity
-from asof.errors import DataError, Refused
+from asof.errors import DataError, ProjectError, Refused
 from asof.specs import CheckSpec, PointSpec, SourceSpec, TimeSpec
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -337,9 +337,9 @@ def test_no_rows_at_all_is_said_so() -> None:
 
 
 def test_a_column_that_is_not_there_is_named_with_the_nearest() -> None:
-    with pytest.raises(DataError, match="source s has no column 'latitude': did you mean 'Latitude'"):
+    with pytest.raises(ProjectError, match="source s has no column 'latitude': did you mean 'Latitude'"):
         validate(raw({"Latitude": ["1"], "x": ["1"]}), place=PointSpec(lat="latitude", lon="x"))
-    with pytest.raises(DataError, match=r"it has a;b;c; is the delimiter right\?"):
+    with pytest.raises(ProjectError, match=r"it has a;b;c; is the delimiter right\?"):
         validate(raw({"a;b;c": ["1;2;3"]}), key=("id",))
 
 

@@ -310,7 +310,9 @@ def test_killed_at_any_moment_and_run_again_the_result_is_that_of_an_undisturbed
     assert done.quarantined > 50
     for table in ("raw", "valid", "quarantine"):
         ours, theirs = (getattr(DeltaLake(root), table)("a") for root in (tmp_path, whole))
-        assert_frame_equal(ours.select(sorted(ours.columns)), theirs.select(sorted(theirs.columns)))
+        order = ["_first_seen", "_file", "_line", "_hash"] if table == "raw" else []
+        ours, theirs = (frame.select(sorted(frame.columns)) for frame in (ours, theirs))
+        assert_frame_equal(*((ours.sort(order), theirs.sort(order)) if order else (ours, theirs)))
     assert DeltaLake(tmp_path).watermark("a") == DeltaLake(whole).watermark("a")
     assert run(DeltaLake(tmp_path), many()).skipped
 

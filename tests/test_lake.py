@@ -252,3 +252,14 @@ def test_options_of_s3_are_read_from_the_environment(
         monkeypatch.setenv(name, value)
     assert httpx.put(f"{endpoint}/environment").status_code == 200
     lakes.repeats(lambda _root: DeltaLake("s3://environment/store"), tmp_path)
+
+
+def test_old_versions_stay_readable_after_many_commits(tmp_path: Path) -> None:
+    """The log is summed up every hundred commits; what lies before stays."""
+    lake = DeltaLake(tmp_path)
+    for number in range(105):
+        lake.append("a", batch({"id": [str(number)]}, f"w{number}"), ["id"], MONTH)
+    assert any((tmp_path / "a" / "raw" / "_delta_log").glob("*.checkpoint.parquet"))
+    assert lake.raw("a", 3).height == 4
+    assert lake.raw("a").height == 105
+    assert lake.watermark("a") == "w104"

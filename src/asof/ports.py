@@ -46,7 +46,7 @@ class Lake(Protocol):
         ...
 
     def raw(self, source: str, version: int | None = None) -> pl.DataFrame:
-        """All versions of all rows, as of ``version`` of the table (default: the latest).
+        """All versions of all rows, in no order, as of ``version`` of the table (default: the latest).
 
         Text columns, ``_key``, ``_hash``, ``_file``, ``_line``, ``_first_seen``, ``_month``; for lines that could not
         be split, ``_text`` and ``_broken`` (the reason) in place of the user's columns.

@@ -34,7 +34,14 @@ def marked(batch: Batch, key: Sequence[str], month: pl.Series, seen: datetime) -
         rows = pl.concat([rows, lost.with_columns(marks.alias("_hash"), marks.alias("_key"))], how="diagonal")
     else:
         rows = rows.with_columns(_text=pl.lit(None, pl.String), _broken=pl.lit(None, pl.String))
-    rows = rows.with_columns(_first_seen=pl.lit(seen).cast(UTC_TIME))
+    return once(rows.with_columns(_first_seen=pl.lit(seen).cast(UTC_TIME)))
+
+
+def once(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep the first row of each pair of ``_key`` and ``_hash``."""
+    # To count hashes is far cheaper than to compare rows, and nearly always shows that there is nothing to drop.
+    if rows["_hash"].n_unique() == rows.height:
+        return rows
     return rows.unique(["_key", "_hash"], keep="first", maintain_order=True)
 
 

@@ -28,6 +28,8 @@ from asof.ports import Batch
 
 TRIES = 30
 """How often an append is tried while others append to the same table."""
+KEEP_LOG = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 36500 days"}
+"""Old versions of ``raw`` stay readable: a run names the version that it used."""
 KEPT_HOURS = 7 * 24
 """Files of replaced derived tables are kept this long, for readers that have just opened them."""
 
@@ -68,12 +70,12 @@ class DeltaLake:
         )
 
     def raw(self, source: str, version: int | None = None) -> pl.DataFrame:
-        """All versions of all rows, in the order of loading, as of ``version`` (default: the latest)."""
+        """All versions of all rows, in no order, as of ``version`` of the table (default: the latest)."""
         address = self._address(source, "raw")
         table = self._table(source, "raw", version)
         if table is None:
             raise DataError(f"{address}: no rows have been loaded yet: run `asof ingest` first")
-        return self._read(table, address).sort("_first_seen", "_file", "_line", "_hash", nulls_last=True)
+        return self._read(table, address)
 
     def watermark(self, source: str) -> str | None:
         """The watermark of the last commit of ``raw`` that carried one."""
@@ -182,6 +184,7 @@ class DeltaLake:
                     mode="append" if table is not None else "error",
                     partition_by=["_month"],
                     schema_mode="merge" if table is not None else None,
+                    configuration=KEEP_LOG if table is None else None,
                     commit_properties=commit,
                     **self._settings(),
                 )
@@ -227,9 +230,11 @@ class DeltaLake:
 
 
 def _watermark(table: Any) -> str | None:
-    for commit in table.history():
-        if "watermark" in commit:
-            return str(commit["watermark"])
+    """Watermark of the last commit that carries one: nearly always the last commit, so that is asked first."""
+    for limit in (1, None):
+        for commit in table.history(limit):
+            if "watermark" in commit:
+                return str(commit["watermark"])
     return None
 
 

@@ -72,7 +72,6 @@ def _outliers(column: pl.Series, name: str) -> list[Finding]:
         return []
     share, far = count / values.len(), values[int(away.arg_max() or 0)]
     low, high = middle - FENCES * spread, middle + FENCES * spread
-    message = (
-        f"{count:,} values ({share:.2%}) lie outside {low:.6g}..{high:.6g}, such as {far:.6g} (median {middle:.6g})"
-    )
+    lie = "1 value lies" if count == 1 else f"{count:,} values ({share:.2%}) lie"
+    message = f"{lie} outside {low:.6g}..{high:.6g}, such as {far:.6g} (median {middle:.6g})"
     return [Finding("outliers", Severity.NOTE, f"{name}.{column.name}", message, share, FENCES, count)]

@@ -1,5 +1,6 @@
 """One pass over all rows of a source: cells, clock, rules, versions of a key, shape."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from asof import clocks
 from asof.checks import cells, rules, shapes
 from asof.checks.cells import FAULTS, fault_table, place, short
 from asof.data import UTC_TIME, Finding, Severity
-from asof.errors import DataError, Refused
+from asof.errors import DataError, Problem, ProjectError, Refused
 from asof.specs import PointSpec, SourceSpec
 from asof.times import Step
 
@@ -56,7 +57,8 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
         Every row once: valid, refused, or an earlier version of a row (counted in a finding).
 
     Raises:
-        DataError: no rows, or a column that the project names is not there.
+        DataError: no rows.
+        ProjectError: columns that the project names are not there, all of them.
     """
     rows, user = _ordered(raw, spec, name)
     findings = _duplicates(raw, rows, name)
@@ -70,7 +72,9 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     wrong = fault_table([*read.faults, _unreadable(clock, text, spec), rules.refused(frame, text, spec, now=now)])
     due = _due(wrong, frame)
     frame = frame.with_row_index("_row").with_columns(_ok=~pl.int_range(pl.len()).is_in(wrong["index"].implode()))
-    current = frame.filter("_ok").unique("_key", keep="last", maintain_order=True)
+    current = frame.filter("_ok")
+    if current["_key"].n_unique() < current.height:
+        current = current.unique("_key", keep="last", maintain_order=True)
     findings += _superseded(frame, current, name)
     again = rules.repeated(current, text[current["_row"]], spec)
     again = again.with_columns(index=current["_row"].gather(again["index"]).cast(pl.UInt32))
@@ -99,18 +103,46 @@ def _ordered(raw: pl.DataFrame, spec: SourceSpec, name: str) -> tuple[pl.DataFra
     if raw.is_empty():
         raise DataError(f"source {name} has no rows: the files are empty or have only a header; see files: or socrata:")
     have = [column for column in raw.columns if column not in RAW]
-    for column in needed(spec):
-        if column not in have:
-            near = get_close_matches(column, have, 1)
-            hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(have[:12])}"
-            only = "; is the delimiter right" if len(have) == 1 else ""
-            raise DataError(f"source {name} has no column {column!r}: {hint}{only}? Correct it in the project file")
+    wrong = lacking(have, needed(spec), spec, name)
+    if wrong:
+        raise ProjectError(wrong)
     for column in ("_broken", "_text"):
         if column not in raw.columns:
             raw = raw.with_columns(pl.lit(None, pl.String).alias(column))
     ordered = raw.sort("_first_seen", "_file", "_line", "_hash", nulls_last=True)
     kept = [column for column in have if not spec.columns or column in needed(spec)]
-    return ordered.unique(["_key", "_hash"], keep="first", maintain_order=True), kept
+    if ordered["_hash"].n_unique() < ordered.height:
+        ordered = ordered.unique(["_key", "_hash"], keep="first", maintain_order=True)
+    return ordered, kept
+
+
+def lacking(have: Sequence[str], wanted: Sequence[str], spec: SourceSpec, name: str) -> list[Problem]:
+    """One fault of the project file for each column in ``wanted`` that the source does not have."""
+    there = [column for column in have if column not in RAW]
+    found = []
+    for column in wanted:
+        if column not in there:
+            near = get_close_matches(column, there, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(there[:12])}"
+            only = "; is the delimiter right?" if len(there) == 1 else ""
+            message = f"source {name} has no column {column!r}: {hint}{only}"
+            found.append(Problem(message, where=f"sources.{name}.{_named(column, spec)}"))
+    return found
+
+
+def _named(column: str, spec: SourceSpec) -> str:
+    """Setting of the source that names the column."""
+    if column in spec.key:
+        return "key"
+    if spec.time is not None and column in spec.time.columns:
+        return "time.columns"
+    if spec.time is not None and column == spec.time.available:
+        return "time.available"
+    if isinstance(spec.place, PointSpec) and column in {spec.place.lat, spec.place.lon}:
+        return "place.lat" if column == spec.place.lat else "place.lon"
+    if column == spec.place:
+        return "place"
+    return "columns" if column in spec.columns else f"checks.{column}"
 
 
 def _clocked(
