@@ -170,8 +170,8 @@ def guess(sample: Sample) -> Guess:
     times = _times(rows)
     if times is None:
         raise DataError(
-            f"{sample.path}: no column states a time (columns: {_list(rows.columns)}); without one there is no moment of "
-            "prediction: nothing can be learnt as of it, and no score would show the future; add a column of dates"
+            f"{sample.path}: no column states a time (columns: {_list(rows.columns)}); without one there is no moment "
+            "of prediction: nothing can be learnt as of it, and no score would show the future; add a column of dates"
         )
     point = _point(rows)
     place, by_name = _place(rows, times)

@@ -110,8 +110,7 @@ def _time(times: Times) -> list[str]:
     unread = f"; {times.unread:,} rows have none" if times.unread else ""
     if times.doubt:
         return [
-            "# NOT SURE: no day above 12 in the sample shows whether day or month comes first. Add to time: one of",
-            '#   formats: ["%d/%m/%Y"]      day first       formats: ["%m/%d/%Y"]      month first',
+            f"# NOT SURE, and not read before you say it: {times.doubt}",
             line(f"time: {{columns: {words(times.columns)}, zone: UTC}}", f"zone: where were these clocks read?{also}"),
         ]
     form = f"read as {' or '.join(times.formats)}{unread}{also}"
