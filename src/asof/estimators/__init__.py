@@ -1,8 +1,11 @@
 """Estimators by name. One file a family; its library is imported when it learns or reads."""
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
+
+import polars as pl
 
 from asof.data import Finding, Severity
 from asof.errors import DataError
@@ -27,6 +30,7 @@ __all__ = [
     "Space",
     "Whole",
     "available",
+    "failures",
     "make",
 ]
 
@@ -73,3 +77,10 @@ def make(name: str, others: Mapping[str, Any] | None = None) -> Estimator:
         raise DataError(missing.message)
     estimator: Estimator = known[name]()
     return estimator
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Errors by which a candidate may fail without the others: ours, of numbers and tables, and of the boosters."""
+    own = (("lightgbm.basic", "LightGBMError"), ("catboost", "CatBoostError"), ("xgboost.core", "XGBoostError"))
+    loaded = [getattr(sys.modules[module], name) for module, name in own if module in sys.modules]
+    return (DataError, ValueError, TypeError, ArithmeticError, RuntimeError, pl.exceptions.PolarsError, *loaded)

@@ -1,0 +1,280 @@
+"""Choosing a recipe: baselines, a fixed portfolio, then tuning of the best three within a budget.
+
+The budget decides only how far a fixed, seeded sequence of trials is run; what was run is the ``Plan``,
+and ``replay`` runs exactly that again, to the bit, without looking at the clock.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from asof import estimators
+from asof.data import Finding, Severity
+from asof.errors import DataError
+from asof.estimators import Choice, Real, Space
+from asof.estimators.portfolio import baselines, portfolio
+from asof.recipes import Parts, Recipe
+from asof.tuning.benches import Bench, Floats, Fold, Terms
+from asof.tuning.blends import blend, with_rounds
+from asof.tuning.plans import Plan, Selection, Trial, tidy
+
+__all__ = ["Fold", "Plan", "Selection", "Trial", "replay", "select"]
+
+ROWS = 60_000
+"""Training rows of a fold that candidates are compared on, evenly spaced; the last fit uses all."""
+BEST = 3
+"""Families that are tuned."""
+STOP = 0.002
+"""A tuning trial worse than the best by this share of its score on its first folds is not run on the others."""
+STARTUP = 5
+"""Trials of a family drawn at random before the sampler models them."""
+
+
+def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all by keyword
+    folds: Sequence[Fold],
+    *,
+    task: str,
+    metric: str,
+    budget_seconds: float,
+    seed: int = 0,
+    threads: int = 1,
+    candidates: Sequence[str] | Literal["default"] = "default",
+    clock: Callable[[], float] = time.monotonic,
+    on_trial: Callable[[float], None] | None = None,
+    rows: int = ROWS,
+    plugins: Parts | None = None,
+) -> Selection:
+    """Choose a recipe by the mean of the metric over the folds.
+
+    Args:
+        folds: (training, test) tables, oldest first, rows in the order of time.
+        task: ``count`` or ``number``.
+        metric: name of a metric of ``asof.metrics``.
+        budget_seconds: wall time; baselines and the first candidate are run whatever it is.
+        seed: of the sequence of trials and of every fit.
+        threads: threads of every fit.
+        candidates: names of recipes of the portfolio, or of estimators, plug-ins included.
+        clock: seconds; a test gives its own.
+        on_trial: told the share of the budget used, 0 to 1, after each trial.
+        rows: training rows of a fold that candidates are compared on.
+        plugins: encoders and estimators beside ours.
+
+    Raises:
+        DataError: no fold, an unknown metric or candidate, or nothing that could be judged.
+    """
+    start = clock()
+    names, findings = _candidates(task, candidates, plugins)
+    run = _Run(
+        Bench(folds, Terms(task, metric, seed, threads, rows, plugins)), lambda: clock() - start < budget_seconds
+    )
+
+    def tell() -> None:
+        if on_trial is not None:
+            on_trial(min(1.0, (clock() - start) / budget_seconds) if budget_seconds > 0 else 1.0)
+
+    for recipe in baselines(task):
+        run.judge("baseline", recipe, must=True)
+        tell()
+    for number, recipe in enumerate(names):
+        if run.judge("portfolio", recipe, must=number == 0) is None:
+            message = f"{recipe.name} was not tried: the budget of {budget_seconds:g} s was used up"
+            findings.append(Finding("candidates", Severity.NOTE, recipe.name, message))
+        tell()
+    _search(run, tell)
+    return _settle(run, findings)
+
+
+def replay(
+    plan: Plan,
+    folds: Sequence[Fold],
+    *,
+    threads: int | None = None,
+    on_trial: Callable[[float], None] | None = None,
+    plugins: Parts | None = None,
+) -> Selection:
+    """Run the trials of a plan again, whatever time they take, and choose again.
+
+    With the same folds, threads and platform every score is equal to the bit. ``on_trial`` is told the share done.
+    """
+    used = plan.threads if threads is None else threads
+    run = _Run(Bench(folds, Terms(plan.task, plan.metric, plan.seed, used, plan.rows, plugins)), lambda: True)
+    for number, trial in enumerate(plan.trials, 1):
+        if isinstance(trial.recipe, Recipe):
+            run.judge(trial.stage, trial.recipe, must=True)
+        if on_trial is not None:
+            on_trial(number / len(plan.trials))
+    return _settle(run, [])
+
+
+@dataclass
+class _Run:
+    """Trials so far."""
+
+    bench: Bench
+    time_left: Callable[[], bool]
+    trials: list[Trial] = field(default_factory=list)
+    told: list[tuple[Floats, ...]] = field(default_factory=list)
+
+    def judge(self, stage: str, recipe: Recipe, *, must: bool = False) -> Trial | None:
+        """Judge a recipe on all folds, the latest first; none, and no trace, when the time ran out on the way."""
+        count = len(self.bench.folds)
+        scores: list[float | None] = [None] * count
+        rounds: list[int | None] = [None] * count
+        told: list[Floats] = [np.zeros(0)] * count
+        why = ""
+        for fold in reversed(range(count)):
+            if not (must or self.time_left()):
+                return None
+            try:
+                score, rounds[fold], told[fold] = self.bench.judge(recipe, fold, whole=stage == "baseline")
+            except estimators.failures() as error:
+                why = f"failed on fold {fold}: {error}".splitlines()[0]
+                break
+            if not math.isfinite(score):
+                why = f"its score on fold {fold} is {score}"
+                break
+            scores[fold] = score
+            if stage == "search" and self._hopeless(scores):
+                why = f"stopped at fold {fold}: worse than the best by more than {STOP:.1%}"
+                break
+        trial = Trial(stage, recipe, tuple(scores), tuple(rounds), why)
+        self.trials.append(trial)
+        self.told.append(tuple(told))
+        return trial
+
+    def best(self) -> int | None:
+        """Number of the best trial so far; the earlier one of equals."""
+        ranked = [(self.bench.sign * t.score, number) for number, t in enumerate(self.trials) if math.isfinite(t.score)]
+        return min(ranked)[1] if ranked else None
+
+    def loss(self, trial: Trial) -> float:
+        """What tuning is told: the mean loss; of a stopped trial the best's plus what it lost where it ran."""
+        if math.isfinite(trial.score):
+            return self.bench.sign * trial.score
+        number = self.best()
+        lost = self._lost(trial.scores)
+        if number is None or lost is None:
+            return math.inf
+        return self.bench.sign * self.trials[number].score + lost
+
+    def _lost(self, scores: Sequence[float | None]) -> float | None:
+        """Mean loss beyond the best's over the folds that were run."""
+        number = self.best()
+        if number is None:
+            return None
+        pairs = zip(scores, self.trials[number].scores, strict=True)
+        lost = [a - b for a, b in pairs if a is not None and b is not None]
+        return self.bench.sign * float(np.mean(lost)) if lost else None
+
+    def _hopeless(self, scores: Sequence[float | None]) -> bool:
+        number, lost = self.best(), self._lost(scores)
+        return number is not None and lost is not None and lost > STOP * abs(self.trials[number].score)
+
+
+def _candidates(
+    task: str, wanted: Sequence[str] | Literal["default"], plugins: Parts | None
+) -> tuple[list[Recipe], list[Finding]]:
+    """Recipes to try, and what is left out because its library is missing."""
+    known = list(portfolio(task))
+    others: Mapping[str, Any] = {} if plugins is None else plugins.estimators
+    known += [Recipe(name, known[-1].encoders, name, task=task) for name in others]
+    chosen: list[Recipe] = []
+    for name in [recipe.name for recipe in known] if wanted == "default" else wanted:
+        found = [recipe for recipe in known if name in {recipe.name, recipe.estimator}]
+        if not found and name not in estimators.BASELINES:
+            names = ", ".join(recipe.name for recipe in known)
+            raise DataError(f"train.candidates: no candidate {name!r} for a {task}; expected some of {names}")
+        chosen += [recipe for recipe in found if recipe not in chosen]
+    missing = {recipe.name: estimators.available(recipe.estimator) for recipe in chosen}
+    kept = [recipe for recipe in chosen if missing[recipe.name] is None]
+    return kept, [finding for finding in missing.values() if finding is not None]
+
+
+def _search(run: _Run, tell: Callable[[], None]) -> None:
+    """Tune the best families in turn, each by its own seeded sampler, until the time is used."""
+    if not run.time_left():
+        return
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    families = _families(run)
+    studies = []
+    for number, (recipe, space, loss) in enumerate(families):
+        sampler = optuna.samplers.TPESampler(seed=run.bench.terms.seed + number, n_startup_trials=STARTUP)
+        study = optuna.create_study(sampler=sampler)
+        _start(study, recipe, space, loss, run.bench.terms.plugins)
+        studies.append(study)
+    turn = 0
+    while families and run.time_left():
+        number = turn % len(families)
+        turn += 1
+        recipe, space, _ = families[number]
+        asked = studies[number].ask({name: _distribution(kind) for name, kind in space.items()})
+        params = {**recipe.params, **asked.params}
+        trial = run.judge("search", replace(recipe, name=f"{recipe.name}_{turn}", params=params))
+        if trial is None:
+            return
+        loss = run.loss(trial)
+        state = None if math.isfinite(loss) else optuna.trial.TrialState.FAIL
+        studies[number].tell(asked, loss if state is None else None, state=state)
+        tell()
+
+
+def _families(run: _Run) -> list[tuple[Recipe, Space, float]]:
+    """Best recipe of each of the best estimators that have something to tune, with its loss."""
+    others = None if run.bench.terms.plugins is None else run.bench.terms.plugins.estimators
+    found: dict[str, tuple[Recipe, Space, float]] = {}
+    ranked = sorted((t for t in run.trials if t.stage == "portfolio" and math.isfinite(t.score)), key=run.loss)
+    for trial in ranked:
+        if isinstance(trial.recipe, Recipe):
+            space = estimators.make(trial.recipe.estimator, others).space
+            if space:
+                found.setdefault(trial.recipe.estimator, (trial.recipe, space, run.loss(trial)))
+    return list(found.values())[:BEST]
+
+
+def _start(study: Any, recipe: Recipe, space: Space, loss: float, plugins: Parts | None) -> None:
+    """Tell a study how the defaults did, so that it starts from them."""
+    import optuna
+
+    estimator = estimators.make(recipe.estimator, None if plugins is None else plugins.estimators)
+    params = {name: {**estimator.defaults, **recipe.params}[name] for name in space}
+    inside = all(
+        params[name] in kind.values if isinstance(kind, Choice) else kind.low <= params[name] <= kind.high
+        for name, kind in space.items()
+    )
+    if inside:
+        distributions = {name: _distribution(kind) for name, kind in space.items()}
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=loss))
+
+
+def _distribution(kind: Any) -> Any:
+    import optuna
+
+    if isinstance(kind, Choice):
+        return optuna.distributions.CategoricalDistribution(kind.values)
+    if isinstance(kind, Real):
+        return optuna.distributions.FloatDistribution(kind.low, kind.high, log=kind.log)
+    return optuna.distributions.IntDistribution(kind.low, kind.high, log=kind.log)
+
+
+def _settle(run: _Run, findings: list[Finding]) -> Selection:
+    """Choose the best trial, or a blend of the best where it pays."""
+    number = run.best()
+    if number is None:
+        reasons = "; ".join(f"{trial.recipe.name}: {trial.why}" for trial in run.trials[:3])
+        raise DataError(f"no candidate could be judged ({reasons}): look at the labels and features of the folds")
+    chosen = with_rounds(run.trials[number])
+    trials = list(run.trials)
+    mixed = blend(run.bench, trials, run.told) if trials[number].stage != "baseline" else None
+    if mixed is not None:
+        trial, pays = mixed
+        trials.append(trial if pays else replace(trial, why="it does not pay: no better than the best recipe alone"))
+        chosen = trial.recipe if pays else chosen
+    terms = run.bench.terms
+    plan = Plan(terms.task, run.bench.metric.name, terms.seed, terms.threads, terms.rows, tuple(trials), chosen)
+    return Selection(plan, tidy(trials), tuple(findings))

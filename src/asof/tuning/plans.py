@@ -1,0 +1,141 @@
+"""Trials, plans and selections: what was run and what came of it, as plain data."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from asof import recipes
+from asof.data import Finding
+from asof.errors import DataError
+from asof.recipes import Blend, Recipe
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One recipe as it was judged."""
+
+    stage: str
+    """``baseline``, ``portfolio``, ``search`` or ``blend``."""
+    recipe: Recipe | Blend
+    scores: tuple[float | None, ...]
+    """The metric of each fold; none where it was not run. Of a blend: with weights found on the other folds."""
+    rounds: tuple[int | None, ...] = ()
+    """Boosting rounds found in each fold."""
+    why: str = ""
+    """Why it is no candidate: what failed, or that it was stopped."""
+
+    @property
+    def score(self) -> float:
+        """Mean over the folds; NaN for a trial that is no candidate."""
+        if self.why or any(score is None for score in self.scores):
+            return math.nan
+        return float(np.mean([score for score in self.scores if score is not None]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every trial that was run, and what was chosen: enough to do it again."""
+
+    task: str
+    metric: str
+    seed: int
+    threads: int
+    rows: int
+    """Training rows of a fold that candidates were compared on."""
+    trials: tuple[Trial, ...]
+    chosen: Recipe | Blend
+    """With the boosting rounds of the final fit: the median over folds."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        trials = [
+            {
+                "stage": trial.stage,
+                "recipe": recipes.plan_of(trial.recipe),
+                "scores": list(trial.scores),
+                "rounds": list(trial.rounds),
+                "why": trial.why,
+            }
+            for trial in self.trials
+        ]
+        return {
+            "task": self.task,
+            "metric": self.metric,
+            "seed": self.seed,
+            "threads": self.threads,
+            "rows": self.rows,
+            "trials": trials,
+            "chosen": recipes.plan_of(self.chosen),
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Plan":
+        """Read back ``to_json``; raises DataError for anything else."""
+        try:
+            trials = tuple(
+                Trial(
+                    trial["stage"],
+                    recipes.read_plan(trial["recipe"]),
+                    tuple(trial["scores"]),
+                    tuple(trial["rounds"]),
+                    trial["why"],
+                )
+                for trial in told["trials"]
+            )
+            chosen = recipes.read_plan(told["chosen"])
+            return cls(**{**told, "trials": trials, "chosen": chosen})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"no plan: {error}; expected a plan.json that a run has written") from error
+
+    def write(self) -> str:
+        """Return the plan as text, a JSON object."""
+        return json.dumps(self.to_json(), indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+    @classmethod
+    def read(cls, text: str) -> "Plan":
+        """Read back ``write``; raises DataError for text that holds no plan."""
+        try:
+            told = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"no plan: {error}; expected a plan.json that a run has written") from error
+        return cls.from_json(told)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was chosen, and by which figures."""
+
+    plan: Plan
+    results: pl.DataFrame
+    """A row a trial and fold: trial, stage, name, estimator, fold, score, rounds, why."""
+    findings: tuple[Finding, ...] = ()
+    """Candidates left out, and why."""
+
+    @property
+    def chosen(self) -> Recipe | Blend:
+        """The recipe to fit on all that is known."""
+        return self.plan.chosen
+
+
+def tidy(trials: Sequence[Trial]) -> pl.DataFrame:
+    """Return the results of trials, a row a trial and fold."""
+    rows = [
+        {
+            "trial": number,
+            "stage": trial.stage,
+            "name": trial.recipe.name,
+            "estimator": trial.recipe.estimator if isinstance(trial.recipe, Recipe) else "blend",
+            "fold": fold,
+            "score": score,
+            "rounds": trial.rounds[fold] if trial.rounds else None,
+            "why": trial.why,
+        }
+        for number, trial in enumerate(trials)
+        for fold, score in enumerate(trial.scores)
+    ]
+    return pl.DataFrame(rows, schema_overrides={"score": pl.Float64, "rounds": pl.Int64}, infer_schema_length=None)
