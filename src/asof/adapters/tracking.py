@@ -9,6 +9,8 @@ from asof.errors import OutsideError, UserError
 
 HOST = "127.0.0.1"
 """The page has no log-in, so it is shown to this machine alone."""
+SECONDS = 30.0
+"""How long the page may take to stop."""
 
 
 def missing() -> str:
@@ -36,7 +38,12 @@ def show(uri: str, port: int) -> None:
         raise UserError(message)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
     sys.stderr.write(f"MLflow's page: http://{HOST}:{port} (interrupt to stop)\n")
-    code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter and fixed words
+    page = subprocess.Popen(command)  # noqa: S603 - our own interpreter and fixed words
+    try:
+        code = page.wait()
+    except KeyboardInterrupt:
+        # A terminal interrupts the page as well; it stops its own workers and then itself.
+        code = page.wait(timeout=SECONDS)
     if code not in {0, -2, 130}:
         message = f"MLflow's page ended with code {code}; is port {port} in use?"
         raise OutsideError(message)
