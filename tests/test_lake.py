@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from asof.adapters import fingerprints
+from asof.adapters import lake as lake_module
 from asof.adapters.lake import DeltaLake
 from asof.errors import DataError, OutsideError
 from asof.testing import lakes
@@ -263,3 +264,10 @@ def test_old_versions_stay_readable_after_many_commits(tmp_path: Path) -> None:
     assert lake.raw("a", 3).height == 4
     assert lake.raw("a").height == 105
     assert lake.watermark("a") == "w104"
+
+
+def test_an_append_that_never_comes_first_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_module, "TRIES", 3)
+    monkeypatch.setattr(DeltaLake, "_append_once", lambda *_given: False)
+    with pytest.raises(OutsideError, match="other writers came first 3 times"):
+        DeltaLake(tmp_path).append("a", batch({"id": ["1"]}), ["id"], MONTH)

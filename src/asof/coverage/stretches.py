@@ -52,11 +52,10 @@ def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date, date]] = ())
     days, counts = daily(rows, zone)
     if not days:
         return Coverage((), ())
-    begin = _begin(counts, _late_start(rows, zone, int(counts[0])))
+    first = times.local(rows["_event"].drop_nulls().sort().head(1), zone)[0]
+    begin = _begin(counts, int(len(days) > 1 and _is_late(first, int(counts[0]))))
     kept = np.zeros(len(counts), dtype=bool)
     kept[begin:] = _kept(counts[begin:])
-    if not kept.any():
-        kept[begin:] = True
     edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(np.int8)))
     midnights = [*days, days[-1] + timedelta(days=1)]
     starts = tuple(times.midnight(midnights[index], zone) for index in edges[::2])
@@ -87,25 +86,20 @@ def _declared(covered: Sequence[tuple[date, date]], zone: str) -> Coverage:
     return Coverage(tuple(low for low, _ in spans), tuple(high for _, high in spans))
 
 
-def _late_start(rows: pl.DataFrame, zone: str, count: int) -> bool:
-    """Whether the rows of the first local day begin too late in it for a whole day."""
-    first = rows["_event"].min()
-    if not isinstance(first, datetime):
-        return False
-    local = times.local(pl.Series([first]), zone)[0]
-    gone = (local - local.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(days=1)
+def _is_late(first: datetime, count: int) -> bool:
+    """Whether ``count`` rows of a day, of which the first is at ``first`` (local), begin too late for a whole day."""
+    gone = (first - first.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(days=1)
     # Rows spread evenly over a day all lie in its last part with this chance.
     return bool((1 - gone) ** count < CHANCE)
 
 
-def _begin(counts: Counts, late: bool) -> int:  # noqa: FBT001 - a fact about the first day, not a switch
-    """Index of the first day of the bulk of the rows."""
+def _begin(counts: Counts, first: int) -> int:
+    """Index of the first day of the bulk of the rows, not before ``first``."""
     ordered = np.sort(counts)
     typical = ordered[np.searchsorted(np.cumsum(ordered), counts.sum() / 2)]
-    first = int(late and len(counts) > 1)
     if typical < ENOUGH:
         return first
-    for index in range(first, len(counts)):
+    for index in range(first, len(counts) - FEWEST_DAYS + 1):
         ahead = float(np.median(counts[index : index + USUAL_DAYS]))
         if ahead >= HOLE * typical and counts[index] >= max(BACK * ahead, HOLE * typical):
             return index
