@@ -162,6 +162,23 @@ def test_one_fault(faults: Callable[..., list[str]], old: str, new: str, fault: 
     assert faults(changed((old, new))) == [f"project.yaml:{fault}"]
 
 
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("features: [history: {window: [7d]}]", "features.history.window: unknown name; did you mean windows?"),
+        ("features: [w: {nearest: orders, column: [a]}]", "features.w.column: unknown name; did you mean columns?"),
+        ("judge: {metric: rsme}", "judge.metric: there is no metric 'rsme'; did you mean rmse?"),
+        (
+            "train: {candidates: [lightgmb]}",
+            "train.candidates.0: there is no candidate 'lightgmb'; did you mean lightgbm?",
+        ),
+    ],
+)
+def test_names_that_other_parts_know(faults: Callable[..., list[str]], line: str, fault: str) -> None:
+    (found,) = faults(f"{SMALL}{line}\n")
+    assert found.startswith(f"project.yaml:9: {fault}")
+
+
 def test_faults_of_coordinates(faults: Callable[..., list[str]]) -> None:
     def found(written: str, place: str = "h3:8") -> list[str]:
         return faults(changed(("place: shop", f"place: {place}"), ("sold\n", f"sold\n    place: {written}\n")))

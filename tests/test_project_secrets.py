@@ -63,7 +63,7 @@ def test_values_of_secret_variables_are_never_shown(reader: Reader, faults: Call
     read = reader(text, environ={"MLFLOW_PASSWORD": SECRET})
     assert read.spec.tracking == f"https://me:{SECRET}@host"
     assert "tracking: https://me:${MLFLOW_PASSWORD}@host" in project.resolved(read)
-    assert SECRET not in project.resolved(read) + str(project.show(read)) + str(read.origins)
+    assert SECRET not in project.resolved(read) + str(project.show(read)) + str(read.origins) + repr(read)
     again = reader(project.resolved(read), environ={"MLFLOW_PASSWORD": SECRET})
     assert again.spec == read.spec
     hidden = reader(
@@ -80,6 +80,11 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(faults: Callable[.
     (found,) = faults(SMALL + f"tracking: {written}\n")
     assert SECRET not in found
     assert found.startswith("project.yaml:9: tracking: a password is never written here: put the address into")
+
+
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(faults: Callable[..., list[str]]) -> None:
+    (found,) = faults(overrides=[f"tracking=https://me:{SECRET}@host"])
+    assert found.startswith("--set tracking=…: tracking: a password is never written here")
 
 
 # An address in a bucket ---------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Origin:
 class Project:
     """A project file as read."""
 
-    spec: "ProjectSpec"
+    spec: "ProjectSpec" = field(repr=False)
     folder: Path
     """Base of relative paths: the folder of the file; for ``s3://`` the current folder."""
     address: str

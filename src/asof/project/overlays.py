@@ -56,8 +56,8 @@ def apply(root: Node, assignment: str) -> None:
 
 
 def _hidden(file: str) -> str:
-    """An assignment without its value where its path says that it is secret."""
-    return f"{file.partition('=')[0]}=…" if _SECRET.search(file) else file
+    """An assignment without its value where that may be secret."""
+    return f"{file.partition('=')[0]}=…" if _SECRET.search(file) or LOGIN.search(file) else file
 
 
 def _addressed(root: Node, steps: list[str]) -> list[str]:
