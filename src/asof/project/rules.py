@@ -13,8 +13,6 @@ from asof.project.trees import Node
 
 MEASURES = ("count", "sum", "mean", "max")
 PLACES = ("h3", "polygons", "column")
-FIGURES = ("skill", "coverage", "share_explained", "optimism")
-"""Figures besides the metrics that a rule of promotion may name."""
 UNFIT = ("bias", "median_ape")
 """Metrics that are shown but cannot choose: they are no mean of losses."""
 _RULE = re.compile(r"\s*(>=|<=|>|<)\s*-?\d+(\.\d*)?([eE]-?\d+)?\s*")
@@ -203,6 +201,7 @@ def _judge(faults: Faults, *, plugged: bool) -> None:
 
 def _promote(faults: Faults, *, plugged: bool) -> None:
     from asof.metrics import METRICS
+    from asof.promotion import OTHER_FIGURES
 
     for name, rule in faults.parts("promote"):
         where: Path = ("promote", name)
@@ -211,7 +210,7 @@ def _promote(faults: Faults, *, plugged: bool) -> None:
             if text != "pass":
                 faults.got(where, "pass", hint="; single findings are accepted in audit.accept")
             continue
-        known = [*FIGURES, *METRICS, "audit"]
+        known = [*OTHER_FIGURES, *METRICS, "audit"]
         if name not in known and not plugged:
             faults.say(where, f"there is no figure {name!r}{nearest(name, known)}")
         elif rule.is_scalar and not _RULE.fullmatch(text):
