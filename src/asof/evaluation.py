@@ -109,8 +109,9 @@ def skill(
     mine, its = chosen.parts(label, ours), chosen.parts(label, theirs)
 
     def saved(*means: Floats) -> Floats:
-        share: Floats = 1 - chosen.finish(*means[: len(mine)]) / chosen.finish(*means[len(mine) :])
-        return share
+        loss, its_loss = chosen.finish(*means[: len(mine)]), np.asarray(chosen.finish(*means[len(mine) :]))
+        share: Floats = np.divide(loss, its_loss, out=np.full(its_loss.shape, np.nan), where=its_loss > 0)
+        return 1 - share  # unknown where the baseline makes no error
 
     return estimate(answers, (*mine, *its), saved, bootstrap)
 

@@ -158,13 +158,15 @@ def _same(mean: Floats) -> Floats:
 
 
 def _root(mean: Floats) -> Floats:
-    return np.sqrt(mean)
+    return np.sqrt(np.maximum(mean, 0))  # a mean that is resampled from running sums may be 0 less a rounding
 
 
 def _explained(squared: Floats, centred: Floats, centred_squared: Floats) -> Floats:
     spread = np.asarray(centred_squared - centred**2)
-    share: Floats = np.divide(squared, spread, out=np.full(np.shape(spread), np.nan), where=spread > 0)
-    return 1 - share  # unknown where the labels are all equal
+    share: Floats = np.divide(
+        squared, spread, out=np.full(np.shape(spread), np.nan), where=spread > 1e-12 * centred_squared
+    )
+    return 1 - share  # unknown where the labels are all equal, but for rounding
 
 
 def _median_relative(label: Floats, prediction: Floats, weight: Floats | None) -> float:

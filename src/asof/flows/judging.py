@@ -170,7 +170,10 @@ def explained(answers: pl.DataFrame, bootstrap: Bootstrap) -> Estimate:
 
     def share(mean: np.ndarray, square: np.ndarray, mse: np.ndarray) -> np.ndarray:
         variance = square - mean**2
-        return np.asarray((variance - mse) / (variance - mean))
+        beyond = np.asarray(variance - mean)
+        # Unknown where labels vary no more than Poisson counts of one mean: nothing is left to explain.
+        told: np.ndarray = np.divide(variance - mse, beyond, out=np.full(beyond.shape, np.nan), where=beyond > 0)
+        return told
 
     return evaluation.estimate(answers, (label, label**2, squared), share, bootstrap)
 

@@ -94,6 +94,12 @@ def gather(workspace: Workspace, prepared: Prepared, first: datetime, until: dat
             f"{prepared.panel.source} covers {prepared.first:%Y-%m-%d} to {prepared.counted.coverage.end:%Y-%m-%d}"
         )
         raise DataError(message)
+    if known["label"].n_unique() == 1:
+        message = (
+            f"the label is {known['label'][0]:g} in all {known.height:,} questions from {first:%Y-%m-%d} on: "
+            f"there is nothing to learn; look at predict: and at the rows of {prepared.panel.source}"
+        )
+        raise DataError(message)
     return Material(known, preparation.read(prepared, known, workspace.spec.leave_out))
 
 
