@@ -1,6 +1,5 @@
 """MLflow's page: what is said where it is missing, and that it answers where it is installed."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -43,7 +42,7 @@ def test_the_page_answers(tmp_path: Path) -> None:
     try:
         assert _answer(f"http://{tracking.HOST}:{port}/", seconds=60) == 200
     finally:
-        os.killpg(server.pid, signal.SIGINT)  # as a terminal does: the whole group
+        server.send_signal(signal.SIGTERM)
         server.wait(timeout=30)
 
 

@@ -179,11 +179,11 @@ def init(
     """Propose a project file from a table."""
     from asof import proposals
 
-    text = proposals.propose(file, name=name)
+    target = out or file.parent / "project.yaml"
+    text = proposals.propose(file, name=name, folder=target.parent)
     if show:
         sys.stdout.write(text)
         return
-    target = out or file.parent / "project.yaml"
     proposals.write(target, text)
     sys.stderr.write(f"wrote {target}; read it, then: asof check {target}\n")
 

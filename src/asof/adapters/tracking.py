@@ -1,5 +1,8 @@
 """MLflow's own page for a project's runs: an extra, started beside us and never imported."""
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -9,7 +12,7 @@ from asof.errors import OutsideError, UserError
 
 HOST = "127.0.0.1"
 """The page has no log-in, so it is shown to this machine alone."""
-SECONDS = 30.0
+SECONDS = 5.0
 """How long the page may take to stop."""
 
 
@@ -38,12 +41,25 @@ def show(uri: str, port: int) -> None:
         raise UserError(message)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
     sys.stderr.write(f"MLflow's page: http://{HOST}:{port} (interrupt to stop)\n")
-    page = subprocess.Popen(command)  # noqa: S603 - our own interpreter and fixed words
+    # In a session of its own, so that it and its workers are stopped by us and by nobody else.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's way to interrupt
+    page = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own interpreter and fixed words
     try:
         code = page.wait()
     except KeyboardInterrupt:
-        # A terminal interrupts the page as well; it stops its own workers and then itself.
-        code = page.wait(timeout=SECONDS)
-    if code not in {0, -2, 130}:
+        code = 0
+    finally:
+        _stop(page)
+    if code != 0:
         message = f"MLflow's page ended with code {code}; is port {port} in use?"
         raise OutsideError(message)
+
+
+def _stop(page: subprocess.Popen[bytes]) -> None:
+    """Stop the page and its workers, and wait for it."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(page.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            page.wait(timeout=SECONDS)
+            return

@@ -91,7 +91,7 @@ def out_of_fold(workspace: Workspace, bench: Bench, selection: Selection, baseli
 def judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Selection) -> Judged:
     """Fit at the cut, answer every later question as of its own moment, and score; records the opening first."""
     split, wanted, until = bench.split, bench.wanted, prepared.last
-    opened = record_opening(workspace, split.cut, until, selection)
+    opened = record_opening(workspace, split.cut, prepared.counted.coverage.end, selection)
     baseline = best_baseline(selection)
     fold_answers = out_of_fold(workspace, bench, selection, baseline)
     calibration = intervals.calibrate(fold_answers, kind_of(wanted), level=LEVEL)
@@ -179,7 +179,7 @@ def explained(answers: pl.DataFrame, bootstrap: Bootstrap) -> Estimate:
 
 
 def record_opening(workspace: Workspace, cut: datetime, until: datetime, selection: Selection) -> int:
-    """Write down that the stretch from ``cut`` to ``until`` is judged; returns how often it was, this time included."""
+    """Write down that the periods from ``cut`` to ``until`` are judged; returns how often it was, this time included."""
     earlier = [
         one
         for one in workspace.registry.decisions()
