@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -46,7 +47,13 @@ class Periods:
 
 
 def findings(
-    rows: pl.DataFrame, columns: Sequence[str], zone: str, *, name: str = "source", others: Sequence[str] = ()
+    rows: pl.DataFrame,
+    columns: Sequence[str],
+    zone: str,
+    *,
+    name: str = "source",
+    others: Sequence[str] = (),
+    covered: Sequence[tuple[date, date]] = (),
 ) -> list[Finding]:
     """Find holes, and periods (months, or weeks in short sources) that differ from those around them.
 
@@ -61,6 +68,7 @@ def findings(
         zone: IANA zone whose days and months count.
         name: name of the source, for the findings.
         others: further columns: a break in them is a note.
+        covered: stretches declared to be complete: what looks like a hole in them is none.
 
     Returns:
         Findings of the check ``coverage``, in the order of: holes, rows, columns.
@@ -68,8 +76,8 @@ def findings(
     timed = rows.filter(pl.col("_event").is_not_null())
     if timed.is_empty():
         return []
-    coverage = of(timed, zone)
-    found = _holes(timed, coverage, zone, name)
+    coverage = of(timed, zone, covered)
+    found = [] if covered else _holes(timed, coverage, zone, name)
     for every in ("1mo", "1w"):
         periods = count(timed, [*columns, *others], coverage, zone, every)
         if len(periods.names) >= FEWEST:

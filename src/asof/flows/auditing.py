@@ -1,6 +1,6 @@
 """The audit on a real project: the checks of ``asof.audit`` joined to its features and its learning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -80,7 +80,8 @@ def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
     asked = pl.concat([accused.bench.material.questions.select(unit), accused.holdout.select(unit)])
     asked = asked.unique(maintain_order=True)
     verdict = audit.future(evidence, asked, cuts=depth.cuts, per_cut=depth.per_cut, seed=accused.bench.wanted.seed)
-    moved = _coverage_moves(prepared, accused.bench.split.cut)
+    found = {name: table for name, table in prepared.past.sources.items() if not workspace.spec.sources[name].covered}
+    moved = _coverage_moves(found, accused.bench.split.cut)
     if not moved:
         return verdict
     return Verdict(verdict.check, audit.Outcome.FAILED, verdict.coverage, (*verdict.findings, *moved))
@@ -105,10 +106,10 @@ def cut_short(covered: Coverage, until: datetime) -> Coverage:
     return Coverage(tuple(start for start, _ in pairs), tuple(end for _, end in pairs))
 
 
-def _coverage_moves(prepared: Prepared, cut: datetime) -> list[Finding]:
+def _coverage_moves(tables: Mapping[str, SourceTable], cut: datetime) -> list[Finding]:
     """What is covered must not depend on later rows either: found again from what was known at the cut."""
     found = []
-    for name, table in prepared.past.sources.items():
+    for name, table in tables.items():
         whole_days = _midnight_before(cut - table.delay, table)
         again = coverage.of(table.rows.filter(pl.col("_available") <= cut), table.zone)
         whole = coverage.of(table.rows, table.zone)

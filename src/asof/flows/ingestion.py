@@ -144,7 +144,7 @@ def months(rows: pl.DataFrame, spec: SourceSpec) -> pl.Series:
 
 def settings_hash(spec: SourceSpec) -> str:
     """Hash of all settings that decide what is valid: not where rows come from."""
-    settings = spec.model_dump_json(exclude={"files", "socrata", "covered"})
+    settings = spec.model_dump_json(exclude={"files", "socrata"})
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
@@ -206,7 +206,7 @@ def _coverage(name: str, spec: SourceSpec, valid: pl.DataFrame) -> list[Finding]
     needed = [spec.place.lat, spec.place.lon] if isinstance(spec.place, PointSpec) else []
     needed += [spec.place] if isinstance(spec.place, str) else []
     others = [column for column in spec.columns if column not in needed]
-    return coverage.findings(valid, needed, spec.time.zone, name=name, others=others)
+    return coverage.findings(valid, needed, spec.time.zone, name=name, others=others, covered=spec.covered)
 
 
 def _current(last: Mapping[str, str], stamp: Mapping[str, str], now: datetime) -> bool:
