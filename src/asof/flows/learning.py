@@ -1,8 +1,6 @@
 """From prepared data to a judged model: choose on folds, fit at a cut, answer, refit."""
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +17,7 @@ from asof.flows.workspace import Workspace
 from asof.recipes import Blend, Model, Recipe
 from asof.splits import Split
 from asof.times import Step
-from asof.tuning import Plan, Selection, Trial
+from asof.tuning import Plan, Selection
 
 
 @dataclass(frozen=True)
@@ -139,18 +137,8 @@ def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Sele
         threads=wanted.threads,
         candidates=wanted.candidates or "default",
         plugins=workspace.plugins,
-        on_trial=_teller(workspace, wanted.budget_seconds),
+        on_trial=workspace.stages.done,
     )
-
-
-def _teller(workspace: Workspace, budget_seconds: float) -> Callable[[Trial], None]:
-    """Tell progress as the share of the budget that is used."""
-    begun = time.monotonic()
-
-    def tell(_: Trial) -> None:
-        workspace.stages.done((time.monotonic() - begun) / max(budget_seconds, 1.0))
-
-    return tell
 
 
 def folds_before(material: Material, cut: datetime, wanted: Terms) -> tuple[Split, ...]:
