@@ -101,7 +101,8 @@ def test_squares_are_distances_from_the_mean(source: dict[str, list]) -> None:
     value = np.array(source["value"], dtype=np.float64)
     ledger = Ledger.build(clock, np.array(source["key"], dtype=np.int64), value=value)
     keys, ever = np.arange(3), Moments.ever(3)
-    squares = ledger.read(keys, ever, ever).squares(Moments.of(np.full(3, -1)))
+    low = Moments.of(np.full(3, -1))
+    squares = ledger.read(keys, ever, ever, [low]).squares(low)
     for key in range(3):
         mine = value[np.array(source["key"], dtype=np.int64) == key]
         expected = ((mine - mine.mean()) ** 2).sum() if len(mine) else 0

@@ -19,13 +19,15 @@ import polars as pl
 from asof.ledgers.moments import Floats, Ints
 
 Number = TypeVar("Number", bound=np.generic)
+Halves = npt.NDArray[np.int32]
+_PART = 1 << 15
 
 
 @dataclass(frozen=True)
 class Dominance:
     """n rows in order of (key, end), each with the rank of its availability within its key."""
 
-    earlier: tuple[npt.NDArray[np.int32], ...]
+    earlier: tuple[Halves, ...]
     """For each level, topmost first: rows of the earlier half among those of the node up to each position."""
     totals: tuple[tuple[Floats, ...], ...]
     """For each column of values, for each level: their sum over the same rows."""
@@ -41,7 +43,7 @@ class Dominance:
         """
         levels = int(rank.max(initial=0) + 1).bit_length()
         rank, place, columns = rank.copy(), np.arange(len(rank)), [column.astype(np.float64) for column in values]
-        earlier: list[npt.NDArray[np.int32]] = []
+        earlier: list[Halves] = []
         totals: list[list[Floats]] = [[] for _ in values]
         for bit in range(levels - 1, -1, -1):
             left = (rank >> bit) & 1 == 0
@@ -67,21 +69,25 @@ class Dominance:
     def _descend(self, first: Ints, before: Ints, known: Ints, column: int | None) -> Floats:
         answer = np.zeros(len(first))
         rows = np.flatnonzero((before > 0) & (known > 0))
-        node, place, rank = first[rows], before[rows], known[rows]
-        found = np.zeros(len(rows))
+        # In parts that stay in the cache of a core, and in halves of a word: a question reads each level once.
+        for begun in range(0, len(rows), _PART):
+            part = rows[begun : begun + _PART]
+            node, place, rank = (values[part].astype(np.int32) for values in (first, before, known))
+            answer[part] = self._descend_part(node, place, rank, column)
+        return answer
+
+    def _descend_part(self, node: Halves, place: Halves, rank: Halves, column: int | None) -> Floats:
+        found = np.zeros(len(node))
         levels = len(self.earlier)
         for level, earlier in enumerate(self.earlier):
             bit = levels - 1 - level
-            inside = place > 0
-            last = np.where(inside, node + place - 1, 0)
-            count = np.where(inside, earlier[last], 0)
-            right = (rank >> bit) & 1 == 1
-            gain = count if column is None else np.where(inside, self.totals[column][level][last], 0.0)
-            found += np.where(right, gain, 0)
-            place = np.where(right, place - count, count)
-            node = node + np.where(right, 1 << bit, 0)
-        answer[rows] = found
-        return answer
+            right = (rank >> bit) & 1
+            last, inside = node + place - 1, place > 0
+            count = earlier[last] * inside
+            found += (count if column is None else self.totals[column][level][last] * inside) * right
+            place = count + right * (place - 2 * count)
+            node = node + (right << bit)
+        return found
 
 
 def _restarted(groups: Ints, values: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """One ledger: a source sorted by (key, end), with running totals for each key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -8,9 +9,11 @@ import numpy.typing as npt
 import polars as pl
 
 from asof.ledgers.dominance import Dominance
-from asof.ledgers.moments import Floats, Ints, Moments
+from asof.ledgers.moments import Floats, Ints, Moments, Pairs
 
 Number = TypeVar("Number", bound=np.generic)
+_SHARED = 4
+"""A table of keys and moments is made where it has at most so many cells a question."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Ledger:
     late_tree: Dominance | None
     late_last: Ints
     """Highest position among the late rows of the key known so far, in order of availability."""
+    late_latest: Ints
+    """Latest availability among the late rows of the key so far, in order of their ends."""
     centre: Floats | None = None
     """Fixed centre of each key: the value that was known first."""
     values: Floats | None = field(default=None, repr=False)
@@ -99,30 +104,31 @@ class Ledger:
             apart = value - centre[key]
             deviation = (apart[out], apart[out] ** 2)
             running = tuple(_running(key[in_order], part) for part in (apart[in_order], apart[in_order] ** 2))
-        late, tree, last = _late(out, key, by_end, by_known, deviation)
-        return cls(clock, chosen, main, late, tree, last, centre, value, running)
+        late, tree, last, latest = _late(out, key, by_end, by_known, deviation)
+        return cls(clock, chosen, main, late, tree, last, latest, centre, value, running)
 
     def __len__(self) -> int:
         """Return the number of rows, each as often as it stands under a key."""
         return len(self.source)
 
-    def read(self, keys: Ints, high: Moments, as_of: Moments) -> "Reading":
+    def read(self, keys: Ints, high: Moments, as_of: Moments, lows: Sequence[Moments]) -> "Reading":
         """Prepare to read, for each question, the rows of its key with ``_ended <= high`` and ``_available <= as_of``.
 
         Args:
             keys: n keys; one that is not in the ledger (such as -1) has no rows.
             high: n moments.
             as_of: n moments.
+            lows: the beginnings of all windows that will be asked for, n moments each.
         """
-        return Reading(self, keys.astype(np.int64, copy=False), high, as_of)
+        return Reading(self, keys.astype(np.int64, copy=False), high, as_of, lows)
 
     def count(self, keys: Ints, low: Moments, high: Moments, as_of: Moments) -> Ints:
         """Count rows with ``low < _ended <= high`` and ``_available <= as_of``: n of int64."""
-        return self.read(keys, high, as_of).count(low)
+        return self.read(keys, high, as_of, [low]).count(low)
 
     def total(self, keys: Ints, low: Moments, high: Moments, as_of: Moments) -> Floats:
         """Sum the values of the same rows: n of float64, 0 where there are none."""
-        return self.read(keys, high, as_of).total(low)
+        return self.read(keys, high, as_of, [low]).total(low)
 
     def last(self, keys: Ints, as_of: Moments) -> Ints:
         """Return the row of the source that ended last among those known, -1 where there is none."""
@@ -139,28 +145,20 @@ class Ledger:
 class Reading:
     """What a ledger knows for n questions up to their ``high`` and ``as_of``; windows differ in ``low`` only."""
 
-    def __init__(self, ledger: Ledger, keys: Ints, high: Moments, as_of: Moments) -> None:
+    def __init__(self, ledger: Ledger, keys: Ints, high: Moments, as_of: Moments, lows: Sequence[Moments]) -> None:
         """Look up where each question's rows end."""
-        self._ledger, self._keys = ledger, keys
-        clock = ledger.clock
-        over = _search(ledger.prompt.by_end, keys, clock.ended, high)
+        self._ledger, clock = ledger, ledger.clock
+        self._keys, self._edges = keys, (high, *lows)
+        self._ends = Grid(ledger.prompt.by_end, keys, clock.ended, self._edges)
         known = _search(ledger.prompt.by_known, keys, clock.available, as_of)
-        self._upper = np.minimum(over, known)
-        if ledger.late_tree is not None:
-            self._first = _begin(ledger.late.by_end, keys, clock.ended)
-            self._late_high = _search(ledger.late.by_end, keys, clock.ended, high) - self._first
-            self._late_known = _search(ledger.late.by_known, keys, clock.available, as_of) - self._first
+        self._upper = np.minimum(self._ends(high), known)
+        tree = ledger.late_tree
+        self._late = None if tree is None else _Late(ledger, tree, keys, as_of, self._edges)
 
     def count(self, low: Moments) -> Ints:
         """Count the rows that ended after ``low``: n of int64."""
-        lower = _search(self._ledger.prompt.by_end, self._keys, self._ledger.clock.ended, low)
-        found = np.maximum(self._upper - lower, 0)
-        tree = self._ledger.late_tree
-        if tree is None:
-            return found
-        before = np.minimum(self._late_low(low), self._late_high)
-        late = tree.count(self._first, self._late_high, self._late_known)
-        return found + late - tree.count(self._first, before, self._late_known)
+        found = np.maximum(self._upper - self._ends(low), 0)
+        return found if self._late is None else found + self._late.count(low)
 
     def total(self, low: Moments) -> Floats:
         """Sum the values of the rows that ended after ``low``: n of float64, 0 where there are none."""
@@ -177,26 +175,88 @@ class Reading:
 
     def _sum(self, low: Moments, power: int) -> Floats:
         ledger = self._ledger
-        lower = np.minimum(_search(ledger.prompt.by_end, self._keys, ledger.clock.ended, low), self._upper)
+        lower = np.minimum(self._ends(low), self._upper)
         begun = _begin(ledger.prompt.by_end, self._keys, ledger.clock.ended)
         running = ledger.running[power]
         upto = np.where(self._upper > begun, _taken(running, self._upper - 1, 0.0), 0.0)
         found = upto - np.where(lower > begun, _taken(running, lower - 1, 0.0), 0.0)
-        tree = ledger.late_tree
-        if tree is None:
-            return np.asarray(found)
-        before = np.minimum(self._late_low(low), self._late_high)
-        late = tree.total(self._first, self._late_high, self._late_known, power)
-        return np.asarray(found + (late - tree.total(self._first, before, self._late_known, power)))
+        return np.asarray(found if self._late is None else found + self._late.total(low, power))
 
-    def _late_low(self, low: Moments) -> Ints:
-        return _search(self._ledger.late.by_end, self._keys, self._ledger.clock.ended, low) - self._first
+
+class _Late:
+    """The late rows of n questions: by end and availability at once."""
+
+    def __init__(self, ledger: Ledger, tree: Dominance, keys: Ints, as_of: Moments, edges: Sequence[Moments]) -> None:
+        self._tree, part, clock = tree, ledger.late, ledger.clock
+        self._first = _begin(part.by_end, keys, clock.ended)
+        self._ends = Grid(part.by_end, keys, clock.ended, edges)
+        self._limit = _query(keys, clock.available, as_of)
+        self._known = np.searchsorted(part.by_known, self._limit, side="left") - self._first
+        self._latest = ledger.late_latest
+        self._high = self._ends(edges[0]) - self._first
+        self._high_count: Ints | None = None
+        self._high_totals: dict[int, Floats] = {}
+
+    def count(self, low: Moments) -> Ints:
+        if self._high_count is None:
+            self._high_count = self._known_of(self._high)
+        return self._high_count - self._known_of(self._before(low))
+
+    def total(self, low: Moments, power: int) -> Floats:
+        # By the tree alone: whether all rows so far are known may change with rows of later, a count does not.
+        if power not in self._high_totals:
+            self._high_totals[power] = self._tree.total(self._first, self._high, self._known, power)
+        return self._high_totals[power] - self._tree.total(self._first, self._before(low), self._known, power)
+
+    def _before(self, low: Moments) -> Ints:
+        before: Ints = np.minimum(self._ends(low) - self._first, self._high)
+        return before
+
+    def _known_of(self, before: Ints) -> Ints:
+        """How many of the first ``before`` rows of the key are known: all of them, or as the tree says."""
+        found = before.copy()
+        rows = np.flatnonzero((before > 0) & (_taken(self._latest, self._first + before - 1) >= self._limit))
+        found[rows] = self._tree.count(self._first[rows], before[rows], self._known[rows])
+        return found
+
+
+class Grid:
+    """Positions in a sorted array for every key and edge of n questions, each looked up once.
+
+    A panel asks many places at the same moments, and the windows of one day end where those of
+    another began: then a table of keys x moments is smaller than the questions. Otherwise each is looked up alone.
+    """
+
+    def __init__(self, sorted_by: Ints, keys: Ints, times: Ints, edges: Sequence[Moments]) -> None:
+        """Look up what several edges share."""
+        self._sorted_by, self._keys, self._times = sorted_by, keys, times
+        self._moments = np.unique(np.concatenate([edge.values for edge in edges]))
+        pairs = Pairs.of(keys)
+        mine = keys[pairs.first]
+        self._rows: Ints | None = None
+        if len(mine) * len(self._moments) <= _SHARED * len(keys):
+            rank = np.searchsorted(times, self._moments, side="right")
+            asked = mine[:, None] * (len(times) + 1) + rank[None, :]
+            self._table = np.searchsorted(sorted_by, asked.reshape(-1), side="left")
+            self._rows = pairs.inverse * len(self._moments)
+
+    def __call__(self, edge: Moments) -> Ints:
+        """Position after the last row of each question's key at or before its edge, one of those given."""
+        if self._rows is None:
+            return _search(self._sorted_by, self._keys, self._times, edge)
+        column = np.searchsorted(self._moments, edge.values)
+        found: Ints = self._table[self._rows + column[edge.index]]
+        return found
+
+
+def _query(keys: Ints, times: Ints, moments: Moments) -> Ints:
+    """Number that is above those of all rows of each question's key at or before its moment, and of no others."""
+    return keys * (len(times) + 1) + np.searchsorted(times, moments.values, side="right")[moments.index]
 
 
 def _search(sorted_by: Ints, keys: Ints, times: Ints, moments: Moments) -> Ints:
     """Position after the last row of each question's key with a time at or before its moment."""
-    rank = np.searchsorted(times, moments.values, side="right")
-    return np.searchsorted(sorted_by, keys * (len(times) + 1) + rank[moments.index], side="left")
+    return np.searchsorted(sorted_by, _query(keys, times, moments), side="left")
 
 
 def _begin(sorted_by: Ints, keys: Ints, times: Ints) -> Ints:
@@ -239,12 +299,13 @@ def _running(key: Ints, value: Floats) -> Floats:
 
 def _late(
     out: Ints, key: Ints, by_end: Ints, by_known: Ints, values: tuple[Floats, ...]
-) -> tuple[_Part, Dominance | None, Ints]:
+) -> tuple[_Part, Dominance | None, Ints, Ints]:
     known_order = np.argsort(by_known[out], kind="stable")
     part = _Part(out, by_end[out], by_known[out][known_order])
     if not len(out):
-        return part, None, out
+        return part, None, out, out
     first = np.searchsorted(key[out], key[out], side="left")
     place = np.empty(len(out), dtype=np.int64)
     place[known_order] = np.arange(len(out))
-    return part, Dominance.build(first, place - first, values), np.maximum.accumulate(out[known_order])
+    tree = Dominance.build(first, place - first, values)
+    return part, tree, np.maximum.accumulate(out[known_order]), np.maximum.accumulate(by_known[out])

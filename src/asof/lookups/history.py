@@ -161,11 +161,12 @@ def _pairs(asked: _Asked, by: By) -> tuple[Pairs, Ints, Moments, Moments]:
 
 def _windows(asked: _Asked, plan: Plan, by: By) -> Features:
     pairs, keys, high, as_of = _pairs(asked, by)
-    reading = asked.past.ledger(asked.source, by).read(keys, high, as_of)
+    lows = {text: asked.low(text).take(pairs.first) for text in plan.windows}
+    reading = asked.past.ledger(asked.source, by).read(keys, high, as_of, list(lows.values()))
     means: dict[str, Floats] = {}
     for text in plan.windows:
         covered = asked.covered(asked.low(text), asked.high)[high.index]
-        means[text] = _rate(reading.count(asked.low(text).take(pairs.first)), covered, asked.expected(text))
+        means[text] = _rate(reading.count(lows[text]), covered, asked.expected(text))
         yield f"mean_{text}", means[text][pairs.inverse]
     for short, long in plan.ratios:
         some = means[long] > 0
@@ -181,12 +182,12 @@ def _slotted(asked: _Asked, by: By, name: str, slot: Slot, windows: tuple[str, .
     pairs = Pairs.of(keys, asked.as_of)
     high, as_of = asked.high.take(pairs.first), asked.as_of.take(pairs.first)
     slots = past.slots(asked.start, slot)[pairs.first]
-    reading = past.ledger(asked.source, by, slot).read(keys[pairs.first], high, as_of)
+    lows = {text: asked.low(text).take(pairs.first) for text in windows}
+    reading = past.ledger(asked.source, by, slot).read(keys[pairs.first], high, as_of, list(lows.values()))
     hours = 24 / max(asked.every.nominal / timedelta(hours=1), 1.0)
     each = {"weekday": 7.0, "hour": hours, "weekday hour": 7 * hours}[slot]
     periods = past.periods(asked.source, slot)
-    for text in windows:
-        low = asked.low(text).take(pairs.first)
+    for text, low in lows.items():
         mean = _rate(reading.count(low), periods.within(low, high, slots), asked.expected(text) / each)
         yield f"{name}_{text}", mean[pairs.inverse]
 
@@ -204,7 +205,7 @@ def _lags(asked: _Asked, plan: Plan, by: By) -> Features:
         low, high = asked.lagged(text)
         whole = asked.covered(low, high) >= WHOLE
         low, high = low.take(pairs.first), high.take(pairs.first)
-        value, defined = _label(ledger.read(keys, high, as_of), low, panel.measure)
+        value, defined = _label(ledger.read(keys, high, as_of, [low]), low, panel.measure)
         told = whole[low.index] & (high.micros() <= known) & defined
         yield f"lag_{text}", np.where(told, value, np.nan)[pairs.inverse]
 
@@ -233,9 +234,9 @@ def _since(asked: _Asked) -> Features:
 def _values(asked: _Asked, plan: Plan, by: By, column: str) -> Features:
     """Total of a column per period, and its mean per event, over each window."""
     pairs, keys, high, as_of = _pairs(asked, by)
-    reading = asked.past.ledger(asked.source, by, value=column).read(keys, high, as_of)
-    for text in plan.windows:
-        low = asked.low(text).take(pairs.first)
+    lows = {text: asked.low(text).take(pairs.first) for text in plan.windows}
+    reading = asked.past.ledger(asked.source, by, value=column).read(keys, high, as_of, list(lows.values()))
+    for text, low in lows.items():
         count, total = reading.count(low), reading.total(low)
         per_period = _rate(total, asked.covered(asked.low(text), asked.high)[high.index], asked.expected(text))
         yield f"{column}_sum_{text}", per_period[pairs.inverse]

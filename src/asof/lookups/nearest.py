@@ -111,7 +111,7 @@ class Nearest:
         made = {}
         for column in columns:
             ledger = past.ledger(source, by, value=column, covered=False)
-            reading = ledger.read(keys, high, Moments.ever(questions.height))
+            reading = ledger.read(keys, high, Moments.ever(questions.height), [low])
             count = reading.count(low)
             mean = reading.total(low) / np.maximum(count, 1)
             made[f"{self.name}_{column}"] = pl.Series(np.where(count > 0, mean, np.nan))
