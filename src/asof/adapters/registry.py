@@ -26,6 +26,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asof.adapters import databases
 from asof.errors import DataError, OutsideError
 from asof.ports import ReleaseRecord, RunRecord, Tracker
 
@@ -231,9 +232,11 @@ class MlflowRegistry:
             if self._client is None:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
+                    if self._file is not None:
+                        databases.ensure(self._file, self._root / "artifacts")
                     self._client = MlflowClient(self._uri, self._uri)
                     if not self._served:
-                        _map_tables()
+                        databases.map_tables()
             yield self._client
         except failures as error:
             lines = str(error).replace(self._uri, self.uri).splitlines() or [type(error).__name__]
@@ -278,7 +281,7 @@ class MlflowRegistry:
         for kind in ("run", "candidate", "decision"):
             for run in self._search(kind, " and attributes.status = 'RUNNING'"):
                 machine, _, process = run.data.tags.get(_PROCESS, "").partition(":")
-                if machine == _machine() and not _alive(int(process)):
+                if machine == _machine() and not databases.alive(int(process)):
                     self.close(str(run.info.run_id), "KILLED")
 
     def _relative(self, folder: Path) -> str:
@@ -336,15 +339,6 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _map_tables() -> None:
-    """Let SQLAlchemy complain about MLflow's tables now, where nobody hears it, and not at the first query."""
-    import mlflow.store.model_registry.dbmodels.models
-    import mlflow.store.tracking.dbmodels.models  # noqa: F401
-    from sqlalchemy.orm import configure_mappers
-
-    configure_mappers()
-
-
 def _ensure(create: Any) -> None:
     """Create what may be there already, perhaps made by another process a moment ago."""
     from mlflow.exceptions import MlflowException
@@ -380,16 +374,6 @@ def _run_record(run: "Run") -> RunRecord:
 
 def _machine() -> str:
     return sha256(platform.node().encode()).hexdigest()[:12]
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it lives, and belongs to someone else
-        return True
-    return True
 
 
 def _key(name: str) -> str:
