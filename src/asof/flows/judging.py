@@ -179,7 +179,7 @@ def explained(answers: pl.DataFrame, bootstrap: Bootstrap) -> Estimate:
 
 
 def record_opening(workspace: Workspace, cut: datetime, until: datetime, selection: Selection) -> int:
-    """Write down that the periods from ``cut`` to ``until`` are judged; returns how often it was, this time included."""
+    """Write down that the periods from ``cut`` to ``until`` are judged; returns how often they were, now included."""
     earlier = [
         one
         for one in workspace.registry.decisions()
