@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -103,6 +104,15 @@ class Estimator(Protocol):
     def read(self, files: Mapping[str, bytes]) -> Fitted:
         """Make what was learnt from its files again; predictions are equal to the bit."""
         ...
+
+
+def rest_between() -> None:
+    """Let OpenMP threads sleep where they wait for each other; to be called before a library that has it is loaded.
+
+    By default they spin: on two busy cores LightGBM with two threads then takes 20 s in place of 1.1 s, XGBoost 12 s
+    in place of 0.7 s. A policy that the user has set stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def settings(defaults: Mapping[str, Any], job: Job, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from asof.data import Table
 from asof.encoders.base import weighted_mean
 from asof.estimators.base import Files, Floats, Job, Real, Space, Whole, dump_json, labels, matrix, settings, weights
 from asof.estimators.baselines import Learnt
-from asof.estimators.boosting import FEW, loss_of, rounds_of
+from asof.estimators.boosting import FEW, loss_of, nothing_to_learn, read_mean, rounds_of
 
 LOG_LINK = frozenset({"poisson", "tweedie"})
 
@@ -72,10 +72,10 @@ class CatBoost:
         chosen = settings(self.defaults, job, "catboost")
         rounds, patience = rounds_of(job, chosen, watch)
         loss = loss_of(job)
-        label = labels(table)
+        constant = nothing_to_learn(table)
+        if constant is not None:
+            return constant
         mean = weighted_mean(table)
-        if label.min() == label.max():  # which CatBoost refuses to learn from
-            return Learnt(mean)
         start = float(np.log(mean)) if loss in LOG_LINK else mean
         own = {name: value for name, value in chosen.items() if name not in {"rounds", "patience", "tweedie_power"}}
         watched = None if patience is None or watch is None else _pool(watch, job.threads, start)
@@ -99,8 +99,9 @@ class CatBoost:
 
     def read(self, files: Mapping[str, bytes]) -> Booster | Learnt:
         """Make the booster from its JSON again."""
-        if "baseline.json" in files:
-            return Learnt(**json.loads(files["baseline.json"]))
+        mean = read_mean(files)
+        if mean is not None:
+            return mean
         booster = _load(files["model.json"])
         loss = json.loads(files["loss.json"])["loss"]
         return Booster(booster, files["model.json"], loss, int(booster.tree_count_))

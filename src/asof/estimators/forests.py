@@ -20,6 +20,7 @@ from asof.estimators.base import (
     labels,
     load_array,
     matrix,
+    rest_between,
     settings,
     weights,
 )
@@ -90,6 +91,7 @@ class _Forest:
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Forest:
         """Grow trees on squared loss, each on a draw of at most ``max_samples`` rows."""
         del watch
+        rest_between()
         from sklearn import ensemble
 
         chosen = settings(self.defaults, job, self.kind)

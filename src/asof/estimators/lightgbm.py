@@ -8,8 +8,22 @@ import polars as pl
 
 from asof.data import Table
 from asof.encoders.base import CODE
-from asof.estimators.base import Choice, Files, Floats, Job, Real, Space, Whole, labels, matrix, settings, weights
-from asof.estimators.boosting import FEW, loss_of, rounds_of
+from asof.estimators.base import (
+    Choice,
+    Files,
+    Floats,
+    Job,
+    Real,
+    Space,
+    Whole,
+    labels,
+    matrix,
+    rest_between,
+    settings,
+    weights,
+)
+from asof.estimators.baselines import Learnt
+from asof.estimators.boosting import FEW, loss_of, nothing_to_learn, read_mean, rounds_of
 
 OBJECTIVES = {"poisson": "poisson", "tweedie": "tweedie", "squared": "regression", "absolute": "regression_l1"}
 METRICS = {"poisson": "poisson", "tweedie": "tweedie", "squared": "l2", "absolute": "l1"}
@@ -70,14 +84,20 @@ class LightGBM:
         "max_bin": Choice((63, 127, 255)),
     }
 
-    def fit(self, table: Table, job: Job, watch: Table | None = None, *, starts: Sequence[Floats] = ()) -> Booster:
+    def fit(
+        self, table: Table, job: Job, watch: Table | None = None, *, starts: Sequence[Floats] = ()
+    ) -> Booster | Learnt:
         """Boost until the watched table no longer improves, or for the job's rounds.
 
         ``starts``: what the trees are added to, for the rows of the table and of the watched one.
         """
+        rest_between()
         import lightgbm
 
         chosen = settings(self.defaults, job, "lightgbm")
+        constant = nothing_to_learn(table)
+        if constant is not None:
+            return constant
         rounds, patience = rounds_of(job, chosen, watch)
         data = self._dataset(table, chosen, start=starts[0] if starts else None)
         stopping: list[Any] = [] if patience is None else [lightgbm.early_stopping(patience, verbose=False)]
@@ -94,8 +114,12 @@ class LightGBM:
         # predicted from the text as it is kept, so that a loaded model cannot differ
         return Booster(lightgbm.Booster(model_str=text), text, kept)
 
-    def read(self, files: Mapping[str, bytes]) -> Booster:
+    def read(self, files: Mapping[str, bytes]) -> Booster | Learnt:
         """Make the booster from its text again."""
+        mean = read_mean(files)
+        if mean is not None:
+            return mean
+        rest_between()
         import lightgbm
 
         text = files["model.txt"].decode()
@@ -124,6 +148,7 @@ class LightGBM:
     def _dataset(
         self, table: Table, chosen: Mapping[str, Any], *, reference: Any = None, start: Floats | None = None
     ) -> Any:
+        rest_between()
         import lightgbm
 
         codes = [index for index, dtype in enumerate(table.features.dtypes) if dtype == CODE]

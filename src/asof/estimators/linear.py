@@ -29,6 +29,8 @@ HIGHEST_EXPONENT = 50.0
 TOLERANCE = 1e-10
 """Newton stops when a step promises less than this of the mean log-likelihood."""
 SMALLEST_STEP = 1e-4
+THREADS = 1
+"""Of the matrix products: a second spins on a busy machine, and sums would depend on their number."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Linear(_Linear):
         alpha = settings(self.defaults, job, "linear")["alpha"]
         numbers, label, weight = _known(table), labels(table), _weights(table)
         share = weight / weight.sum()
-        with threadpool_limits(job.threads):
+        with threadpool_limits(THREADS):
             centre, middle = share @ numbers, float(share @ label)
             apart = numbers - centre
             normal = (apart.T * weight) @ apart + alpha * np.eye(apart.shape[1])
@@ -125,7 +127,7 @@ class Poisson(_Linear):
         mean = float(weight @ label) / float(weight.sum())
         if mean <= 0:
             return _told(table, np.zeros(numbers.shape[1]), -HIGHEST_EXPONENT, "log")
-        with threadpool_limits(job.threads):
+        with threadpool_limits(THREADS):
             found = _newton(numbers, label, weight / weight.sum(), chosen["alpha"], chosen["iterations"])
         return _told(table, found[1:], float(found[0]), "log")
 

@@ -66,15 +66,18 @@ class PoissonBoosted:
         "lambda_l2": Real(1.0, 500.0, log=True),
     }
 
-    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Corrected:
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Corrected | Coefficients:
         """Fit the regression on all rows, then boost from it until the watched table no longer improves."""
         chosen = settings(self.defaults, job, "poisson_boosted")
         alpha = chosen.pop("alpha")
         line = Poisson().fit(table, replace(job, params={"alpha": alpha}))
         starts = [line.exponent(part.features) for part in (table, watch) if part is not None]
         boosting = replace(job, params=chosen, loss="poisson")
-        return Corrected(line, LightGBM().fit(table, boosting, watch, starts=starts))
+        trees = LightGBM().fit(table, boosting, watch, starts=starts)
+        return Corrected(line, trees) if isinstance(trees, Booster) else line
 
-    def read(self, files: Mapping[str, bytes]) -> Corrected:
+    def read(self, files: Mapping[str, bytes]) -> Corrected | Coefficients:
         """Make both parts from their files again."""
-        return Corrected(Poisson().read(files), LightGBM().read(files))
+        line = Poisson().read(files)
+        trees = LightGBM().read(files) if "model.txt" in files else None
+        return Corrected(line, trees) if isinstance(trees, Booster) else line

@@ -46,7 +46,7 @@ def portfolio(task: str) -> tuple[Recipe, ...]:
         regression = Recipe("poisson", RATES, "poisson", task=task)
         corrected = Recipe("poisson_boosted", RATES, "poisson_boosted", task=task)
         tweedie = Recipe("lightgbm_tweedie", CODES, "lightgbm", loss="tweedie", task=task)
-        return (regression, light, corrected, *boosters, linear, tweedie, *forests)
+        return (regression, corrected, light, *boosters, tweedie, linear, *forests)
     if task == "number":
         return (linear, light, *boosters, *forests)
     raise DataError(f"no task {task!r}; expected count or number")

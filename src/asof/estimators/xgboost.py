@@ -9,8 +9,9 @@ import polars as pl
 
 from asof.data import Table
 from asof.encoders.base import CODE
-from asof.estimators.base import Files, Floats, Job, Real, Space, Whole, labels, matrix, settings, weights
-from asof.estimators.boosting import FEW, loss_of, rounds_of
+from asof.estimators.base import Files, Floats, Job, Real, Space, Whole, labels, matrix, rest_between, settings, weights
+from asof.estimators.baselines import Learnt
+from asof.estimators.boosting import FEW, loss_of, nothing_to_learn, read_mean, rounds_of
 
 OBJECTIVES = {
     "poisson": "count:poisson",
@@ -31,6 +32,7 @@ class Booster:
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
         """Return n predictions, by one thread where there are few rows."""
+        rest_between()
         import xgboost
 
         self.booster.set_param({"nthread": 1 if features.height <= FEW else threads})
@@ -72,11 +74,15 @@ class XGBoost:
         "lambda": Real(0.1, 300.0, log=True),
     }
 
-    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Booster:
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Booster | Learnt:
         """Boost until the watched table no longer improves, or for the job's rounds."""
+        rest_between()
         import xgboost
 
         chosen = settings(self.defaults, job, "xgboost")
+        constant = nothing_to_learn(table)
+        if constant is not None:
+            return constant
         rounds, patience = rounds_of(job, chosen, watch)
         data = _data(table, chosen, job)
         watched = [] if patience is None or watch is None else [(_data(watch, chosen, job, data), "watch")]
@@ -92,13 +98,17 @@ class XGBoost:
         raw = bytes(booster[:kept].save_raw("ubj"))
         return Booster(_load(raw), raw, kept)
 
-    def read(self, files: Mapping[str, bytes]) -> Booster:
+    def read(self, files: Mapping[str, bytes]) -> Booster | Learnt:
         """Make the booster from its bytes again."""
+        mean = read_mean(files)
+        if mean is not None:
+            return mean
         booster = _load(files["model.ubj"])
         return Booster(booster, files["model.ubj"], booster.num_boosted_rounds())
 
 
 def _load(raw: bytes) -> Any:
+    rest_between()
     import xgboost
 
     booster = xgboost.Booster()
@@ -134,6 +144,7 @@ def _types(features: pl.DataFrame) -> list[str]:
 
 
 def _data(table: Table, chosen: Mapping[str, Any], job: Job, reference: Any = None) -> Any:
+    rest_between()
     import xgboost
 
     return xgboost.QuantileDMatrix(

@@ -17,7 +17,7 @@ from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.estimators import Choice, Real, Space
 from asof.estimators.portfolio import baselines, portfolio
-from asof.recipes import Parts, Recipe
+from asof.recipes import Blend, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms
 from asof.tuning.blends import blend, with_rounds
 from asof.tuning.plans import Plan, Selection, Trial, tidy
@@ -182,8 +182,8 @@ def _candidates(
     known = list(portfolio(task))
     others: Mapping[str, Any] = {} if plugins is None else plugins.estimators
     known += [Recipe(name, known[-1].encoders, name, task=task) for name in others]
-    chosen: list[Recipe] = []
-    for name in [recipe.name for recipe in known] if wanted == "default" else wanted:
+    chosen = known if wanted == "default" else []
+    for name in () if wanted == "default" else wanted:
         found = [recipe for recipe in known if name in {recipe.name, recipe.estimator}]
         if not found and name not in estimators.BASELINES:
             names = ", ".join(recipe.name for recipe in known)
@@ -268,7 +268,7 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
     if number is None:
         reasons = "; ".join(f"{trial.recipe.name}: {trial.why}" for trial in run.trials[:3])
         raise DataError(f"no candidate could be judged ({reasons}): look at the labels and features of the folds")
-    chosen = with_rounds(run.trials[number])
+    chosen: Recipe | Blend = with_rounds(run.trials[number])
     trials = list(run.trials)
     mixed = blend(run.bench, trials, run.told) if trials[number].stage != "baseline" else None
     if mixed is not None:

@@ -1,0 +1,154 @@
+"""Every encoder passes the exam; what each learns is stated with values."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from asof import encoders
+from asof.data import Table
+from asof.encoders import CODE, ENCODERS, EncoderPlan
+from asof.errors import DataError
+from asof.testing import encoders as exam
+
+OPTIONS: dict[str, dict[str, object]] = {
+    "clusters": {"columns": ("signed", "rate"), "count": 3},
+    "onehot": {"numbers": ("weekday",)},
+}
+
+
+def table(**columns: object) -> Table:
+    features = pl.DataFrame({name: values for name, values in columns.items() if name != "label"}, strict=False)
+    label = columns.get("label", [1.0] * features.height)
+    return Table(features, pl.Series("label", label, dtype=pl.Float64))
+
+
+@pytest.mark.parametrize("name", sorted(ENCODERS))
+def test_every_encoder_passes_the_exam(name: str) -> None:
+    exam.examine(lambda: encoders.make(EncoderPlan(name, OPTIONS.get(name, {}))))
+
+
+def test_median_fills_and_a_mark_says_where() -> None:
+    given = table(a=[1.0, None, 5.0, 3.0], b=[1.0, 2.0, 3.0, 4.0], c=pl.Series([None] * 4, dtype=pl.Float64))
+    step = encoders.make(EncoderPlan("impute"))
+    state = step.fit(given)
+    assert state == {"medians": {"a": 3.0, "b": 2.5, "c": 0.0}, "marked": ["a"]}
+    out = step.encode(given.features, state)
+    assert out["a"].to_list() == [1.0, 3.0, 5.0, 3.0]
+    assert out["a__unknown"].to_list() == [0.0, 1.0, 0.0, 0.0]
+    assert out["c"].to_list() == [0.0] * 4
+
+
+def test_a_code_never_seen_is_its_own_and_unknown_stays_unknown() -> None:
+    step = encoders.make(EncoderPlan("categories"))
+    state = step.fit(table(place=["b", "a", None, "c"]))
+    assert state == {"levels": {"place": ["a", "b", "c"]}}
+    out = step.encode(pl.DataFrame({"place": ["a", "c", "new", None]}), state)
+    assert out["place"].to_list() == [0, 2, 3, None]
+    assert out["place"].dtype == CODE
+
+
+def test_mean_label_is_smoothed_and_no_row_reads_its_own() -> None:
+    given = table(place=["a", "a", "b", "b"], label=[4.0, 2.0, 0.0, 2.0])
+    step = encoders.make(EncoderPlan("target_mean", {"smoothing": 2.0, "blocks": 4}))
+    state = step.fit(given)
+    # overall 2; a: (6 + 2 * 2) / (2 + 2), b: (2 + 4) / 4
+    assert state == {"overall": 2.0, "means": {"place": {"a": 2.5, "b": 1.5}}}
+    training = encoders.encode_training(step, given, state).features["place__mean_label"].to_list()
+    # row 0 sees 2, 0, 2: overall 4/3, a: (2 + 2 * 4/3) / 3
+    assert training[0] == pytest.approx((2 + 8 / 3) / 3)
+    other = table(place=["a", "a", "b", "b"], label=[400.0, 2.0, 0.0, 2.0])
+    moved = encoders.encode_training(step, other, step.fit(other)).features["place__mean_label"].to_list()
+    assert moved[0] == training[0]
+    assert moved[1] != training[1]
+    later = step.encode(pl.DataFrame({"place": ["a", "new", None]}), state)
+    assert later.to_dict(as_series=False) == {"place__mean_label": [2.5, 2.0, 2.0]}
+
+
+def test_weights_enter_the_mean_label() -> None:
+    features = pl.DataFrame({"place": ["a", "a"]})
+    given = Table(features, pl.Series([0.0, 4.0]), pl.Series([3.0, 1.0]))
+    assert encoders.make(EncoderPlan("target_mean")).fit(given)["overall"] == 1.0
+    with pytest.raises(DataError, match="no training question has weight"):
+        encoders.make(EncoderPlan("target_mean")).fit(Table(features, given.label, pl.Series([0.0, 0.0])))
+
+
+def test_rates_become_logarithms_and_signs_stay() -> None:
+    given = table(rate=[0.0, 1.0, 5.0], signed=[-1.0, 0.0, 1.0], flag=[0.0, 1.0, 1.0])
+    step = encoders.make(EncoderPlan("log", {"share": 0.5}))
+    state = step.fit(given)
+    assert state == {"offsets": {"rate": 1.0}}
+    out = step.encode(given.features, state)
+    assert out["rate"].to_list() == pytest.approx([0.0, math.log(2), math.log(6)])
+    assert out["signed"].to_list() == [-1.0, 0.0, 1.0]
+    assert step.encode(pl.DataFrame({"rate": [-3.0]}), state)["rate"].to_list() == [0.0]
+    assert encoders.make(EncoderPlan("log", {"skew": 2.0})).fit(given) == {"offsets": {}}
+
+
+def test_scale_centres_clips_and_keeps_small_columns_small() -> None:
+    given = table(wide=[0.0, 10.0], narrow=[0.0, 0.2], flat=[3.0, 3.0])
+    step = encoders.make(EncoderPlan("scale", {"least": 1.0}))
+    state = step.fit(given)
+    assert state["columns"]["wide"] == [0.0, 10.0, 5.0, 5.0]
+    out = step.encode(pl.DataFrame({"wide": [10.0, 99.0], "narrow": [0.2, None], "flat": [3.0, 8.0]}), state)
+    assert out["wide"].to_list() == [1.0, 1.0]
+    assert out["narrow"].to_list() == [pytest.approx(0.1), None]
+    assert out["flat"].to_list() == [0.0, 0.0]
+
+
+def test_onehot_has_a_column_for_each_value_and_none_for_a_new_one() -> None:
+    given = table(kind=["b", "a", None], weekday=[0.0, 6.0, 0.0], rate=[0.5, 1.0, 2.0])
+    step = encoders.make(EncoderPlan("onehot", {"numbers": ["week*", "rate"]}))
+    state = step.fit(given)
+    assert state == {"levels": {"kind": ["a", "b"], "weekday": [0.0, 6.0]}}  # rates are not whole numbers
+    out = step.encode(pl.DataFrame({"kind": ["b", "new"], "weekday": [6.0, None], "rate": [1.0, 1.0]}), state)
+    assert out.columns == ["rate", "kind=a", "kind=b", "weekday=0.0", "weekday=6.0"]
+    assert out.rows() == [(1.0, 0.0, 1.0, 0.0, 1.0), (1.0, 0.0, 0.0, 0.0, 0.0)]
+
+
+def test_onehot_leaves_columns_with_many_values() -> None:
+    given = table(place=[f"p{number}" for number in range(30)])
+    step = encoders.make(EncoderPlan("onehot"))
+    assert step.fit(given) == {"levels": {}}
+
+
+def test_clusters_are_sorted_centres() -> None:
+    given = table(x=[0.0, 0.1, 9.0, 9.1, None], y=[0.0, 0.1, 9.0, 9.1, 1.0])
+    step = encoders.make(EncoderPlan("clusters", {"columns": ["x", "y"], "count": 2}))
+    state = step.fit(given)
+    assert np.allclose(state["centres"], [[0.05, 0.05], [9.05, 9.05]])
+    assert step.encode(given.features, state)["cluster"].to_list() == [0, 0, 1, 1, None]
+    with pytest.raises(DataError, match="no feature z"):
+        encoders.make(EncoderPlan("clusters", {"columns": ["z"]})).fit(given)
+
+
+def test_unknown_encoders_and_options_are_named() -> None:
+    with pytest.raises(DataError, match=r"no encoder 'imput'; expected one of categories, clusters, impute"):
+        encoders.make(EncoderPlan("imput"))
+    with pytest.raises(DataError, match=r"encoder impute: .*'fill'"):
+        encoders.make(EncoderPlan("impute", {"fill": 1}))
+
+
+class Doubled:
+    """An encoder as a user would write it."""
+
+    def fit(self, table: Table) -> encoders.State:
+        return {"columns": [name for name, dtype in table.features.schema.items() if dtype == pl.Float64]}
+
+    def encode(self, features: pl.DataFrame, state: encoders.State) -> pl.DataFrame:
+        return features.with_columns(pl.col(name) * 2 for name in state["columns"])
+
+
+class Ranked(Doubled):
+    """One that looks at the other rows."""
+
+    def encode(self, features: pl.DataFrame, state: encoders.State) -> pl.DataFrame:
+        return features.with_columns(pl.col("rate").rank().cast(pl.Float64))
+
+
+def test_a_plug_in_takes_the_same_exam() -> None:
+    assert isinstance(encoders.make(EncoderPlan("doubled"), {"doubled": Doubled}), Doubled)
+    exam.examine(Doubled)
+    with pytest.raises(AssertionError, match="one row alone is encoded otherwise"):
+        exam.examine(Ranked)

@@ -1,0 +1,160 @@
+"""Every estimator passes the exam; what each learns is stated with values."""
+
+import math
+import sys
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+import pytest
+
+from asof import estimators
+from asof.data import Table
+from asof.errors import DataError
+from asof.estimators import ESTIMATORS, Job
+from asof.testing import estimators as exam
+
+SMALL: dict[str, dict[str, Any]] = {
+    "random_forest": {"trees": 8, "min_samples_leaf": 3},
+    "extra_trees": {"trees": 8, "min_samples_leaf": 3},
+    "lightgbm": {"rounds": 30, "min_data_in_leaf": 10, "patience": 5},
+    "poisson_boosted": {"rounds": 20, "min_data_in_leaf": 10, "patience": 5},
+    "xgboost": {"rounds": 60, "patience": 5, "eta": 0.3, "lambda": 0.1, "min_child_weight": 1.0},
+    "catboost": {"rounds": 20, "patience": 5},
+}
+FILLED = {"linear", "poisson", "poisson_boosted"}
+
+
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_every_estimator_passes_the_exam(name: str) -> None:
+    exam.examine(lambda: estimators.make(name), params=SMALL.get(name, {}), filled=name in FILLED)
+
+
+@pytest.mark.parametrize("name", ["linear", "random_forest", "lightgbm", "xgboost", "catboost"])
+def test_numbers_are_learnt_by_squared_loss(name: str) -> None:
+    exam.deterministic(exam.Paper(lambda: estimators.make(name), "number", SMALL.get(name, {}), filled=True))
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "catboost"])
+@pytest.mark.parametrize("loss", ["tweedie", "absolute"])
+def test_boosters_know_other_losses(name: str, loss: str) -> None:
+    paper = exam.Paper(lambda: estimators.make(name), "count", SMALL[name])
+    table = paper.table()
+    fitted = estimators.make(name).fit(table, paper.job(loss=loss), paper.table(seed=9))
+    assert np.corrcoef(fitted.predict(table.features), table.features["rate"])[0, 1] > 0.5
+
+
+def table(**columns: Any) -> Table:
+    label = pl.Series("label", columns.pop("label"), dtype=pl.Float64)
+    return Table(pl.DataFrame(columns), label)
+
+
+def fit(name: str, given: Table, **params: Any) -> estimators.Fitted:
+    return estimators.make(name).fit(given, Job("count", params=params))
+
+
+def test_last_and_seasonal_repeat_a_feature_and_fall_back_on_the_mean() -> None:
+    given = table(crashes_lag_1d=[1.0, None, 3.0], crashes_lag_7d=[4.0, 5.0, None], label=[2.0, 4.0, 6.0])
+    assert fit("last", given).predict(given.features).tolist() == [1.0, 4.0, 3.0]
+    assert fit("seasonal", given).predict(given.features).tolist() == [4.0, 5.0, 4.0]
+    assert fit("mean", given).predict(given.features).tolist() == [4.0, 4.0, 4.0]
+    with pytest.raises(DataError, match="no feature matches"):
+        fit("seasonal", table(rate=[1.0], label=[1.0]))
+
+
+def test_place_calendar_falls_back_on_coarser_places_and_the_whole() -> None:
+    given = table(
+        place=["a", "a", "b", "b"],
+        coarser=["n", "n", "n", "n"],
+        weekday=[0.0, 1.0, 0.0, 1.0],
+        label=[1.0, 3.0, 5.0, 7.0],
+    )
+    asked = pl.DataFrame(
+        {
+            "place": ["a", "b", "new", "new", None],
+            "coarser": ["n", "n", "n", "s", None],
+            "weekday": [0.0, 5.0, 1.0, 5.0, None],
+        }
+    )
+    # its own cell; b on any day; n on that day; nothing of s, nor of day 5: the whole
+    assert fit("place_calendar", given).predict(asked).tolist() == [1.0, 6.0, 5.0, 4.0, 4.0]
+
+
+def test_poisson_finds_the_coefficients_that_made_the_counts() -> None:
+    draw = np.random.default_rng(0)
+    numbers = draw.normal(size=(20_000, 2))
+    label = draw.poisson(np.exp(0.3 + 0.5 * numbers[:, 0] - 0.2 * numbers[:, 1]))
+    given = table(a=numbers[:, 0], b=numbers[:, 1], label=label.astype(np.float64))
+    line = estimators.make("poisson").fit(given, Job("count", params={"alpha": 0.0}))
+    assert line.intercept == pytest.approx(0.3, abs=0.02)  # type: ignore[attr-defined]
+    assert line.coefficients == pytest.approx((0.5, -0.2), abs=0.02)  # type: ignore[attr-defined]
+    # the score equation of the intercept: predictions and labels have one mean
+    assert line.predict(given.features).mean() == pytest.approx(label.mean(), rel=1e-6)
+
+
+def test_poisson_refuses_negative_labels_and_ridge_takes_them() -> None:
+    given = table(a=[0.0, 1.0, 2.0], label=[-1.0, 1.0, 3.0])
+    with pytest.raises(DataError, match="a label is -1"):
+        fit("poisson", given)
+    assert fit("linear", given, alpha=0.0).predict(given.features) == pytest.approx([-1.0, 1.0, 3.0])
+
+
+def test_linear_models_refuse_unknown_numbers_by_name() -> None:
+    with pytest.raises(DataError, match="gap has unknown values: linear models need the encoder impute"):
+        fit("linear", table(full=[1.0, 2.0], gap=[None, 1.0], label=[1.0, 2.0]))
+
+
+def test_text_is_refused_by_name() -> None:
+    with pytest.raises(DataError, match="text in place"):
+        fit("lightgbm", table(place=["a", "b"], label=[1.0, 2.0]))
+
+
+def test_unknown_names_are_refused_with_those_that_are_there() -> None:
+    with pytest.raises(DataError, match="no estimator 'lightbgm'; expected one of mean, last"):
+        estimators.make("lightbgm")
+    with pytest.raises(DataError, match="lightgbm: no parameter leaves; expected some of bagging_fraction"):
+        fit("lightgbm", table(a=[1.0, 2.0], label=[1.0, 2.0]), leaves=3)
+
+
+def test_a_missing_library_is_a_finding_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimators, "find_spec", lambda name: None)
+    finding = estimators.available("xgboost")
+    assert finding is not None
+    assert finding.message == "xgboost is left out: xgboost is not installed; pip install 'asof[boosters]'"
+    assert estimators.available("poisson") is None
+    with pytest.raises(DataError, match=r"asof\[boosters\]"):
+        estimators.make("catboost")
+
+
+def test_a_wild_row_stays_finite() -> None:
+    given = table(a=[0.0, 1.0, 2.0, 3.0], label=[1.0, 2.0, 5.0, 12.0])
+    told = fit("poisson", given, alpha=0.0).predict(pl.DataFrame({"a": [1e9]}))
+    assert told.tolist() == [math.exp(50.0)]
+
+
+def test_boosters_fail_by_a_named_error() -> None:
+    import lightgbm
+
+    assert "lightgbm.basic" in sys.modules
+    assert lightgbm.basic.LightGBMError in estimators.failures()
+    assert DataError in estimators.failures()
+
+
+class Shy:
+    """An estimator as a user would write it, with a fault: it remembers nothing."""
+
+    tasks = frozenset({"count"})
+    defaults: ClassVar[dict[str, Any]] = {}
+    space: ClassVar[dict[str, Any]] = {}
+    weighs = False
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Any:
+        return estimators.make("mean").fit(table, Job("count"))
+
+    def read(self, files: Any) -> Any:
+        return estimators.make("mean").read({"baseline.json": b'{"mean": 0.0, "column": null, "levels": []}'})
+
+
+def test_the_exam_finds_an_estimator_that_is_not_what_it_was() -> None:
+    with pytest.raises(AssertionError, match="read back, it predicts otherwise"):
+        exam.examine(Shy)
