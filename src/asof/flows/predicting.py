@@ -95,7 +95,12 @@ def predict_next(workspace: Workspace, prepared: Prepared) -> Written:
     answers = answer(workspace, prepared, oracle, next_questions(prepared, oracle))
     file = _default_file(oracle, answers, prepared.panel.zone)
     write(answers, file)
-    workspace.lake.write_predictions(answers)
+    kept = workspace.lake.predictions()
+    # Asked again, such as by a run after a crash or one that found nothing new, the lake holds each answer once.
+    unit = ["release", "place", "start", "as_of", "horizon"]
+    fresh = answers if kept is None else answers.join(kept, on=unit, how="anti", maintain_order="left")
+    if fresh.height:
+        workspace.lake.write_predictions(fresh)
     return Written(answers.height, file)
 
 
@@ -325,7 +330,10 @@ def _default_file(oracle: Oracle, answers: pl.DataFrame, zone: str) -> Path:
     local = [value.astimezone(zoneinfo.ZoneInfo(zone)) for value in (low, high)]
     whole_days = all((value.hour, value.minute) == (0, 0) for value in local)
     edges: list[date] = [value.date() for value in local] if whole_days else list(local)
-    return releases.predictions_file(oracle.release.folder, edges[0], edges[1])
+    file = releases.predictions_file(oracle.release.folder, edges[0], edges[1])
+    for draft in file.parent.glob(f".{file.name}-*"):  # of a run that was cut off: the lock of the project is ours
+        draft.unlink()
+    return file
 
 
 def write(answers: pl.DataFrame, file: Path) -> None:

@@ -223,7 +223,6 @@ def find_made(workspace: Workspace, key: str, *, promoting: bool) -> Made | None
         if fits and record.folder.is_dir():
             return reopen(workspace, record)
     root = Path(workspace.local) / "models"
-    releases.sweep(root)
     for manifest in sorted(root.rglob("manifest.json")):
         told = json.loads(manifest.read_text("utf-8"))
         fits = told["facts"].get("inputs") == key and (not promoting or told["facts"].get("decided") == "yes")
