@@ -1,0 +1,1 @@
+"""The flows, tested whole on small projects."""

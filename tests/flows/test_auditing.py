@@ -76,7 +76,8 @@ def test_an_accepted_finding_no_longer_fails(tmp_path: Path) -> None:
     """The owner accepts one feature with a reason; the reason is kept with the release."""
     folder = _project(tmp_path / "world", WHOLE_TABLE_MEAN)
     text = (folder / "project.yaml").read_text()
-    accepted = 'audit: {accept: {"future:busy": "known to look ahead, kept for a demonstration", "future:prediction": "the same"}}\n'
+    reasons = {"future:busy": "known to look ahead, kept for a demonstration", "future:prediction": "the same"}
+    accepted = "audit: " + json.dumps({"accept": reasons}) + "\n"
     (folder / "project.yaml").write_text(text + accepted)
     result = asof.run(asof.open_project(str(folder)))
     assert result["audit"]["failed"] == []

@@ -1,6 +1,6 @@
 """A small made-up project on disk: events in six places over most of a year, with a weekly rhythm."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +28,16 @@ promote: {audit: pass}
 """
 
 
-def calls(days: int = 200, places: int = 6, seed: int = 7, first: datetime = datetime(2021, 1, 1)) -> pl.DataFrame:
+def calls(days: int = 200, places: int = 6, seed: int = 7, first: date = date(2021, 1, 1)) -> pl.DataFrame:
     """Rows ``id``, ``at`` (local, to the minute) and ``zone``; the rate differs by place and is half on weekends."""
     draw = np.random.default_rng(seed)
     rows = []
     for day in range(days):
-        moment = first + timedelta(days=day)
+        moment = datetime.combine(first, time()) + timedelta(days=day)
         for place in range(places):
             rate = (2.0 + 2.0 * place) * (0.5 if moment.weekday() >= 5 else 1.0)
-            for minute in np.sort(draw.integers(4 * 60, 24 * 60, draw.poisson(rate))):
-                rows.append((moment + timedelta(minutes=int(minute)), f"z{place}"))
+            minutes = np.sort(draw.integers(4 * 60, 24 * 60, draw.poisson(rate)))
+            rows += [(moment + timedelta(minutes=int(minute)), f"z{place}") for minute in minutes]
     frame = pl.DataFrame(rows, schema=["at", "zone"], orient="row")
     return frame.select(
         id=pl.format("c{}", pl.int_range(pl.len())), at=pl.col("at").dt.strftime("%Y-%m-%d %H:%M"), zone="zone"
