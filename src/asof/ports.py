@@ -81,6 +81,10 @@ class Lake(Protocol):
         """Append answered questions."""
         ...
 
+    def predictions(self) -> pl.DataFrame | None:
+        """All answered questions kept so far, or none."""
+        ...
+
 
 @dataclass(frozen=True)
 class ReleaseRecord:

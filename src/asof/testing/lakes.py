@@ -211,8 +211,12 @@ def derives(make: Make, root: Path) -> None:
 def keeps_predictions(make: Make, root: Path) -> None:
     """Predictions are added to those there."""
     lake = make(root)
+    assert lake.predictions() is None
     for place in ("a", "b"):
         lake.write_predictions(pl.DataFrame({"place": [place], "prediction": [1.0]}))
+    kept = lake.predictions()
+    assert kept is not None
+    assert sorted(kept["place"]) == ["a", "b"]
 
 
 EXAM: tuple[Callable[[Make, Path], None], ...] = (
