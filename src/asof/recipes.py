@@ -280,15 +280,15 @@ def load(folder: Path, *, threads: int = 1, plugins: Parts | None = None) -> Mod
 
 
 def plan_of(recipe: Recipe | Blend) -> dict[str, Any]:
-    """Return a recipe or blend as plain JSON values."""
+    """Return a recipe or blend as plain JSON values, names in one order whatever the order they were given in."""
     if isinstance(recipe, Blend):
         members = [plan_of(member) for member in recipe.recipes]
         return {"name": recipe.name, "recipes": members, "weights": list(recipe.weights)}
     return {
         "name": recipe.name,
-        "encoders": [{"name": plan.name, "options": dict(plan.options)} for plan in recipe.encoders],
+        "encoders": [{"name": plan.name, "options": dict(sorted(plan.options.items()))} for plan in recipe.encoders],
         "estimator": recipe.estimator,
-        "params": dict(recipe.params),
+        "params": dict(sorted(recipe.params.items())),
         "loss": recipe.loss,
         "rounds": recipe.rounds,
         "task": recipe.task,
@@ -302,6 +302,8 @@ def read_plan(told: Mapping[str, Any]) -> Recipe | Blend:
         if "recipes" in told:
             members = tuple(read_plan(member) for member in told["recipes"])
             recipes = tuple(member for member in members if isinstance(member, Recipe))
+            if not recipes or not len(recipes) == len(members) == len(told["weights"]):
+                raise DataError("no recipe: a blend needs recipes, and a weight for each")
             return Blend(told["name"], recipes, tuple(told["weights"]))
         steps = tuple(EncoderPlan(plan["name"], plan["options"]) for plan in told["encoders"])
         return Recipe(**{**told, "encoders": steps})
@@ -376,7 +378,10 @@ def _write(folder: Path, files: Files) -> None:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected the folder of a model that asof has saved")
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}; the file is damaged: fetch the release again") from error
     if told.get("format", 0) > FORMAT:
         raise DataError(
             f"{path}: written by a later version (format {told['format']}, known up to {FORMAT}): update asof"

@@ -155,8 +155,8 @@ def first_match(names: Sequence[str], patterns: Sequence[str]) -> str | None:
 
 
 def dump_json(value: Any) -> bytes:
-    """JSON bytes with sorted keys; floats keep every bit."""
-    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False).encode()
+    """JSON bytes; floats keep every bit, and keys their order, which is that of columns."""
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False).encode()
 
 
 def dump_array(array: NDArray[Any]) -> bytes:

@@ -85,7 +85,10 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
             findings.append(Finding("candidates", Severity.NOTE, recipe.name, message))
         tell()
     _search(run, tell)
-    return _settle(run, findings)
+    selection = _settle(run, findings)
+    if on_trial is not None:
+        on_trial(1.0)
+    return selection
 
 
 def replay(

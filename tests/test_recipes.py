@@ -1,0 +1,191 @@
+"""Recipes: plain data both ways, models kept to the bit, fingerprints, and what is refused."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from asof import recipes
+from asof.data import Table
+from asof.encoders import EncoderPlan, State
+from asof.errors import DataError
+from asof.estimators.portfolio import RATES, baselines, portfolio
+from asof.recipes import Blend, Recipe
+from asof.testing.encoders import sample
+
+FAST: dict[str, dict[str, Any]] = {
+    "lightgbm": {"rounds": 20, "min_data_in_leaf": 10},
+    "poisson_boosted": {"rounds": 20, "min_data_in_leaf": 10},
+    "xgboost": {"rounds": 20},
+    "catboost": {"rounds": 20},
+    "random_forest": {"trees": 5},
+    "extra_trees": {"trees": 5},
+}
+
+
+def panel(rows: int = 240, seed: int = 7) -> Table:
+    given = sample(rows, seed)
+    lag = given.features["rate"].round().alias("crashes_lag_7d")
+    return Table(given.features.with_columns(lag), given.label)
+
+
+def fast(recipe: Recipe) -> Recipe:
+    params = FAST.get(recipe.estimator, {})
+    return Recipe(recipe.name, recipe.encoders, recipe.estimator, params, recipe.loss, task=recipe.task)
+
+
+ALL = [fast(recipe) for task in ("count", "number") for recipe in (*baselines(task), *portfolio(task))]
+
+
+@pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: f"{recipe.name}-{recipe.task}")
+def test_every_recipe_of_the_portfolio_is_kept_to_the_bit(recipe: Recipe, tmp_path: Path) -> None:
+    model = recipes.fit(recipe, panel(), seed=1)
+    later = panel(seed=8).features
+    told = model.predict(later)
+    model.save(tmp_path / "model")
+    again = recipes.load(tmp_path / "model")
+    assert np.array_equal(again.predict(later), told)
+    assert again.fingerprint() == model.fingerprint() == recipes.fit(recipe, panel(), seed=1).fingerprint()
+    assert again.recipe == recipe
+    assert again.rounds == model.rounds
+    assert np.array_equal(np.concatenate([again.predict(later[row : row + 1]) for row in range(9)]), told[:9])
+    assert recipe.task == "number" or told.min() >= 0
+    names = {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()}
+    assert names <= {".json", ".npy", ".txt", ".ubj"}, "only plain files are kept"
+
+
+@pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: f"{recipe.name}-{recipe.task}")
+def test_a_recipe_survives_json(recipe: Recipe) -> None:
+    assert recipes.read_plan(json.loads(json.dumps(recipes.plan_of(recipe)))) == recipe
+
+
+def test_what_is_no_recipe_is_refused() -> None:
+    for told in ({}, {"name": "x", "encoders": [], "estimater": "mean"}, {"recipes": [], "weights": []}):
+        with pytest.raises(DataError, match="no recipe"):
+            recipes.read_plan(told)
+
+
+def test_a_fingerprint_tells_contents_apart() -> None:
+    one = recipes.fit(Recipe("poisson", RATES, "poisson", task="count"), panel())
+    changed = Recipe("poisson", RATES, "poisson", {"alpha": 0.5}, task="count")
+    other = Table(panel().features, panel().label * 2)
+    prints = {
+        one.fingerprint(),
+        recipes.fit(changed, panel()).fingerprint(),
+        recipes.fit(Recipe("poisson", RATES, "poisson", task="count"), other).fingerprint(),
+    }
+    assert len(prints) == 3
+    assert all(re.fullmatch("[0-9a-f]{64}", text) for text in prints)
+
+
+def test_a_blend_is_the_weighted_mean_and_is_kept_like_a_recipe(tmp_path: Path) -> None:
+    first = fast(Recipe("lightgbm", (EncoderPlan("categories"),), "lightgbm", task="count"))
+    second = Recipe("poisson", RATES, "poisson", task="count")
+    blend = Blend("blend", (first, second), (0.25, 0.75))
+    assert recipes.read_plan(json.loads(json.dumps(recipes.plan_of(blend)))) == blend
+    model = recipes.fit(blend, panel(), seed=2)
+    later = panel(seed=8).features
+    parts = [recipes.fit(recipe, panel(), seed=2).predict(later) for recipe in (first, second)]
+    assert np.array_equal(model.predict(later), 0.25 * parts[0] + 0.75 * parts[1])
+    model.save(tmp_path)
+    again = recipes.load(tmp_path)
+    assert np.array_equal(again.predict(later), model.predict(later))
+    assert again.fingerprint() == model.fingerprint()
+    assert (again.recipe, again.rounds, dict(again.columns)) == (blend, None, dict(model.columns))
+
+
+def test_features_that_do_not_fit_are_named() -> None:
+    model = recipes.fit(Recipe("poisson", RATES, "poisson", task="count"), panel())
+    features = panel().features
+    with pytest.raises(DataError, match="missing rate, gaps; unknown speed"):
+        model.predict(features.drop("rate", "gaps").with_columns(speed=1.0))
+    with pytest.raises(DataError, match="feature rate is String; the model was made with number"):
+        model.predict(features.with_columns(pl.col("rate").cast(pl.String)))
+    shuffled = features.select(reversed(features.columns))
+    assert np.array_equal(model.predict(shuffled), model.predict(features)), "the order of columns does not matter"
+    empty = features.with_columns(pl.lit(None).alias("gaps"))
+    assert np.isfinite(model.predict(empty)).all(), "a column of which nothing is known has no type"
+
+
+def test_whole_numbers_and_infinities_are_read_as_numbers_and_unknowns() -> None:
+    table = Table(pl.DataFrame({"a": [1, 2, 3, 4]}), pl.Series([1.0, 2.0, 3.0, 4.0]))
+    plans = (EncoderPlan("impute"),)
+    model = recipes.fit(Recipe("linear", plans, "linear", {"alpha": 0.0}), table)
+    told = model.predict(pl.DataFrame({"a": [4.0, float("inf"), float("nan")]}))
+    assert told == pytest.approx([4.0, 2.5, 2.5])  # the median stands in
+
+
+def test_features_of_another_kind_are_refused() -> None:
+    table = Table(pl.DataFrame({"a": [[1], [2]]}), pl.Series([1.0, 2.0]))
+    with pytest.raises(DataError, match=r"feature a is List.*; expected numbers or text"):
+        recipes.fit(Recipe("mean"), table)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [([], "no training question"), ([1.0, None], "unknown or not finite"), ([1.0], "1 labels for 2 questions")],
+)
+def test_labels_that_cannot_be_learnt_are_refused(label: list[float | None], message: str) -> None:
+    features = pl.DataFrame({"a": [1.0, 2.0][: max(len(label), 2) if label else 0]})
+    with pytest.raises(DataError, match=message):
+        recipes.fit(Recipe("mean"), Table(features, pl.Series(label, dtype=pl.Float64)))
+
+
+def test_counts_are_never_negative_in_labels_or_predictions() -> None:
+    table = Table(pl.DataFrame({"a": [0.0, 1.0, 2.0]}), pl.Series([0.0, 0.0, 3.0]))
+    model = recipes.fit(Recipe("linear", (), "linear", {"alpha": 0.0}, task="count"), table)
+    assert model.predict(pl.DataFrame({"a": [-5.0]})).tolist() == [0.0]
+    with pytest.raises(DataError, match="a label is -1; counts are 0 or more"):
+        recipes.fit(Recipe("mean", task="count"), Table(table.features, table.label - 1))
+
+
+def test_a_task_that_the_estimator_does_not_know_is_refused() -> None:
+    with pytest.raises(DataError, match="poisson does not predict a number"):
+        recipes.fit(Recipe("poisson", RATES, "poisson", task="number"), panel())
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"model.json: no such file"):
+        recipes.load(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(DataError, match="written by a later version"):
+        recipes.load(tmp_path)
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(DataError, match=r"model.json: .* damaged"):
+        recipes.load(tmp_path)
+
+
+def test_boosting_stops_on_the_watched_stretch() -> None:
+    recipe = Recipe("lightgbm", (EncoderPlan("categories"),), "lightgbm", {"rounds": 400, "patience": 5}, task="count")
+    model = recipes.fit(recipe, panel(), watch=panel(seed=9))
+    assert model.rounds is not None
+    assert 1 <= model.rounds < 400
+
+
+class Shift:
+    """A user's encoder: it adds a number to rates."""
+
+    def __init__(self, by: float = 1.0) -> None:
+        self.by = by
+
+    def fit(self, table: Table) -> State:
+        return {"by": self.by}
+
+    def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
+        return features.with_columns(pl.col("rate") + state["by"])
+
+
+def test_parts_of_plug_ins_are_used_and_found_again(tmp_path: Path) -> None:
+    plugins = SimpleNamespace(encoders={"shift": Shift}, estimators={})
+    plans = (EncoderPlan("shift", {"by": 2.0}), EncoderPlan("target_mean"), EncoderPlan("impute"))
+    model = recipes.fit(Recipe("mine", plans, "linear", task="count"), panel(), plugins=plugins)
+    model.save(tmp_path)
+    again = recipes.load(tmp_path, plugins=plugins)
+    assert np.array_equal(again.predict(panel().features), model.predict(panel().features))
+    with pytest.raises(DataError, match="no encoder 'shift'"):
+        recipes.load(tmp_path)

@@ -1,0 +1,242 @@
+"""Selection: baselines first, a budget that only decides how far, and a plan that gives the same again."""
+
+from itertools import count
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+import pytest
+
+from asof import estimators, recipes, tuning
+from asof.data import Table
+from asof.errors import DataError
+from asof.estimators import Job
+from asof.recipes import Blend, Recipe
+from asof.tuning import Plan, Selection, Trial
+from asof.tuning.benches import stretches
+
+QUICK = ("poisson", "extra_trees")
+COUNT: dict[str, Any] = {"task": "count", "metric": "poisson_deviance", "seed": 3}
+
+
+def table(rows: int, seed: int) -> Table:
+    """Counts at places with a rate of their own, more of them on day 5."""
+    draw = np.random.default_rng(seed)
+    place = draw.integers(0, 8, rows)
+    day = draw.integers(0, 7, rows).astype(np.float64)
+    rate = (0.2 + place / 4) * (1 + 0.5 * (day == 5))
+    features = pl.DataFrame(
+        {
+            "place": [f"zone {number}" for number in place],
+            "weekday": day,
+            "crashes_mean_28d": (0.2 + place / 4) * draw.gamma(30.0, 1 / 30, rows),
+            "crashes_lag_7d": draw.poisson(rate).astype(np.float64),
+        }
+    )
+    return Table(features, pl.Series("label", draw.poisson(rate).astype(np.float64)))
+
+
+FOLDS = [(table(400 + 100 * number, number), table(200, 10 + number)) for number in range(3)]
+
+
+def ticking(step: float = 1.0) -> Any:
+    """A clock that is asked, not watched: each look costs ``step`` seconds."""
+    ticks = count()
+    return lambda: next(ticks) * step
+
+
+def select(budget: float, **changes: Any) -> Selection:
+    given: dict[str, Any] = {**COUNT, "candidates": QUICK, "clock": ticking(), **changes}
+    return tuning.select(FOLDS, budget_seconds=budget, **given)
+
+
+def names(selection: Selection, stage: str) -> list[str]:
+    return [trial.recipe.name for trial in selection.plan.trials if trial.stage == stage]
+
+
+def test_baselines_come_first_and_without_a_budget_one_candidate_is_tried() -> None:
+    chosen = select(0)
+    assert [trial.recipe.name for trial in chosen.plan.trials] == [
+        "mean", "last", "seasonal", "place_calendar", "poisson",
+    ]  # fmt: skip
+    assert chosen.chosen.name == "poisson"
+    assert [finding.message for finding in chosen.findings] == [
+        "extra_trees was not tried: the budget of 0 s was used up"
+    ]
+
+
+def test_a_larger_budget_runs_the_same_sequence_further() -> None:
+    short, long = select(40), select(80)
+    assert names(short, "portfolio") == names(long, "portfolio") == list(QUICK)
+    tried = names(short, "search")
+    assert 0 < len(tried) < len(names(long, "search"))
+    assert names(long, "search")[: len(tried)] == tried
+    alone = [trial for trial in short.plan.trials if trial.stage != "blend"]
+    assert list(long.plan.trials[: len(alone)]) == alone
+
+
+def test_the_plan_survives_json_and_its_replay_is_equal_to_the_bit() -> None:
+    first = select(60)
+    plan = Plan.read(first.plan.write())
+    assert plan == first.plan
+    shares: list[float] = []
+    again = tuning.replay(plan, FOLDS, on_trial=shares.append)
+    assert again.plan == first.plan
+    assert again.results.equals(first.results)
+    assert shares[-1] == 1.0
+    model, other = (recipes.fit(one.chosen, FOLDS[-1][0], seed=3) for one in (first, again))
+    assert model.fingerprint() == other.fingerprint()
+
+
+def test_progress_is_told_as_a_share_of_the_budget() -> None:
+    shares: list[float] = []
+    select(30, on_trial=shares.append)
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] == 1.0
+
+
+def test_the_choice_beats_the_baselines_and_results_are_tidy() -> None:
+    chosen = select(30)
+    means = chosen.results.filter(pl.col("why") == "").group_by("name").agg(pl.col("score").mean())
+    scores = dict(means.iter_rows())
+    assert scores["poisson"] < scores["place_calendar"] < scores["mean"]
+    assert chosen.results.columns == ["trial", "stage", "name", "estimator", "fold", "score", "rounds", "why"]
+    assert chosen.results.height == len(chosen.plan.trials) * len(FOLDS)
+
+
+def test_rounds_of_the_final_fit_are_the_median_of_the_folds() -> None:
+    chosen = select(0, candidates=("lightgbm",))
+    trial = next(trial for trial in chosen.plan.trials if trial.recipe.name == "lightgbm")
+    assert isinstance(chosen.chosen, Recipe)
+    assert chosen.chosen.rounds == sorted(trial.rounds)[1]  # type: ignore[type-var]
+
+
+class Broken:
+    """A user's estimator that fails or answers nothing of use."""
+
+    tasks = frozenset({"count"})
+    defaults: ClassVar[dict[str, Any]] = {}
+    space: ClassVar[dict[str, Any]] = {}
+    weighs = False
+    answer: ClassVar[float | None] = None
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Any:
+        if self.answer is None:
+            raise ValueError("it will not learn")
+        return SimpleNamespace(rounds=None, predict=lambda features, threads=1: np.full(features.height, self.answer))
+
+
+class Blank(Broken):
+    answer = float("nan")
+
+
+def test_a_candidate_that_fails_is_recorded_and_not_fatal() -> None:
+    plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken, "blank": Blank})
+    chosen = select(1000, candidates=("broken", "blank", "poisson"), plugins=plugins, clock=ticking(30))
+    why = {trial.recipe.name: trial.why for trial in chosen.plan.trials}
+    assert why["broken"] == "failed on fold 2: it will not learn"
+    assert why["blank"].startswith("failed on fold 2: poisson_deviance: prediction of row 0 is unknown")
+    assert isinstance(chosen.chosen, Recipe)
+    assert chosen.chosen.estimator == "poisson"
+
+
+def test_when_no_candidate_is_better_a_baseline_is_chosen() -> None:
+    plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken})
+    chosen = select(0, candidates=("broken",), plugins=plugins)
+    assert chosen.chosen.name == "place_calendar"
+
+
+def test_a_wrong_name_is_refused_with_the_right_ones() -> None:
+    with pytest.raises(DataError, match=r"no candidate 'boost' for a count; expected some of poisson, poisson_boosted"):
+        select(0, candidates=("boost",))
+    with pytest.raises(DataError, match="no metric"):
+        select(0, metric="deviance")
+    with pytest.raises(DataError, match="no fold to choose by"):
+        tuning.select([], budget_seconds=0, **COUNT)
+    with pytest.raises(DataError, match="no task 'class'"):
+        select(0, task="class")
+    with pytest.raises(DataError, match="no plan"):
+        Plan.read("{}")
+    with pytest.raises(DataError, match="no plan"):
+        Plan.read("plan")
+
+
+def test_labels_that_no_metric_can_judge_are_said() -> None:
+    folds = [(table(50, 1), Table(test.features, test.label * np.nan)) for _, test in FOLDS]
+    with pytest.raises(DataError, match="no candidate could be judged"):
+        tuning.select(folds, budget_seconds=0, candidates=QUICK, **COUNT)
+
+
+def test_a_label_that_is_constant_in_a_fold_is_no_trouble() -> None:
+    folds = [(Table(train.features, train.label * 0), test) for train, test in FOLDS]
+    chosen = tuning.select(folds, budget_seconds=0, candidates=("lightgbm",), **COUNT)
+    assert all(trial.why == "" for trial in chosen.plan.trials if trial.stage == "portfolio")
+
+
+def test_a_missing_library_leaves_its_candidates_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimators, "find_spec", lambda name: None if name == "xgboost" else name)
+    chosen = select(0, candidates=("poisson", "xgboost"))
+    assert names(chosen, "portfolio") == ["poisson"]
+    assert "asof[boosters]" in chosen.findings[0].message
+
+
+def test_a_blend_is_kept_only_where_it_pays() -> None:
+    """Two estimators that err in opposite directions: their mean is right, on folds that did not choose it."""
+
+    class High(Broken):
+        def fit(self, table: Table, job: Job, watch: Table | None = None) -> Any:
+            return SimpleNamespace(rounds=None, predict=lambda features, threads=1: np.full(features.height, 3.0))
+
+    class Low(Broken):
+        def fit(self, table: Table, job: Job, watch: Table | None = None) -> Any:
+            return SimpleNamespace(rounds=None, predict=lambda features, threads=1: np.full(features.height, 1.0))
+
+    draw = np.random.default_rng(0)
+    folds = []
+    for _ in range(2):
+        features = pl.DataFrame({"a": np.zeros(300)})
+        train = Table(features, pl.Series(draw.poisson(9.0, 300).astype(float)))
+        folds.append((train, Table(features, pl.Series(draw.poisson(2.0, 300).astype(float)))))
+    plugins = SimpleNamespace(encoders={}, estimators={"high": High, "low": Low})
+    told: dict[str, Any] = {**COUNT, "metric": "rmse", "plugins": plugins, "budget_seconds": 1000}
+    both = tuning.select(folds, candidates=("high", "low"), clock=ticking(100), **told)
+    assert isinstance(both.chosen, Blend)
+    assert [recipe.name for recipe in both.chosen.recipes] == ["low", "high"]
+    assert both.chosen.weights == pytest.approx((0.5, 0.5), abs=0.11)
+    last: Trial = both.plan.trials[-1]
+    assert (last.stage, last.why) == ("blend", "")
+    single = tuning.select(folds, candidates=("low",), clock=ticking(100), **told)
+    assert single.chosen.name == "low"
+    assert all(trial.stage != "blend" for trial in single.plan.trials)
+
+
+def test_candidates_are_compared_on_evenly_spaced_rows_and_watch_the_last() -> None:
+    given = Table(pl.DataFrame({"a": np.arange(1000.0)}), pl.Series(np.zeros(1000)))
+    learn, watch = stretches(given, 500)
+    assert watch is not None
+    assert (len(learn), len(watch)) == (425, 75)
+    assert learn.features["a"][:3].to_list() == [0.0, 2.0, 4.0]
+    assert watch.features["a"][-1] == 998.0
+    few, none = stretches(Table(given.features[:150], given.label[:150]), 500)
+    assert (len(few), none) == (150, None)
+
+
+def test_numbers_are_chosen_by_any_metric_greater_or_smaller() -> None:
+    draw = np.random.default_rng(5)
+    values = draw.normal(size=(600, 2))
+    features = pl.DataFrame({"a": values[:, 0], "b": values[:, 1]})
+    label = pl.Series(values @ np.array([1.0, -2.0]) + 0.1 * draw.normal(size=600))
+    whole = Table(features, label)
+    folds = [(Table(features[:400], label[:400]), Table(features[400:], label[400:])), (whole, whole)]
+    for metric in ("rmse", "r2"):
+        chosen = tuning.select(
+            folds,
+            task="number",
+            metric=metric,
+            budget_seconds=60,
+            candidates=("linear", "extra_trees"),
+            clock=ticking(),
+        )
+        best = chosen.chosen.recipes[0] if isinstance(chosen.chosen, Blend) else chosen.chosen
+        assert best.estimator == "linear"
