@@ -12,6 +12,7 @@ from asof.data import UTC_TIME
 from asof.errors import DataError
 from asof.places import Places
 from asof.times import Step, shift, starts
+from asof.times import end as period_end
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def questions(panel: Panel, first: datetime, until: datetime, horizons: Sequence
         raise DataError("questions: the panel has no places; load rows that lie in a place first")
     steps = tuple(horizons) if horizons is not None else panel.horizons
     begun = starts(first, until, panel.every, panel.zone)
-    ended = shift(begun, panel.every, panel.zone)
+    ended = period_end(begun, panel.every, panel.zone)
     asked = [shift(begun, step, panel.zone, -1) for step in steps]
     shape = (len(begun), len(panel.places.ids), len(steps))
     known = np.stack([_micros(times) for times in asked], axis=1)

@@ -254,7 +254,7 @@ def _questions_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, 
     horizons = _horizons_of(rows, named, prepared)
     place = _places_of(workspace, prepared, rows, named, file)
     asked = pl.DataFrame({"place": place, "start": begun}).with_columns(
-        end=times.shift(begun, panel.every, panel.zone),
+        end=times.end(begun, panel.every, panel.zone),
         horizon=horizons,
         _bad=pl.Series([moment is None for moment in moments]),
     )

@@ -41,7 +41,7 @@ class Prepared:
         """Start of the first period wholly covered by the counted source."""
         covered = self.counted.coverage.start
         begun = times.floor(pl.Series([covered], dtype=UTC_TIME), self.panel.every, self.panel.zone)
-        first: datetime = begun[0] if begun[0] == covered else times.shift(begun, self.panel.every, self.panel.zone)[0]
+        first: datetime = begun[0] if begun[0] == covered else times.end(begun, self.panel.every, self.panel.zone)[0]
         return first
 
     @property
