@@ -25,7 +25,7 @@ from asof.flows.recording import Made
 from asof.flows.workspace import Workspace
 from asof.ports import Tracker
 from asof.times import Step
-from asof.tuning import Plan
+from asof.tuning import Plan, Selection
 
 
 def run(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _make(
             *audit.findings,
         ]
         findings += splits.doubts(bench.material.questions, [*bench.folds, bench.split])
-        findings += _few_openings(judged)
+        findings += _doubts(selection, judged)
         return recording.make(
             workspace,
             prepared,
@@ -188,13 +188,20 @@ def _make(
         )
 
 
-def _few_openings(judged: Judged) -> list[Finding]:
+def _doubts(selection: Selection, judged: Judged) -> list[Finding]:
+    """What a reader of the score should know: that nothing beat the baseline, or how often the holdout was opened."""
+    found = []
+    if selection.chosen.name == judged.baseline.name:
+        message = (
+            f"no candidate did better on the folds than the baseline {judged.baseline.name}: it is the model itself"
+        )
+        found.append(Finding("choice", Severity.WARNING, judged.baseline.name, message))
     if judged.opened <= 1:
-        return []
+        return found
     message = (
         f"the holdout from {judged.cut:%Y-%m-%d} has been opened {judged.opened} times: each look flatters the score"
     )
-    return [Finding("holdout", Severity.NOTE, "openings", message, figure=judged.opened)]
+    return [*found, Finding("holdout", Severity.NOTE, "openings", message, figure=judged.opened)]
 
 
 @contextlib.contextmanager
