@@ -336,7 +336,7 @@ def _quiet() -> None:
         warnings.simplefilter("ignore")
         import mlflow  # noqa: F401 - its import turns up its logging, which is then turned down
     for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are raised as well: told once, in one line
 
 
 def _ensure(create: Any) -> None:

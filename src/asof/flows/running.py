@@ -12,7 +12,7 @@ import polars as pl
 from asof import releases, splits
 from asof.audit import Audit, Outcome
 from asof.data import Finding, Severity
-from asof.errors import DataError
+from asof.errors import DataError, OutsideError
 from asof.flows import auditing, comparing, intake, judging, learning, preparation, recording
 from asof.flows.auditing import Accused
 from asof.flows.found import Found
@@ -210,7 +210,8 @@ def _tracked(workspace: Workspace) -> Iterator[Tracker]:
     try:
         yield tracker
     except BaseException:
-        workspace.registry.end(tracker, status="failed")
+        with contextlib.suppress(OutsideError):  # such as for want of room: what went wrong first is said
+            workspace.registry.end(tracker, status="failed")
         raise
     workspace.registry.end(tracker, status="finished")
 
