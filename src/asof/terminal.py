@@ -120,9 +120,9 @@ def number(value: float | None, digits: int = 4) -> str:
     """Write a figure with ``digits`` significant digits; an unknown one as a dash."""
     if value is None or math.isnan(value):
         return "-"
-    if abs(value) >= 10_000:  # noqa: PLR2004 - from here on whole numbers say more than powers of ten
+    if abs(value) >= 10_000:
         return f"{value:,.0f}"
-    return f"{value:#.{digits}g}".rstrip(".") if abs(value) >= 1e-4 else f"{value:.{digits}g}"  # noqa: PLR2004
+    return f"{value:#.{digits}g}".rstrip(".") if abs(value) >= 1e-4 else f"{value:.{digits}g}"
 
 
 def interval(figure: Mapping[str, Any] | None, digits: int = 4) -> str:
