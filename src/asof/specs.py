@@ -186,6 +186,8 @@ class TrainSpec(Spec):
     budget: str = "60s"
     """Wall time for choosing and tuning; it decides how many trials of a fixed sequence are run."""
     candidates: tuple[str, ...] | Literal["default"] = "default"
+    encoders: tuple[str, ...] = ()
+    """Encoders of plug-ins, put before those of every candidate."""
     seed: int = 20
     threads: int = Field(default=0, ge=0)
     """0: all cores."""

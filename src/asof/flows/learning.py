@@ -136,6 +136,7 @@ def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Sele
         seed=wanted.seed,
         threads=wanted.threads,
         candidates=wanted.candidates or "default",
+        encoders=workspace.spec.train.encoders,
         plugins=workspace.plugins,
         on_trial=workspace.stages.done,
     )

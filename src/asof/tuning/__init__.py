@@ -17,7 +17,7 @@ from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.estimators import Choice, Real, Space
 from asof.estimators.portfolio import baselines, portfolio
-from asof.recipes import Blend, Parts, Recipe
+from asof.recipes import Blend, EncoderPlan, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms
 from asof.tuning.blends import blend, with_rounds
 from asof.tuning.plans import Plan, Selection, Trial, tidy
@@ -30,6 +30,8 @@ BEST = 3
 """Families that are tuned."""
 STOP = 0.002
 """A tuning trial worse than the best by this share of its score on its first folds is not run on the others."""
+SURE = 2
+"""Kinds of candidates of which one is judged however short the budget, so that a slow machine does not choose by its clock."""
 STARTUP = 5
 """Trials of a family drawn at random before the sampler models them."""
 
@@ -43,6 +45,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     seed: int = 0,
     threads: int = 1,
     candidates: Sequence[str] | Literal["default"] = "default",
+    encoders: Sequence[str] = (),
     clock: Callable[[], float] = time.monotonic,
     on_trial: Callable[[float], None] | None = None,
     rows: int = ROWS,
@@ -54,10 +57,11 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         folds: (training, test) tables, oldest first, rows in the order of time.
         task: ``count`` or ``number``.
         metric: name of a metric of ``asof.metrics``.
-        budget_seconds: wall time; baselines and the first candidate are run whatever it is.
+        budget_seconds: wall time; baselines and one candidate of two kinds are run whatever it is.
         seed: of the sequence of trials and of every fit.
         threads: threads of every fit.
         candidates: names of recipes of the portfolio, or of estimators, plug-ins included.
+        encoders: names of encoders, such as a plug-in's, put before those of every candidate.
         clock: seconds; a test gives its own.
         on_trial: told the share of the budget used, 0 to 1, after each trial.
         rows: training rows of a fold that candidates are compared on.
@@ -68,6 +72,8 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     """
     start = clock()
     names, findings = _candidates(task, candidates, plugins)
+    first = tuple(EncoderPlan(name) for name in encoders)
+    names = [replace(recipe, encoders=(*first, *recipe.encoders)) for recipe in names]
     run = _Run(
         Bench(folds, Terms(task, metric, seed, threads, rows, plugins)), lambda: clock() - start < budget_seconds
     )
@@ -79,8 +85,11 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     for recipe in baselines(task):
         run.judge("baseline", recipe, must=True)
         tell()
-    for number, recipe in enumerate(names):
-        if run.judge("portfolio", recipe, must=number == 0) is None:
+    kinds: set[str] = set()
+    for recipe in names:
+        sure = recipe.estimator not in kinds and len(kinds) < SURE
+        kinds.add(recipe.estimator)
+        if run.judge("portfolio", recipe, must=sure) is None:
             message = f"{recipe.name} was not tried: the budget of {budget_seconds:g} s was used up"
             findings.append(Finding("candidates", Severity.NOTE, recipe.name, message))
         tell()
