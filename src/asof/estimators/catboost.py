@@ -47,7 +47,7 @@ class CatBoost:
     tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
-        "learning_rate": 0.08,
+        "learning_rate": 0.15,
         "depth": 5,
         "l2_leaf_reg": 10.0,
         "rsm": 0.5,
@@ -55,7 +55,7 @@ class CatBoost:
         "border_count": 64,
         "tweedie_power": 1.2,
         "rounds": 800,
-        "patience": 40,
+        "patience": 25,
     }
     space: ClassVar[Space] = {
         "learning_rate": Real(0.02, 0.2, log=True),

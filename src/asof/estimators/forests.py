@@ -80,10 +80,10 @@ class _Forest:
     tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
-        "trees": 50,
-        "min_samples_leaf": 20,
+        "trees": 30,
+        "min_samples_leaf": 30,
         "max_features": 0.33,
-        "max_samples": 20_000,
+        "max_samples": 10_000,
     }
     space: ClassVar[Space] = {"min_samples_leaf": Whole(2, 200, log=True), "max_features": Real(0.1, 1.0)}
     kind: ClassVar[str]

@@ -62,7 +62,7 @@ class LightGBM:
     tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
-        "learning_rate": 0.05,
+        "learning_rate": 0.08,
         "num_leaves": 8,
         "min_data_in_leaf": 200,
         "feature_fraction": 0.3,
@@ -72,10 +72,10 @@ class LightGBM:
         "cat_smooth": 50.0,
         "tweedie_power": 1.2,
         "rounds": 1500,
-        "patience": 50,
+        "patience": 30,
     }
     space: ClassVar[Space] = {
-        "learning_rate": Real(0.01, 0.1, log=True),
+        "learning_rate": Real(0.02, 0.15, log=True),
         "num_leaves": Whole(4, 63, log=True),
         "min_data_in_leaf": Whole(20, 1000, log=True),
         "feature_fraction": Real(0.2, 1.0),

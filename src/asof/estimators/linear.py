@@ -108,7 +108,7 @@ class Poisson(_Linear):
     """
 
     tasks: ClassVar[frozenset[str]] = frozenset({"count"})
-    defaults: ClassVar[Mapping[str, Any]] = {"alpha": 1e-3, "iterations": 50}
+    defaults: ClassVar[Mapping[str, Any]] = {"alpha": 3e-3, "iterations": 50}
     space: ClassVar[Space] = {"alpha": Real(1e-5, 1.0, log=True)}
 
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Coefficients:

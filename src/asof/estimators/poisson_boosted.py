@@ -49,17 +49,17 @@ class PoissonBoosted:
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         **LightGBM.defaults,
-        "learning_rate": 0.03,
+        "learning_rate": 0.05,
         "num_leaves": 8,
         "min_data_in_leaf": 400,
         "feature_fraction": 0.3,
         "lambda_l2": 50.0,
         "rounds": 800,
-        "alpha": 1e-3,
+        "alpha": 3e-3,
     }
     space: ClassVar[Space] = {
         "alpha": Real(1e-4, 0.1, log=True),
-        "learning_rate": Real(0.01, 0.06, log=True),
+        "learning_rate": Real(0.02, 0.1, log=True),
         "num_leaves": Whole(3, 31, log=True),
         "min_data_in_leaf": Whole(100, 2000, log=True),
         "feature_fraction": Real(0.1, 0.8),

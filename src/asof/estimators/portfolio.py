@@ -44,9 +44,10 @@ def portfolio(task: str) -> tuple[Recipe, ...]:
     forests = tuple(Recipe(name, FILLED, name, task=task) for name in ("extra_trees", "random_forest"))
     if task == "count":
         regression = Recipe("poisson", RATES, "poisson", task=task)
+        firm = Recipe("poisson_firm", RATES, "poisson", {"alpha": 0.03}, task=task)  # for a short history
         corrected = Recipe("poisson_boosted", RATES, "poisson_boosted", task=task)
         tweedie = Recipe("lightgbm_tweedie", CODES, "lightgbm", loss="tweedie", task=task)
-        return (regression, corrected, light, *boosters, tweedie, linear, *forests)
+        return (regression, firm, corrected, light, *boosters, tweedie, linear, *forests)
     if task == "number":
         return (linear, light, *boosters, *forests)
     raise DataError(f"no task {task!r}; expected count or number")

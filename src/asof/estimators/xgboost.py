@@ -53,7 +53,7 @@ class XGBoost:
     tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
-        "eta": 0.05,
+        "eta": 0.08,
         "max_depth": 5,
         "min_child_weight": 30.0,
         "colsample_bytree": 0.5,
@@ -63,10 +63,10 @@ class XGBoost:
         "max_delta_step": 0.7,
         "tweedie_power": 1.2,
         "rounds": 1500,
-        "patience": 50,
+        "patience": 30,
     }
     space: ClassVar[Space] = {
-        "eta": Real(0.01, 0.1, log=True),
+        "eta": Real(0.03, 0.2, log=True),
         "max_depth": Whole(2, 8),
         "min_child_weight": Real(1.0, 300.0, log=True),
         "colsample_bytree": Real(0.2, 1.0),

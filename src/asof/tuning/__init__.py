@@ -31,7 +31,7 @@ BEST = 3
 STOP = 0.002
 """A tuning trial worse than the best by this share of its score on its first folds is not run on the others."""
 SURE = 2
-"""Kinds of candidates of which one is judged however short the budget, so that a slow machine does not choose by its clock."""
+"""Kinds of candidates of which one is judged however short the budget: a slow machine must not choose by its clock."""
 STARTUP = 5
 """Trials of a family drawn at random before the sampler models them."""
 
@@ -196,7 +196,8 @@ def _candidates(
     known += [Recipe(name, known[-1].encoders, name, task=task) for name in others]
     chosen = known if wanted == "default" else []
     for name in () if wanted == "default" else wanted:
-        found = [recipe for recipe in known if name in {recipe.name, recipe.estimator}]
+        named = [recipe for recipe in known if recipe.name == name]
+        found = named or [recipe for recipe in known if recipe.estimator == name]
         if not found and name not in estimators.BASELINES:
             names = ", ".join(recipe.name for recipe in known)
             raise DataError(f"train.candidates: no candidate {name!r} for a {task}; expected some of {names}")

@@ -13,12 +13,12 @@ from asof.recipes import Blend, Recipe, mix
 from asof.tuning.benches import Bench, Floats
 from asof.tuning.plans import Trial
 
-TOLERANCE = 0.0003
+TOLERANCE = 0.00005
 """A blend must be better than the best recipe by this share of its score, weights found on other folds."""
 CANDIDATES = 8
 ALIKE = 2
 """Candidates of one estimator."""
-MEMBERS = 4
+MEMBERS = 3
 STEPS = 10
 
 
