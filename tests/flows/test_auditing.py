@@ -95,3 +95,32 @@ def test_the_whole_audit_repeats_the_selection(copied: tuple[Path, object], caps
     )
     assert "12 cuts" in verdicts["future"]["coverage"]
     assert "the whole selection" in verdicts["rerun"]["coverage"]
+
+
+RARE = """\
+@asof.encoder(name="rare")
+class Rare:
+    def fit(self, table):
+        counts = table.features["place"].value_counts().filter(pl.col("count") >= 100)
+        return {"place": sorted(counts["place"])}
+
+    def encode(self, features, state):
+        kept = pl.col("place").is_in(state["place"])
+        return features.with_columns(pl.when(kept).then("place").otherwise(pl.lit("rare")).alias("place"))
+"""
+
+
+def test_an_encoder_of_a_plug_in_is_part_of_every_candidate(tmp_path: Path) -> None:
+    """It stands first in the chosen recipe, is audited with it, and the release answers through it."""
+    text = world.PROJECT.replace("train: {", "train: {encoders: [rare], ") + "plugins: features.py\n"
+    folder = world.make(tmp_path / "world", project=text, rows=world.calls(days=150))
+    (folder / "features.py").write_text(HEAD + RARE)
+    result = asof.run(asof.open_project(str(folder)))
+    assert result["audit"]["failed"] == []
+    release = Path(result["files"]["release"])
+    plan = json.loads((release / "plan.json").read_text())
+    tried = [trial["recipe"]["encoders"] for trial in plan["trials"] if trial["stage"] == "portfolio"]
+    assert tried
+    assert all(encoders[0] == {"name": "rare", "options": {}} for encoders in tried)
+    command = ["predict", str(folder), "--start", "2021-05-01", "--end", "2021-05-03", "--out", str(folder / "a.csv")]
+    assert main(command) == 0
