@@ -140,6 +140,24 @@ def test_a_candidate_that_fails_is_recorded_and_not_fatal() -> None:
     assert chosen.chosen.estimator == "poisson"
 
 
+class Halved:
+    """A user's encoder."""
+
+    def fit(self, table: Table) -> dict[str, Any]:
+        return {"by": 0.5}
+
+    def encode(self, features: pl.DataFrame, state: dict[str, Any]) -> pl.DataFrame:
+        return features.with_columns(pl.col("crashes_lag_7d") * state["by"])
+
+
+def test_a_named_encoder_stands_before_those_of_every_candidate() -> None:
+    plugins = SimpleNamespace(encoders={"halved": Halved}, estimators={})
+    chosen = select(0, encoders=("halved",), plugins=plugins)
+    tried = [trial.recipe for trial in chosen.plan.trials if trial.stage == "portfolio"]
+    assert [recipe.encoders[0].name for recipe in tried if isinstance(recipe, Recipe)] == ["halved"] * 2
+    assert all(trial.why == "" for trial in chosen.plan.trials if trial.stage == "portfolio")
+
+
 def test_when_no_candidate_is_better_a_baseline_is_chosen() -> None:
     plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken})
     chosen = select(0, candidates=("broken",), plugins=plugins)
