@@ -117,7 +117,7 @@ class FilesReader:
                 f"{file}: changed while it was read, so it may be half-written; read it again when it is complete"
             )
         known.files[file] = {"size": stamp.size, "mark": stamp.mark, "sha": sha}
-        if held:
+        if any(piece.rows.height or piece.broken.height for piece in held):
             yield self._batch(held, file, known)
 
     def _batch(self, pieces: list[Piece], file: str, known: "_Known") -> Batch:

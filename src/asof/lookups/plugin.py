@@ -32,7 +32,10 @@ class PluginLookup:
         try:
             answer = self._function(questions, past, **self._options)
         except _FAULTS as fault:
-            at = traceback.extract_tb(fault.__traceback__)[-1]
+            frames = traceback.extract_tb(fault.__traceback__)
+            own = getattr(getattr(self._function, "__code__", None), "co_filename", "")
+            # The user's own line, where the fault showed within a library.
+            at = next((frame for frame in reversed(frames) if frame.filename == own), frames[-1])
             raise DataError(
                 f"{at.filename}:{at.lineno}: plug-in {self.name}: {type(fault).__name__}: {fault}"
             ) from fault
