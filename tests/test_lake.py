@@ -19,6 +19,7 @@ from asof.adapters.lake import DeltaLake
 from asof.errors import DataError, OutsideError
 from asof.testing import lakes
 from asof.testing.lakes import MemoryLake, batch
+from tests import servers
 
 Question = Callable[[lakes.Make, Path], None]
 MONTH = pl.Series(["2024-01"])
@@ -214,27 +215,13 @@ OPTIONS = {
     "AWS_REGION": "us-east-1",
     "AWS_ALLOW_HTTP": "true",
 }
-SERVER = """
-import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-server.stop()
-"""
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An S3 server in a process of its own: deltalake keeps the interpreter's lock while it waits for an answer."""
-    pytest.importorskip("moto.server")
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        server.communicate(timeout=30)
+    with servers.s3() as address:
+        yield address
 
 
 @pytest.mark.needs("moto")

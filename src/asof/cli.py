@@ -28,6 +28,10 @@ app = typer.Typer(
 )
 
 
+INTERRUPTED = 130
+"""Exit code after an interrupt from the keyboard, as shells have it."""
+
+
 class Settings:
     """What the flags say that every command shares; set once by the root callback."""
 
@@ -42,36 +46,37 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", h
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object on standard output.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Repeat stages whose inputs have not changed.")]
 WaitOption = Annotated[
-    float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for another run of the project.")
+    float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another run of the project.")
 ]
 PlanOption = Annotated[
     Path | None, typer.Option("--plan", metavar="FILE", help="Replay this plan instead of searching.")
 ]
 ReleaseOption = Annotated[
-    str, typer.Option("--release", metavar="WHICH", help="champion, challenger, a version or a folder.")
+    str,
+    typer.Option("--release", metavar="WHICH", help="champion, challenger, a version, a folder or an s3:// address."),
 ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 done, 1 refused, 2 wrong use or bad input, 3 outside)."""
     try:
-        app(args=list(arguments) if arguments is not None else None, standalone_mode=True)
-    except SystemExit as stop:
-        return int(stop.code or 0) if isinstance(stop.code, int) or stop.code is None else 2
+        app(args=list(arguments) if arguments is not None else None, prog_name="asof", standalone_mode=True)
+    except SystemExit as stop:  # Typer's way to end, also on an interrupt
+        code = stop.code if isinstance(stop.code, int) else 2 if stop.code else 0
+        if code == INTERRUPTED:
+            sys.stderr.write("asof: interrupted; nothing half-written is kept\n")
+        return code
     except AsofError as error:
         if Settings.verbose:
             traceback.print_exc()
         for line in str(error).splitlines() or [type(error).__name__]:
             sys.stderr.write(f"asof: {line}\n")
         return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("asof: interrupted; nothing half-written is kept\n")
-        return 130
     except Exception as fault:  # noqa: BLE001 - the door: whatever reaches it ends in one line
         if Settings.verbose:
             traceback.print_exc()
-        kind = type(fault).__name__
-        sys.stderr.write(f"asof: a fault of this program, not of yours: {kind}: {fault} (--verbose shows where)\n")
+        said = " ".join(f"{type(fault).__name__}: {fault}".split())
+        sys.stderr.write(f"asof: a fault of this program, not of yours: {said} (--verbose shows where)\n")
         return 3
     return 0
 
@@ -155,7 +160,9 @@ def run(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to put the example project.")] = Path("asof-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to put the example project.")] = Path(
+        "asof-demo"
+    ),
     wait: WaitOption = 0.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -169,7 +176,7 @@ def demo(
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="A table: CSV, JSON or Parquet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, JSON or Parquet.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write; default: project.yaml beside the table.")
     ] = None,

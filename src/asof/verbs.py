@@ -25,7 +25,6 @@ EXTRAS = {
     "holidays": ("holidays",),
     "socrata": ("httpx", "stamina"),
     "s3": ("obstore",),
-    "mlflow-ui": ("mlflow.server.handlers", "flask_cors"),
 }
 RECORDED = (
     "asof",
@@ -75,6 +74,17 @@ def open_project(
             except ProjectError as fault:  # one that only the data show: name the line of the setting
                 raise project.locate(read, fault) from fault
 
+    def publish(folder: Path) -> None:
+        if "://" in store:
+            from asof.adapters import mirrors
+
+            mirrors.publish(folder, Path(local_part(store)), store)
+
+    def fetch(release: str) -> Path:
+        from asof.adapters import mirrors
+
+        return mirrors.fetch(release, Path(local_part(store)) / "fetched")
+
     def registry() -> "Registry":
         from asof.adapters.registry import MlflowRegistry
 
@@ -89,6 +99,8 @@ def open_project(
         readers=lambda name: open_reader(read, name),
         open_registry=registry,
         hold=hold,
+        publish=publish,
+        fetch=fetch,
         plugins=plugins.load([read.folder / path for path in spec.plugins]),
         now=now,
         resolved=project.resolved(read),
@@ -199,6 +211,8 @@ def show_tracking(address: str, port: int, *, environment: str | None = None, ov
 
 def examine(address: str = "") -> dict[str, Any]:
     """Say what works on this machine, and for a project whether it can be read and written."""
+    from asof.adapters import tracking
+
     rows: list[dict[str, Any]] = [
         {"ok": sys.version_info >= (3, 11), "what": "Python", "note": platform.python_version()},
         {"ok": True, "what": "cores", "note": str(os.cpu_count())},
@@ -207,6 +221,9 @@ def examine(address: str = "") -> dict[str, Any]:
         missing = [module for module in modules if not _installed(module)]
         note = f"missing {', '.join(missing)}: pip install 'asof[{extra}]'" if missing else "installed"
         rows.append({"ok": not missing, "what": f"extra {extra}", "note": note})
+    absent = tracking.missing()
+    note = f"missing {absent}: pip install 'asof[mlflow-ui]'" if absent else "installed"
+    rows.append({"ok": not absent, "what": "extra mlflow-ui", "note": note})
     rows += [
         {"ok": bool(os.environ.get(name)), "what": name, "note": "set" if os.environ.get(name) else "not set"}
         for name in ("SOCRATA_APP_TOKEN", "AWS_ACCESS_KEY_ID")
@@ -217,10 +234,7 @@ def examine(address: str = "") -> dict[str, Any]:
 
 
 def _installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+    return importlib.util.find_spec(module) is not None  # of a package's part this would import the package
 
 
 def _examine_project(address: str) -> list[dict[str, Any]]:

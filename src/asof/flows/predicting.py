@@ -95,6 +95,7 @@ def predict_next(workspace: Workspace, prepared: Prepared) -> Written:
     answers = answer(workspace, prepared, oracle, next_questions(prepared, oracle))
     file = _default_file(oracle, answers, prepared.panel.zone)
     write(answers, file)
+    workspace.publish(file.parent)
     kept = workspace.lake.predictions()
     # Asked again, such as by a run after a crash or one that found nothing new, the lake holds each answer once.
     unit = ["release", "place", "start", "as_of", "horizon"]
@@ -105,8 +106,8 @@ def predict_next(workspace: Workspace, prepared: Prepared) -> Written:
 
 
 def open_release(workspace: Workspace, which: str) -> Oracle:
-    """Open a release by alias, version, name or folder; raises ``DataError`` where there is none."""
-    folder = Path(which)
+    """Open a release by alias, version, name, folder or address; raises ``DataError`` where there is none."""
+    folder = workspace.fetch(which) if which.startswith("s3://") else Path(which)
     if (folder / "manifest.json").is_file():
         release = releases.read(folder)
     else:

@@ -51,6 +51,7 @@ def make(workspace: Workspace, prepared: Prepared, found: Found, tracker: Tracke
         root = Path(workspace.local)
         folder = releases.model_folder(root, workspace.spec.location, workspace.now, _model_type(found.selection.plan))
         releases.write(folder, contents)
+        workspace.publish(folder)
     with workspace.stages("register") as stage:
         _track(tracker, found, contents)
         record = workspace.registry.register(folder, tracker, facts(contents, found), comparing.figures(found.judged))
@@ -233,6 +234,7 @@ def find_made(workspace: Workspace, key: str, *, promoting: bool) -> Made | None
 
 def _adopt(workspace: Workspace, folder: Path) -> Made:
     release = releases.read(folder)
+    workspace.publish(folder)
     result = json.loads(release.text(RESULT))
     tracker = workspace.registry.begin(f"{workspace.spec.name} (registered after a crash)")
     known = {

@@ -86,6 +86,10 @@ class Workspace:
     """Opens tracking and registry; called on first use, since it is slow to import."""
     hold: Callable[[str], AbstractContextManager[None]]
     """Holds the lock of the project for the named work; raises ``Busy``."""
+    publish: Callable[[Path], None]
+    """Copies a folder of the local part to the store, where that lies elsewhere."""
+    fetch: Callable[[str], Path]
+    """Brings a release from ``s3://`` here; returns its folder."""
     plugins: "Plugins"
     now: datetime
     """The moment of this run, UTC."""

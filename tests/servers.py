@@ -1,0 +1,30 @@
+"""Real servers for tests, each in a process of its own, stopped by whoever started it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+_S3 = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+@contextmanager
+def s3() -> Iterator[str]:
+    """Yield the address of an S3 server: in its own process, because deltalake holds the interpreter's lock in waiting."""
+    pytest.importorskip("moto.server", reason="missing: moto")
+    with subprocess.Popen(
+        [sys.executable, "-c", _S3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        server.communicate(timeout=30)
