@@ -13,11 +13,13 @@ import platform
 import subprocess
 import sys
 import time
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 DATA = FOLDER.parent.parent / "shared" / "data"
+RESULTS = FOLDER / "RESULTS.md"
 
 
 def scripts(names: list[str]) -> list[Path]:
@@ -45,23 +47,49 @@ def machine() -> str:
     )
 
 
+class Copy:
+    """Prints, and keeps what was printed."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        """Print a line and keep it."""
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def run(self, script: Path) -> int:
+        """Run a measurement, line by line; returns its exit code."""
+        command = [sys.executable, "-u", str(script)]
+        with subprocess.Popen(command, cwd=FOLDER.parent, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout or ():
+                self.say(line.rstrip("\n"))
+        return process.returncode
+
+
 def main() -> int:
-    """Run the measurements; returns 1 if one failed."""
+    """Run the measurements; returns 1 if one failed. A whole run that succeeds is kept in RESULTS.md."""
     chosen = scripts(sys.argv[1:])
     if not DATA.is_dir():
         sys.stderr.write("bench: the data are absent; expected beside the repository, in ../shared/data\n")
         return 2
-    print(machine())
+    copy = Copy()
+    copy.say(f"{date.today():%Y-%m-%d}, {machine()}")
     failed = []
     for script in chosen:
-        print(f"\n== {script.stem}: {title(script)}", flush=True)
+        copy.say(f"\n== {script.stem}: {title(script)}")
         begun = time.perf_counter()
-        done = subprocess.run([sys.executable, str(script)], cwd=FOLDER.parent, check=False)
-        print(f"   {time.perf_counter() - begun:.1f} s in all", flush=True)
-        if done.returncode:
+        if copy.run(script):
             failed.append(script.stem)
+        copy.say(f"   {time.perf_counter() - begun:.1f} s in all")
     if failed:
         sys.stderr.write(f"bench: failed: {', '.join(failed)}\n")
+    elif not sys.argv[1:]:
+        text = "\n".join(copy.lines)
+        RESULTS.write_text(
+            f"# What was measured\n\nWritten by `make bench`.\n\n```text\n{text}\n```\n", encoding="utf-8"
+        )
     return 1 if failed else 0
 
 

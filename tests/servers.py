@@ -20,7 +20,7 @@ server.stop()
 
 @contextmanager
 def s3() -> Iterator[str]:
-    """Yield the address of an S3 server: in its own process, because deltalake holds the interpreter's lock in waiting."""
+    """Yield the address of an S3 server, in its own process: deltalake holds the interpreter's lock while it waits."""
     pytest.importorskip("moto.server", reason="missing: moto")
     with subprocess.Popen(
         [sys.executable, "-c", _S3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
