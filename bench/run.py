@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 import time
-from datetime import date
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def main() -> int:
         sys.stderr.write("bench: the data are absent; expected beside the repository, in ../shared/data\n")
         return 2
     copy = Copy()
-    copy.say(f"{date.today():%Y-%m-%d}, {machine()}")
+    copy.say(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
     failed = []
     for script in chosen:
         copy.say(f"\n== {script.stem}: {title(script)}")
@@ -86,10 +86,8 @@ def main() -> int:
     if failed:
         sys.stderr.write(f"bench: failed: {', '.join(failed)}\n")
     elif not sys.argv[1:]:
-        text = "\n".join(copy.lines)
-        RESULTS.write_text(
-            f"# What was measured\n\nWritten by `make bench`.\n\n```text\n{text}\n```\n", encoding="utf-8"
-        )
+        head = "# What was measured\n\nWritten by `make bench`.\n"
+        RESULTS.write_text("\n".join([head, "```text", *copy.lines, "```", ""]), encoding="utf-8")
     return 1 if failed else 0
 
 
