@@ -131,7 +131,7 @@ class Blank(Broken):
 
 
 def test_a_candidate_that_fails_is_recorded_and_not_fatal() -> None:
-    plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken, "blank": Blank})
+    plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken, "blank": Blank}, metrics={})
     chosen = select(1000, candidates=("broken", "blank", "poisson"), plugins=plugins, clock=ticking(30))
     why = {trial.recipe.name: trial.why for trial in chosen.plan.trials}
     assert why["broken"] == "failed on fold 2: it will not learn"
@@ -151,7 +151,7 @@ class Halved:
 
 
 def test_a_named_encoder_stands_before_those_of_every_candidate() -> None:
-    plugins = SimpleNamespace(encoders={"halved": Halved}, estimators={})
+    plugins = SimpleNamespace(encoders={"halved": Halved}, estimators={}, metrics={})
     chosen = select(0, encoders=("halved",), plugins=plugins)
     tried = [trial.recipe for trial in chosen.plan.trials if trial.stage == "portfolio"]
     assert [recipe.encoders[0].name for recipe in tried if isinstance(recipe, Recipe)] == ["halved"] * 2
@@ -159,7 +159,7 @@ def test_a_named_encoder_stands_before_those_of_every_candidate() -> None:
 
 
 def test_when_no_candidate_is_better_a_baseline_is_chosen() -> None:
-    plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken})
+    plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken}, metrics={})
     chosen = select(0, candidates=("broken",), plugins=plugins)
     assert chosen.chosen.name == "place_calendar"
 
@@ -215,7 +215,7 @@ def test_a_blend_is_kept_only_where_it_pays() -> None:
         features = pl.DataFrame({"a": np.zeros(300)})
         train = Table(features, pl.Series(draw.poisson(9.0, 300).astype(float)))
         folds.append((train, Table(features, pl.Series(draw.poisson(2.0, 300).astype(float)))))
-    plugins = SimpleNamespace(encoders={}, estimators={"high": High, "low": Low})
+    plugins = SimpleNamespace(encoders={}, estimators={"high": High, "low": Low}, metrics={})
     told: dict[str, Any] = {**COUNT, "metric": "rmse", "plugins": plugins, "budget_seconds": 1000}
     both = tuning.select(folds, candidates=("high", "low"), clock=ticking(100), **told)
     assert isinstance(both.chosen, Blend)

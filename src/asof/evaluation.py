@@ -63,7 +63,10 @@ def score(answers: pl.DataFrame, metric: str | Metric, bootstrap: Bootstrap | No
 
 
 def scores(
-    answers: pl.DataFrame, metrics: Sequence[str], by: str | None = None, bootstrap: Bootstrap | None = None
+    answers: pl.DataFrame,
+    metrics: Sequence[str | Metric],
+    by: str | None = None,
+    bootstrap: Bootstrap | None = None,
 ) -> pl.DataFrame:
     """Score ``answers`` whole or by ``horizon``, ``place`` or ``start``, as tidy rows.
 
@@ -73,14 +76,15 @@ def scores(
     groups = [("all", answers)] if by is None else [(_said(key[0]), part) for key, part in _parts(answers, by)]
     rows: list[tuple[str, str, str, int, float, float | None, float | None]] = []
     for name, part in groups:
-        for metric in metrics:
+        for one in metrics:
+            metric = one if isinstance(one, Metric) else find(one)
             if bootstrap is None:
                 weight = _numbers(part, "weight") if "weight" in part.columns else None
-                value = find(metric)(_numbers(part, "label"), _numbers(part, "prediction"), weight)
-                rows.append((metric, by or "all", name, part.height, value, None, None))
+                value = metric(_numbers(part, "label"), _numbers(part, "prediction"), weight)
+                rows.append((metric.name, by or "all", name, part.height, value, None, None))
             else:
                 told = score(part, metric, bootstrap)
-                rows.append((metric, by or "all", name, part.height, told.value, told.low, told.high))
+                rows.append((metric.name, by or "all", name, part.height, told.value, told.low, told.high))
     schema = {"metric": pl.String, "by": pl.String, "group": pl.String, "rows": pl.Int64}
     return pl.DataFrame(
         rows, schema=schema | dict.fromkeys(("value", "low", "high"), pl.Float64), orient="row"

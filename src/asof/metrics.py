@@ -66,6 +66,11 @@ def find(name: str, own: Mapping[str, Metric] | None = None) -> Metric:
     return known[name]
 
 
+def owned(functions: Mapping[str, Callable[..., ArrayLike]]) -> dict[str, Metric]:
+    """Make metrics of a project's own functions by name; see ``of_losses`` for what such a function answers."""
+    return {name: of_losses(name, function) for name, function in functions.items()}
+
+
 def of_losses(name: str, function: Callable[[Floats, Floats], ArrayLike]) -> Metric:
     """Make a metric of a function (n labels, n predictions) -> n losses, lower is better; its value is their mean.
 

@@ -42,8 +42,8 @@ class Plugins:
     """Classes whose constructor takes the options of a plan."""
     estimators: Mapping[str, Any] = field(default_factory=dict)
     """Classes whose constructor takes nothing."""
-    metrics: Mapping[str, Callable[..., float]] = field(default_factory=dict)
-    """Functions of (label, prediction, weight=None) that answer a number."""
+    metrics: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """Functions of (n labels, n predictions) that answer n losses, lower is better."""
 
 
 @overload
@@ -78,7 +78,7 @@ def metric(part: Part) -> Part: ...
 @overload
 def metric(*, name: str) -> Callable[[Part], Part]: ...
 def metric(part: Part | None = None, *, name: str = "") -> Part | Callable[[Part], Part]:
-    """Mark a function ``(label, prediction, weight=None) -> float`` as a metric, under its own name or ``name``."""
+    """Mark a function (n labels, n predictions) -> n losses as a metric, under its own name or ``name``."""
     return _mark("metric", part, name)
 
 

@@ -6,7 +6,7 @@ Nothing here acts: a decision is data, which the flow keeps and carries out.
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,15 +44,15 @@ class Rule:
         return f"{self.name} {self.sign} {self.limit:g}"
 
 
-def rules(written: Mapping[str, str]) -> tuple[Rule, ...]:
+def rules(written: Mapping[str, str], own: Collection[str] = ()) -> tuple[Rule, ...]:
     """Read the rules of a project, such as ``{"skill": ">= 0.05", "audit": "pass"}``.
 
-    ``audit: pass`` always holds and is not listed.
+    ``audit: pass`` always holds and is not listed; ``own`` names metrics of the project.
 
     Raises:
         DataError: an unknown figure, or a rule that is no comparison with a number.
     """
-    known = (*METRICS, *OTHER_FIGURES)
+    known = (*METRICS, *OTHER_FIGURES, *own)
     read = []
     for name, text in written.items():
         if name == "audit":

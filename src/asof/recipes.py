@@ -29,7 +29,12 @@ FORMAT = 1
 
 
 class Parts(Protocol):
-    """Encoders and estimators of plug-ins, by name."""
+    """Encoders, estimators and metrics of plug-ins, by name."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Functions (n labels, n predictions) -> n losses."""
+        ...
 
     @property
     def encoders(self) -> Mapping[str, Any]:

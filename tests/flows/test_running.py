@@ -179,3 +179,41 @@ def test_doctor_runs_and_report_answer(copied: Finished, capsys: pytest.CaptureF
     rows = {row["what"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
     assert rows["lock"]["note"] == "free"
     assert rows["project file"]["note"] == "world"
+
+
+UNDER_TWICE = """\
+import asof
+import numpy as np
+
+
+@asof.metric
+def under_twice(label, prediction):
+    return np.abs(label - prediction) * np.where(label > prediction, 2.0, 1.0)
+"""
+
+
+def test_a_metric_of_the_project_decides(tmp_path: Path) -> None:
+    """A plug-in's metric chooses, judges, gates and is reported with an interval, like ours."""
+    text = world.PROJECT.replace("judge: {", "judge: {metric: under_twice, ") + "plugins: features.py\n"
+    text = text.replace("promote: {", 'promote: {under_twice: "< 100", ')
+    folder = world.make(tmp_path / "world", project=text)
+    (folder / "features.py").write_text(UNDER_TWICE)
+    result = asof.run(asof.open_project(str(folder)))
+    assert result["metric"] == "under_twice"
+    assert result["promoted"] is True
+    figure = result["holdout"]["under_twice"]
+    assert figure["low"] < figure["value"] < figure["high"]
+    assert figure["value"] > result["holdout"]["mae"]["value"]
+    plan = json.loads((Path(result["files"]["release"]) / "plan.json").read_text())
+    assert plan["metric"] == "under_twice"
+
+
+def test_a_metric_of_which_more_is_better(tmp_path: Path) -> None:
+    """R2 decides, the best is the greatest, and skill is measured by the squared error."""
+    text = world.PROJECT.replace("judge: {", "judge: {metric: r2, ")
+    result = asof.run(asof.open_project(str(world.make(tmp_path / "world", project=text))))
+    assert result["metric"] == "r2"
+    assert result["baseline"]["name"] == "place x calendar"
+    r2, base = result["holdout"]["r2"]["value"], result["baseline"]["value"]
+    assert 0 < r2 < 1
+    assert result["skill"]["value"] == pytest.approx(1 - ((1 - r2) / (1 - base)) ** 0.5)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from asof import evaluation, intervals, metrics, splits
+from asof import evaluation, intervals, splits
 from asof.errors import DataError
 from asof.evaluation import Bootstrap
 from asof.flows import auditing, intake, judging, learning, predicting, preparation
@@ -94,7 +94,7 @@ def _length(cut: datetime, until: datetime) -> Step:
 def _answer(workspace: Workspace, prepared: Prepared, laid: Laid, selection: Selection) -> pl.DataFrame:
     """Answer stretch by stretch; with a refit, each stretch by a model of what was known at its beginning."""
     bench, questions = laid.bench, laid.asked.questions
-    baseline = judging.best_baseline(selection)
+    baseline = judging.best_baseline(selection, bench.wanted.measure)
     told = judging.out_of_fold(workspace, bench, selection, baseline)
     calibration = intervals.calibrate(told, judging.kind_of(bench.wanted), level=judging.LEVEL)
     parts = []
@@ -117,7 +117,7 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
         message = f"{out} is written, but no label between {cut:%Y-%m-%d} and {until:%Y-%m-%d} is known yet"
         raise DataError(message)
     bootstrap = Bootstrap(seed=wanted.seed)
-    names = [wanted.metric, *(name for name in judging.ALSO if name != wanted.metric)]
+    measured = judging.measures(wanted).items()
     label, base = judged["label"].to_numpy(), judged["baseline"].to_numpy()
     ceiling = evaluation.ceiling(label, judged["prediction"].to_numpy()) if wanted.task == "count" else None
     result: dict[str, Any] = finite(
@@ -127,12 +127,12 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
             "until": f"{until:%Y-%m-%d %H:%M} UTC",
             "recipe": auditing.words(selection.chosen),
             "metric": wanted.metric,
-            "scores": {name: evaluation.score(judged, name, bootstrap).plain() for name in names},
+            "scores": {name: evaluation.score(judged, one, bootstrap).plain() for name, one in measured},
             "baseline": {
-                "name": judging.best_baseline(selection).name.replace("_", " x "),
-                "value": metrics.find(wanted.metric)(label, base, None),
+                "name": judging.best_baseline(selection, wanted.measure).name.replace("_", " x "),
+                "value": wanted.measure(label, base, None),
             },
-            "skill": evaluation.skill(judged, wanted.metric, bootstrap=bootstrap).plain(),
+            "skill": evaluation.skill(judged, wanted.loss, bootstrap=bootstrap).plain(),
             "explained": judging.explained(judged, bootstrap).plain() if ceiling else None,
             "noise": ceiling.noise_deviance if ceiling else None,
             "coverage": float(intervals.coverage(judged)["coverage"][0]),

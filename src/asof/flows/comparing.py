@@ -16,7 +16,7 @@ from asof.promotion import Comparison, Decision
 
 def decide(workspace: Workspace, bench: Bench, judged: Judged, *, audit_passed: bool) -> Decision:
     """Hold the rules of the project against the holdout, and compare with the champion if there is one."""
-    rules = promotion.rules(workspace.spec.promote)
+    rules = promotion.rules(workspace.spec.promote, workspace.plugins.metrics)
     findings = promotion.judge(rules, figures(judged), audit_passed=audit_passed)
     champion = workspace.registry.find("champion")
     if champion is None:
@@ -55,4 +55,4 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
             f"(only {periods} periods lie after the champion's own last cut)"
         )
     both = answers.with_columns(champion=pl.Series(told), challenger=pl.col("prediction"))
-    return promotion.compare(both, bench.wanted.metric, bootstrap), on
+    return promotion.compare(both, bench.wanted.measure, bootstrap), on

@@ -16,6 +16,7 @@ from asof.flows.learning import Bench, Material, Terms
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration, Kind
+from asof.metrics import Metric
 from asof.recipes import Model, Recipe
 from asof.tuning import Selection, Trial
 
@@ -56,9 +57,14 @@ class Judged:
     """How often questions of this stretch have been judged, this time included."""
 
 
-def best_baseline(selection: Selection) -> Recipe:
+def measures(wanted: Terms) -> dict[str, Metric]:
+    """Metrics that are reported, by name: the one that decides first."""
+    also = {name: metrics.find(name) for name in ALSO if name != wanted.metric}
+    return {wanted.metric: wanted.measure, **also}
+
+
+def best_baseline(selection: Selection, metric: Metric) -> Recipe:
     """Return the baseline that did best on the folds."""
-    metric = metrics.find(selection.plan.metric)
     known = [
         t
         for t in selection.plan.trials
@@ -92,7 +98,7 @@ def judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Sel
     """Fit at the cut, answer every later question as of its own moment, and score; records the opening first."""
     split, wanted, until = bench.split, bench.wanted, prepared.last
     opened = record_opening(workspace, split.cut, prepared.counted.coverage.end, selection)
-    baseline = best_baseline(selection)
+    baseline = best_baseline(selection, wanted.measure)
     fold_answers = out_of_fold(workspace, bench, selection, baseline)
     calibration = intervals.calibrate(fold_answers, kind_of(wanted), level=LEVEL)
     model = learning.fit(workspace, bench, split.train, selection.chosen)
@@ -102,10 +108,9 @@ def judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Sel
     asked = asked.side(known)
     answers = answer(asked, model, plain, calibration)
     bootstrap = Bootstrap(seed=wanted.seed)
-    names = [wanted.metric, *(name for name in ALSO if name != wanted.metric)]
-    scores = {name: evaluation.score(answers, name, bootstrap) for name in names}
-    skill = evaluation.skill(answers, wanted.metric, bootstrap=bootstrap)
-    fold_skill = evaluation.skill(fold_answers, wanted.metric, bootstrap=bootstrap)
+    scores = {name: evaluation.score(answers, metric, bootstrap) for name, metric in measures(wanted).items()}
+    skill = evaluation.skill(answers, wanted.loss, bootstrap=bootstrap)
+    fold_skill = evaluation.skill(fold_answers, wanted.loss, bootstrap=bootstrap)
     ceiling = (
         evaluation.ceiling(answers["label"].to_numpy(), answers["prediction"].to_numpy())
         if wanted.task == "count"
@@ -121,8 +126,8 @@ def judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Sel
         folds=fold_answers,
         calibration=calibration,
         scores=scores,
-        baseline_score=metrics.find(wanted.metric)(answers["label"].to_numpy(), answers["baseline"].to_numpy(), None),
-        fold_scores={name: evaluation.score(fold_answers, name, bootstrap) for name in names},
+        baseline_score=wanted.measure(answers["label"].to_numpy(), answers["baseline"].to_numpy(), None),
+        fold_scores={name: evaluation.score(fold_answers, each, bootstrap) for name, each in measures(wanted).items()},
         skill=skill,
         optimism=evaluation.optimism(fold_skill, skill),
         coverage=float(intervals.coverage(answers)["coverage"][0]),
@@ -153,9 +158,9 @@ def per_horizon(answers: pl.DataFrame, wanted: Terms, bootstrap: Bootstrap) -> l
     rows = []
     for name in answers["horizon"].unique(maintain_order=True):
         part = answers.filter(pl.col("horizon") == name)
-        score = evaluation.score(part, wanted.metric, bootstrap)
-        skill = evaluation.skill(part, wanted.metric, bootstrap=bootstrap)
-        base = metrics.find(wanted.metric)(part["label"].to_numpy(), part["baseline"].to_numpy(), None)
+        score = evaluation.score(part, wanted.measure, bootstrap)
+        skill = evaluation.skill(part, wanted.loss, bootstrap=bootstrap)
+        base = wanted.measure(part["label"].to_numpy(), part["baseline"].to_numpy(), None)
         rows.append({"horizon": name, **score.plain(), "baseline": base, "skill": skill.plain(), "rows": part.height})
     return rows
 

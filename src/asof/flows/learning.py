@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from asof import panels, recipes, splits, times, tuning
+from asof import metrics, panels, recipes, splits, times, tuning
 from asof.data import Table
 from asof.errors import DataError
 from asof.flows import preparation
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
+from asof.metrics import Metric
 from asof.recipes import Blend, Model, Recipe
 from asof.splits import Split
 from asof.times import Step
@@ -44,6 +45,11 @@ class Terms:
 
     task: str
     metric: str
+    """Name of the metric that decides."""
+    measure: Metric
+    """The metric of that name."""
+    loss: Metric
+    """What skill is measured by: the same metric where it is a mean loss, else the squared error."""
     zone: str
     seed: int
     threads: int
@@ -68,9 +74,13 @@ def terms(workspace: Workspace, prepared: Prepared, holdout: Step) -> Terms:
     """Read the project's wishes; the metric defaults to what suits the label."""
     spec = workspace.spec
     task = "count" if prepared.panel.measure == "count" else "number"
+    metric = spec.judge.metric or ("poisson_deviance" if task == "count" else "rmse")
+    measure = metrics.find(metric, metrics.owned(workspace.plugins.metrics))
     return Terms(
         task=task,
-        metric=spec.judge.metric or ("poisson_deviance" if task == "count" else "rmse"),
+        metric=metric,
+        measure=measure,
+        loss=measure if measure.loss and measure.exact is None else metrics.find("rmse"),
         zone=prepared.panel.zone,
         seed=spec.train.seed,
         threads=workspace.threads,

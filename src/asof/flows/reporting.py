@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from asof import evaluation, intervals, metrics, places
+from asof import evaluation, intervals, places
 from asof.audit import Audit
 from asof.data import Finding
 from asof.evaluation import Estimate
-from asof.flows import auditing
+from asof.flows import auditing, judging
 from asof.flows.found import Found
 from asof.flows.judging import LEVEL, Judged
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
+from asof.metrics import Metric
 from asof.pages import Figure, ReportFacts
 from asof.tuning import Plan, Trial
 
@@ -53,7 +54,7 @@ def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any
         until=answers["end"].max(),  # type: ignore[arg-type]
         rows=answers.height,
         zone=prepared.panel.zone,
-        greater_is_better=metrics.find(wanted.metric).greater_is_better,
+        greater_is_better=wanted.measure.greater_is_better,
         explained=figure(judged.explained) if judged.explained else None,
         ceiling=ceiling.r2_ceiling if ceiling else None,
         optimism=figure(judged.optimism),
@@ -64,7 +65,7 @@ def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any
         why="" if decision is None else decision.why,
         accepted=dict(found.audit.accepted),
         findings=found.findings,
-        scores=_scores(judged),
+        scores=_scores(judged, judging.measures(wanted)),
         horizons=pl.DataFrame(
             [{key: row[key] for key in ("horizon", "value", "low", "high", "baseline")} for row in judged.horizons]
         ),
@@ -73,7 +74,7 @@ def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any
         outlines=_outlines(workspace),
         calibration=_calibration(answers),
         pit=_pit(judged) if wanted.task == "count" else None,
-        leaderboard=_leaderboard(plan, greater_is_better=metrics.find(wanted.metric).greater_is_better),
+        leaderboard=_leaderboard(plan, greater_is_better=wanted.measure.greater_is_better),
         chosen=plan.chosen.name,
         audit=_audit(found.audit),
         rules=None if decision is None else _rules(decision.findings),
@@ -86,19 +87,18 @@ def figure(estimate: Estimate) -> Figure:
     return Figure(estimate.value, estimate.low, estimate.high)
 
 
-def scores_table(judged: Judged) -> pl.DataFrame:
+def scores_table(judged: Judged, measures: Mapping[str, Metric]) -> pl.DataFrame:
     """All scores of a run as tidy rows: part, metric, by, group, rows, value, low, high."""
-    names = list(judged.scores)
+    measured = list(measures.values())
     tables = []
-    for part, frame in (("folds", judged.folds), ("holdout", judged.answers)):
-        for by in ("all", "horizon", "place", "start"):
-            if by in {"place", "start"}:
-                table = evaluation.scores(frame, [name for name in names if name != "r2"], by=by)
-            elif by == "horizon":
-                table = evaluation.scores(frame, names, by=by)
-            else:
-                table = _with_bounds(judged.scores if part == "holdout" else judged.fold_scores, frame.height)
-            tables.append(table.with_columns(part=pl.lit(part)))
+    for part, frame, whole in (("folds", judged.folds, judged.fold_scores), ("holdout", judged.answers, judged.scores)):
+        by = [evaluation.scores(frame, measured, by="horizon")]
+        # One place or one period has hardly any spread of its own, so R2 says nothing there.
+        by += [
+            evaluation.scores(frame, [one for one in measured if one.name != "r2"], by=key)
+            for key in ("place", "start")
+        ]
+        tables += [table.with_columns(part=pl.lit(part)) for table in (_with_bounds(whole, frame.height), *by)]
     columns = ["part", "metric", "by", "group", "rows", "value", "low", "high"]
     return pl.concat([table.select(columns) for table in tables])
 
@@ -111,10 +111,10 @@ def _with_bounds(scores: Mapping[str, Estimate], rows: int) -> pl.DataFrame:
     return pl.DataFrame(lines).with_columns(pl.col("value", "low", "high").cast(pl.Float64).fill_nan(None))
 
 
-def _scores(judged: Judged) -> pl.DataFrame:
+def _scores(judged: Judged, measures: Mapping[str, Metric]) -> pl.DataFrame:
     label, base = judged.answers["label"].to_numpy(), judged.answers["baseline"].to_numpy()
     lines = [
-        {"metric": name, **estimate.plain(), "baseline": metrics.find(name)(label, base, None)}
+        {"metric": name, **estimate.plain(), "baseline": measures[name](label, base, None)}
         for name, estimate in judged.scores.items()
     ]
     return pl.DataFrame(lines)

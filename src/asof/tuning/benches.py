@@ -54,7 +54,8 @@ class Bench:
         """Find the metric; raises DataError where there is none, or no fold."""
         if not self.folds:
             raise DataError("no fold to choose by: lower judge.folds or give more history")
-        self.metric = metrics.find(self.terms.metric)
+        own = None if self.terms.plugins is None else metrics.owned(self.terms.plugins.metrics)
+        self.metric = metrics.find(self.terms.metric, own)
         self.sign = -1.0 if self.metric.greater_is_better else 1.0
 
     def judge(self, recipe: Recipe, fold: int, *, whole: bool) -> tuple[float, int | None, Floats]:
