@@ -46,7 +46,7 @@ _TEMPORARY = ".writing-"
 _PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID)$")
 _SECRET_LENGTH = 8
-_PACKAGES = ("numpy", "polars", "pyarrow", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "optuna")
+_PACKAGES = ("numpy", "polars", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "optuna")
 
 
 class Saves(Protocol):
