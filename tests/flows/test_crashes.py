@@ -28,7 +28,7 @@ pytestmark = UNIX
 
 # Runs the command line, and does ``act`` at the moment ``at``: a stage that begins, or a call of a function.
 AT = """
-import os, resource, signal, sys
+import atexit, os, resource, signal, sys
 from asof import cli, terminal
 from asof.adapters.lake import DeltaLake
 from asof.adapters.registry import MlflowRegistry
@@ -40,6 +40,8 @@ def happen():
         os.kill(os.getpid(), signal.SIGKILL)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(act), resource.RLIM_INFINITY))
+    # Room again for what is written at the end by others: coverage keeps its figures then.
+    atexit.register(resource.setrlimit, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 class Stages(terminal.Lines):
     def stage(self, name):
