@@ -195,7 +195,7 @@ class Side:
 
 
 def split(sides: Sequence[Side], unit: Sequence[str]) -> Verdict:
-    """No training label known after the cut, no question asked before it is tested, no unit on both sides."""
+    """No label learnt before it was known, no question tested before its cut or of an unknown place, no unit twice."""
     findings: list[Finding] = []
     for side in sides:
         late = side.train.filter((pl.col("known_at") > side.cut) | pl.col("label").is_null()).height
@@ -206,6 +206,10 @@ def split(sides: Sequence[Side], unit: Sequence[str]) -> Verdict:
         if early:
             message = f"{early:,} test questions of {side.name} are asked before its cut {side.cut:%Y-%m-%d}"
             findings.append(Finding("split", Severity.ERROR, side.name, message, rows=early))
+        unknown = _of_unknown_places(side)
+        if unknown:
+            message = f"{unknown:,} questions of {side.name} are about places that were not yet known"
+            findings.append(Finding("split", Severity.ERROR, side.name, message, rows=unknown))
         shared = (
             side.train.select(unit).unique().join(side.test.select(unit).unique(), on=list(unit), how="inner").height
         )
@@ -222,6 +226,14 @@ def split(sides: Sequence[Side], unit: Sequence[str]) -> Verdict:
     questions = sum(side.train.height + side.test.height for side in sides)
     outcome = Outcome.FAILED if findings else Outcome.PASSED if sides else Outcome.UNTOLD
     return Verdict("split", outcome, f"{len(sides)} splits, {questions:,} questions", tuple(findings))
+
+
+def _of_unknown_places(side: Side) -> int:
+    """How many questions are about a place first known after they were asked, or (tested ones) after the cut."""
+    if "known_from" not in side.train.columns or "known_from" not in side.test.columns:
+        return 0
+    learnt = side.train.filter(pl.col("as_of") < pl.col("known_from")).height
+    return learnt + side.test.filter(pl.col("known_from") > side.cut).height
 
 
 def rerun(first: Learnt, again: Callable[[], Learnt], what: str) -> Verdict:

@@ -14,9 +14,10 @@ from asof.times import shift
 def labels(questions: pl.DataFrame, past: Past) -> pl.DataFrame:
     """Give each question the count, sum, mean or maximum of the rows of its place with ``start < _ended <= end``.
 
-    Returns ``label`` (Float64) and ``known_at`` (UTC; end of the period + delay of the source), of the height and order
-    of ``questions``. A covered period without rows counts and sums to 0, and has no mean or maximum (null). A period
-    that the source does not cover whole is unknown (null), never 0.
+    Returns ``label`` (Float64) and ``known_at`` (UTC; end of the period + delay of the source, or later, when the last
+    of its rows became available), of the height and order of ``questions``. A covered period without rows counts and
+    sums to 0, and has no mean or maximum (null). A period that the source does not cover whole is unknown (null),
+    never 0.
 
     Raises:
         DataError: the periods overlap, a column is missing or holds no numbers, or the rows of the source state their
@@ -37,15 +38,17 @@ def labels(questions: pl.DataFrame, past: Past) -> pl.DataFrame:
     joined = questions.select("place", "start").join(periods.drop("end"), on="start", how="left", maintain_order="left")
     joined = joined.join(measured, on=["place", "start"], how="left", maintain_order="left")
     label = pl.col("label").fill_null(0.0) if panel.measure in {"count", "sum"} else pl.col("label")
-    return joined.select(pl.when("_covered").then(label).alias("label"), "known_at")
+    known_at = pl.max_horizontal("known_at", "_complete")
+    return joined.select(pl.when("_covered").then(label).alias("label"), known_at.alias("known_at"))
 
 
 def _measured(table: SourceTable, panel: Panel, periods: pl.DataFrame) -> pl.DataFrame:
-    """One row a place and period that has rows: place, start, label."""
+    """One row a place and period that has rows: place, start, label, and when the last of them became available."""
     rows = table.rows.select(
         place=pl.col("_place"),
         event=pl.col("_event").cast(UTC_TIME),
         ended=pl.col("_ended").cast(UTC_TIME),
+        available=pl.col("_available").cast(UTC_TIME),
         value=_value(table, panel),
     )
     edges = periods.with_columns(start=pl.col("start").cast(UTC_TIME), end=pl.col("end").cast(UTC_TIME))
@@ -64,7 +67,7 @@ def _measured(table: SourceTable, panel: Panel, periods: pl.DataFrame) -> pl.Dat
         "max": pl.col("value").max(),
     }[panel.measure]
     # sums do not depend on the order of loading: rows are in the order of the clock and, within it, of the source
-    return found.group_by("place", "start", maintain_order=True).agg(label=measure)
+    return found.group_by("place", "start", maintain_order=True).agg(label=measure, _complete=pl.col("available").max())
 
 
 def _value(table: SourceTable, panel: Panel) -> pl.Expr:

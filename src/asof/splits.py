@@ -43,10 +43,12 @@ def at_cut(
     """Split questions at ``cut``.
 
     Train: label known, ``known_at <= cut`` and ``start >= since``. Test: ``as_of >= cut`` and ``as_of < until``,
-    whether or not the label is known. A question on neither side is in the embargo.
+    whether or not the label is known, about places that were known at the cut. A question on neither side is in the
+    embargo.
 
     Args:
-        questions: frame with ``start``, ``as_of``, ``label`` and ``known_at``.
+        questions: frame with ``start``, ``as_of``, ``label`` and ``known_at``; and ``known_from``, when its place was
+            first known, where places are found in the rows.
         cut: moment of learning, UTC.
         until: end of the test questions, exclusive; none: no end.
         since: first period to learn from; none: the first there is.
@@ -57,6 +59,8 @@ def at_cut(
         learnt &= pl.col("start") >= _at(since)
     if until is not None:
         asked &= pl.col("as_of") < _at(until)
+    if "known_from" in questions.columns:
+        asked &= pl.col("known_from") <= _at(cut)
     return Split(cut, _where(questions, learnt), _where(questions, asked), until)
 
 

@@ -26,7 +26,7 @@ class Material:
     """Questions to learn from, with their features beside them."""
 
     questions: pl.DataFrame
-    """n rows: place, start, end, as_of, horizon, label, known_at."""
+    """n rows: place, start, end, as_of, horizon, label, known_at, and known_from where places are found in rows."""
     features: pl.DataFrame
     """n rows in the same order."""
 
@@ -92,10 +92,15 @@ def terms(workspace: Workspace, prepared: Prepared, holdout: Step) -> Terms:
 
 
 def gather(workspace: Workspace, prepared: Prepared, first: datetime, until: datetime) -> Material:
-    """Questions to learn from with periods in [first, until): one horizon a unit, those with a label only."""
+    """Questions to learn from with periods in [first, until): one horizon a unit, those with a label only.
+
+    Of a place that is found in the rows nothing is asked before it was known: that it was empty so far is hindsight.
+    """
     asked = preparation.ask(prepared, first, until)
     thinned = preparation.thin(asked, len(prepared.panel.horizons), workspace.spec.train.seed)
     known = thinned.filter(pl.col("label").is_not_null())
+    if "known_from" in known.columns:
+        known = known.filter(pl.col("as_of") >= pl.col("known_from"))
     if known.height == 0:
         message = (
             f"no period between {first:%Y-%m-%d} and {until:%Y-%m-%d} has a known label: "

@@ -98,12 +98,11 @@ def ask(prepared: Prepared, first: datetime, until: datetime, horizons: Sequence
 
 
 def label(prepared: Prepared, questions: pl.DataFrame) -> pl.DataFrame:
-    """Questions with ``label`` and ``known_at``; a place first met later is not known to be empty before that."""
+    """Questions with ``label`` and ``known_at``, and ``known_from`` where places are found in the rows."""
     labelled = questions.hstack(labelling.labels(questions, prepared.past))
     if prepared.known_from.height == 0:
         return labelled
-    joined = labelled.join(prepared.known_from, on="place", how="left", maintain_order="left")
-    return joined.with_columns(known_at=pl.max_horizontal("known_at", "known_from")).drop("known_from")
+    return labelled.join(prepared.known_from, on="place", how="left", maintain_order="left")
 
 
 def thin(questions: pl.DataFrame, horizons: int, seed: int) -> pl.DataFrame:
