@@ -45,6 +45,17 @@ def test_rows_of_a_file_get_one_answer_each_in_order(copied: Finished, capsys: p
     assert set(answers["release"]) == {result["release"]}
 
 
+def test_a_file_with_nothing_beyond_the_question(copied: Finished) -> None:
+    """Place and start alone are enough: there need be no column of the user's own."""
+    folder, _ = copied
+    asked, out = folder / "asked.csv", folder / "answers.csv"
+    asked.write_text("place,start\nz3,2021-07-10\nnowhere,2021-07-10\n")
+    assert main(["predict", str(folder), "--input", str(asked), "--out", str(out)]) == 0
+    answers = pl.read_csv(out)
+    assert answers["prediction"].is_null().to_list() == [False, True]
+    assert answers.columns[:2] == ["place", "start"]
+
+
 def test_a_range_and_one_location(copied: Finished) -> None:
     """``--start`` and ``--end`` answer every horizon of each day of one place."""
     folder, result = copied

@@ -212,7 +212,7 @@ def answer_file(workspace: Workspace, prepared: Prepared, oracle: Oracle, file: 
     asked = _questions_of(workspace, prepared, rows, file)
     answers = answer_all(workspace, prepared, oracle, asked)
     kept = [column for column in rows.columns if column not in answers.columns]
-    return rows.select(kept).hstack(answers)
+    return pl.concat([rows.select(kept), answers], how="horizontal") if kept else answers
 
 
 def read_table(file: Path) -> pl.DataFrame:
