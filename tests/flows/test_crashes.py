@@ -85,7 +85,7 @@ def killed(folder: Path, after: str, delay: float) -> bool:
             assert process.stderr is not None
             if after:
                 next(line for line in process.stderr if line.split()[:1] == [after])
-            while not after and not (folder / ".asof").exists():
+            while not after and not (folder / ".asof").exists() and process.poll() is None:
                 time.sleep(0.001)
             time.sleep(delay)
         finally:
