@@ -1,8 +1,12 @@
 """The audit on a real project: ordinary plug-ins as users write them, some of which look ahead."""
 
 import json
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
 import asof
@@ -124,3 +128,19 @@ def test_an_encoder_of_a_plug_in_is_part_of_every_candidate(tmp_path: Path) -> N
     assert all(encoders[0] == {"name": "rare", "options": {}} for encoders in tried)
     command = ["predict", str(folder), "--start", "2021-05-01", "--end", "2021-05-03", "--out", str(folder / "a.csv")]
     assert main(command) == 0
+
+
+def test_a_champion_is_audited_on_data_that_have_moved_on(copied: tuple[Path, Mapping[str, Any]]) -> None:
+    """Another recipe does best on the new rows; that the stored plan chose the old one then is no fault."""
+    folder, result = copied
+    assert result["recipe"] == "place_calendar"
+    turned = {f"z{place}": f"z{5 - place}" for place in range(6)}
+    later = world.calls(days=90, first=date(2021, 7, 20), seed=8).with_columns(
+        id=pl.lit("later ") + pl.col("id"), zone=pl.col("zone").replace_strict(turned)
+    )
+    later.write_csv(folder / "calls2.csv")
+    asof.ingest(asof.open_project(str(folder)))
+    told = asof.audit_project(asof.open_project(str(folder)), full=True)
+    assert told["release"] == result["release"]
+    assert told["audit"]["failed"] == []
+    assert told["audit"]["passed"] == ["future", "split", "fit", "rerun"]

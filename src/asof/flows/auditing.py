@@ -11,14 +11,15 @@ from asof import audit, coverage, splits, times, tuning
 from asof import lookups as looking
 from asof.audit import Audit, Evidence, Learnt, Rows, Side, Verdict
 from asof.data import Coverage, Finding, Severity, SourceTable
-from asof.flows import learning
+from asof.flows import judging, learning
 from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.ledgers import Past
+from asof.metrics import Metric
 from asof.recipes import Blend, Model, Recipe
 from asof.times import Step
-from asof.tuning import Plan, Trial
+from asof.tuning import Plan
 
 SAMPLE = 500
 """Training questions whose predictions must be equal to the bit."""
@@ -135,8 +136,8 @@ def _sides(accused: Accused) -> list[Side]:
 
 def learner(workspace: Workspace, accused: Accused, depth: Depth) -> Callable[[pl.DataFrame, pl.DataFrame], Learnt]:
     """Return the function that chooses on folds before the cut and fits at the cut, as a run does."""
-    plan = accused.plan if depth.full else _two_cheap(accused.plan)
     wanted = accused.bench.wanted
+    plan = accused.plan if depth.full else _two_cheap(accused.plan, wanted.measure)
 
     def learn(questions: pl.DataFrame, features: pl.DataFrame) -> Learnt:
         material = Material(questions, features)
@@ -169,13 +170,12 @@ def _sample(material: Material, rows: np.ndarray) -> Material:
     return material.side(rows[:: max(1, rows.size // SAMPLE)][:SAMPLE])
 
 
-def _two_cheap(plan: Plan) -> Plan:
+def _two_cheap(plan: Plan, metric: Metric) -> Plan:
     """The plan cut down to the best baseline and the cheapest candidate, on few rows."""
-    tried = [trial for trial in plan.trials if isinstance(trial.recipe, Recipe) and np.isfinite(trial.score)]
-    baseline = min((t for t in tried if t.stage == "baseline"), key=lambda trial: trial.score)
-    candidates = [t for t in tried if t.stage == "portfolio"]
-    cheap: list[Trial] = [baseline, *candidates[:1]]
-    return replace(plan, trials=tuple(cheap), rows=min(plan.rows, QUICK_ROWS))
+    best = judging.best_baseline(plan, metric)
+    baseline = next(trial for trial in plan.trials if trial.stage == "baseline" and trial.recipe == best)
+    candidates = [trial for trial in plan.trials if trial.stage == "portfolio" and np.isfinite(trial.score)]
+    return replace(plan, trials=(baseline, *candidates[:1]), rows=min(plan.rows, QUICK_ROWS))
 
 
 def words(recipe: Recipe | Blend) -> str:

@@ -94,7 +94,7 @@ def _length(cut: datetime, until: datetime) -> Step:
 def _answer(workspace: Workspace, prepared: Prepared, laid: Laid, selection: Selection) -> pl.DataFrame:
     """Answer stretch by stretch; with a refit, each stretch by a model of what was known at its beginning."""
     bench, questions = laid.bench, laid.asked.questions
-    baseline = judging.best_baseline(selection, bench.wanted.measure)
+    baseline = judging.best_baseline(selection.plan, bench.wanted.measure)
     told = judging.out_of_fold(workspace, bench, selection, baseline)
     calibration = intervals.calibrate(told, judging.kind_of(bench.wanted), level=judging.LEVEL)
     parts = []
@@ -129,7 +129,7 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
             "metric": wanted.metric,
             "scores": {name: evaluation.score(judged, one, bootstrap).plain() for name, one in measured},
             "baseline": {
-                "name": judging.best_baseline(selection, wanted.measure).name.replace("_", " x "),
+                "name": judging.best_baseline(selection.plan, wanted.measure).name.replace("_", " x "),
                 "value": wanted.measure(label, base, None),
             },
             "skill": evaluation.skill(judged, wanted.loss, bootstrap=bootstrap).plain(),

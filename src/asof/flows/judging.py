@@ -18,7 +18,7 @@ from asof.flows.workspace import Workspace
 from asof.intervals import Calibration, Kind
 from asof.metrics import Metric
 from asof.recipes import Model, Recipe
-from asof.tuning import Selection, Trial
+from asof.tuning import Plan, Selection, Trial
 
 ALSO = ("rmse", "mae", "r2")
 """Metrics reported beside the one that decides, where the label allows them."""
@@ -63,13 +63,9 @@ def measures(wanted: Terms) -> dict[str, Metric]:
     return {wanted.metric: wanted.measure, **also}
 
 
-def best_baseline(selection: Selection, metric: Metric) -> Recipe:
+def best_baseline(plan: Plan, metric: Metric) -> Recipe:
     """Return the baseline that did best on the folds."""
-    known = [
-        t
-        for t in selection.plan.trials
-        if t.stage == "baseline" and np.isfinite(t.score) and isinstance(t.recipe, Recipe)
-    ]
+    known = [t for t in plan.trials if t.stage == "baseline" and np.isfinite(t.score) and isinstance(t.recipe, Recipe)]
 
     def order(trial: Trial) -> float:
         return -trial.score if metric.greater_is_better else trial.score
@@ -98,7 +94,7 @@ def judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Sel
     """Fit at the cut, answer every later question as of its own moment, and score; records the opening first."""
     split, wanted, until = bench.split, bench.wanted, prepared.last
     opened = record_opening(workspace, split.cut, prepared.counted.coverage.end, selection)
-    baseline = best_baseline(selection, wanted.measure)
+    baseline = best_baseline(selection.plan, wanted.measure)
     fold_answers = out_of_fold(workspace, bench, selection, baseline)
     calibration = intervals.calibrate(fold_answers, kind_of(wanted), level=LEVEL)
     model = learning.fit(workspace, bench, split.train, selection.chosen)

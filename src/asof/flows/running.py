@@ -86,6 +86,9 @@ def audit_project(workspace: Workspace, *, full: bool = False) -> dict[str, Any]
         release = releases.read(record.folder)
         plan = Plan.from_json(release.json("plan"))
         with workspace.stages("audit") as stage:
+            if full and release.facts.get("inputs") not in {inputs_key(workspace, None), inputs_key(workspace, plan)}:
+                # The data have moved on: what the same plan chooses on them is what must come out again.
+                plan = learning.choose(workspace, bench, plan).plan
             model = learning.fit(workspace, bench, bench.split.train, plan.chosen)
             asked = learning.answerable(workspace, prepared, bench.split.cut, prepared.last)
             known = asked.questions.filter(pl.col("label").is_not_null())
