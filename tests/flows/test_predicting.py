@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import asof
 from asof.cli import main
 from asof.flows import intake, predicting, preparation
+from tests.flows import world
 
 Finished = tuple[Path, Mapping[str, Any]]
 
@@ -79,7 +81,7 @@ def test_one_question_gets_the_bits_of_the_batch(copied: Finished) -> None:
     workspace = asof.open_project(str(folder))
     prepared = preparation.prepare(workspace, intake.open_tables(workspace))
     oracle = predicting.open_release(workspace, "champion")
-    asked = predicting.next_questions(prepared, oracle)
+    asked = predicting.next_questions(prepared, oracle.places)
     whole = predicting.answer(workspace, prepared, oracle, asked)
     for row in (0, 5, 11):
         assert predicting.answer(workspace, prepared, oracle, asked[row : row + 1]).equals(whole[row : row + 1])
@@ -101,3 +103,51 @@ def test_what_cannot_be_asked(copied: Finished, capsys: pytest.CaptureFixture[st
     for options, message in cases.items():
         assert main(["predict", str(folder), *options]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_horizon_that_is_none_costs_its_own_row_only(copied: Finished) -> None:
+    """Text that is no length of time, or nothing at all; and a row whose time cannot be read tells no time."""
+    folder, _ = copied
+    asked = folder / "asked.csv"
+    asked.write_text("place,start,horizon\nz1,2021-07-10,soon\nz1,2021-07-10,\nz1,2021-07-10,2d\nz1,some day,1d\n")
+    out = folder / "answers.parquet"
+    told = asof.predict(asof.open_project(str(folder)), asof.Asked(input=asked), out)
+    assert (told["answered"], told["unanswered"]) == (1, 3)
+    answers = pl.read_parquet(out)
+    assert answers["reason"].to_list() == [
+        "the horizon is none of 1d, 2d",
+        "the horizon is none of 1d, 2d",
+        None,
+        "start is no time that can be read",
+    ]
+    assert answers["start"].is_null().to_list() == [False, False, False, True]
+    assert answers["as_of"][2] == datetime(2021, 7, 8, 4, tzinfo=UTC)
+
+
+def test_places_of_digits_keep_their_zeros(tmp_path: Path) -> None:
+    """A code such as 00501 is text, though every row of the file is made of digits."""
+    file = tmp_path / "asked.csv"
+    file.write_text("Place,date,mine\n00501,2021-07-10,007\n10001,2021-07-10,008\n")
+    assert predicting.read_table(file).rows() == [("00501", "2021-07-10", 7), ("10001", "2021-07-10", 8)]
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(copied: Finished) -> None:
+    """Nothing would be answered, and nothing said."""
+    folder, _ = copied
+    asked = asof.Asked(start="2021-07-04", end="2021-07-01")
+    with pytest.raises(asof.DataError, match="--start 2021-07-04 is not before --end 2021-07-01"):
+        asof.predict(asof.open_project(str(folder)), asked, folder / "answers.parquet")
+
+
+def test_the_next_period_is_the_last_that_may_be_asked_about(tmp_path: Path) -> None:
+    """Weeks asked a day ahead, rows up to a Saturday: on Sunday the week that begins on Monday is asked about."""
+    week = world.PROJECT.replace("every: 1d", "every: 1w").replace("[1d, 2d]", "[1d]").replace("delay: 1d", "delay: 0h")
+    rows = world.calls(days=191)  # up to Saturday 10 July
+    world.make(tmp_path / "world", project=week.replace("{windows: [7d, 28d], lags: [7d]}", "{}"), rows=rows)
+    workspace = asof.open_project(str(tmp_path / "world"))
+    asof.ingest(workspace)
+    prepared = preparation.prepare(workspace, intake.open_tables(workspace))
+    asked = predicting.next_questions(prepared, prepared.panel.places.ids)
+    assert set(asked["start"]) == {datetime(2021, 7, 12, 4, tzinfo=UTC)}
+    assert set(asked["as_of"]) == {datetime(2021, 7, 11, 4, tzinfo=UTC)}
+    assert asked.height == 6

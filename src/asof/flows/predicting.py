@@ -22,6 +22,7 @@ WIDER = 1.5
 """Intervals of places that the model has never met are this much wider."""
 ANSWER = ("place", "start", "end", "as_of", "horizon", "prediction", "low", "high", "outside", "reason", "release")
 """Columns of an answer; ``prediction`` is null where ``reason`` says why."""
+PLACE_NAME = "place"
 TIME_NAMES = ("start", "time", "date", "datetime", "timestamp", "period")
 LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "longitude")
 
@@ -92,7 +93,7 @@ def predict(workspace: Workspace, asked: Asked, out: Path | None = None) -> dict
 def predict_next(workspace: Workspace, prepared: Prepared) -> Written:
     """Answer the next periods at every horizon with the champion; written beside its release and to the lake."""
     oracle = open_release(workspace, "champion")
-    answers = answer(workspace, prepared, oracle, next_questions(prepared, oracle))
+    answers = answer(workspace, prepared, oracle, next_questions(prepared, oracle.places))
     file = _default_file(oracle, answers, prepared.panel.zone)
     write(answers, file)
     workspace.publish(file.parent)
@@ -126,18 +127,16 @@ def open_release(workspace: Workspace, which: str) -> Oracle:
     )
 
 
-def next_questions(prepared: Prepared, oracle: Oracle) -> pl.DataFrame:
-    """Questions of the latest moment of prediction, one for each place and horizon."""
+def next_questions(prepared: Prepared, known: pl.Series) -> pl.DataFrame:
+    """Questions about the latest period that can be asked about at each horizon, one for each place of ``known``."""
     panel = prepared.panel
     latest = pl.Series([prepared.last], dtype=UTC_TIME)
-    moment = times.floor(latest, panel.every, panel.zone)
     rows = []
     for step in panel.horizons:
-        begun = times.shift(moment, step, panel.zone)
-        on_grid = times.floor(begun, panel.every, panel.zone)
-        rows.append(panels.questions(panel, on_grid[0], on_grid[0] + timedelta(microseconds=1), [step]))
+        begun: datetime = times.floor(times.shift(latest, step, panel.zone), panel.every, panel.zone)[0]
+        rows.append(panels.questions(panel, begun, begun + timedelta(microseconds=1), [step]))
     asked = pl.concat(rows).filter(pl.col("as_of") <= prepared.last)
-    return asked.filter(pl.col("place").is_in(oracle.places.implode()))
+    return asked.filter(pl.col("place").is_in(known.implode()))
 
 
 def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: pl.DataFrame) -> pl.DataFrame:
@@ -161,9 +160,12 @@ def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: As
     if asked.input is not None:
         return answer_file(workspace, prepared, oracle, asked.input)
     if asked.start is None or asked.end is None:
-        questions = next_questions(prepared, oracle)
+        questions = next_questions(prepared, oracle.places)
     else:
         first, until = (moment(text, prepared.panel.zone) for text in (asked.start, asked.end))
+        if until <= first:
+            message = f"--start {asked.start} is not before --end {asked.end}, the first day no longer answered"
+            raise DataError(message)
         questions = panels.questions(prepared.panel, first, until)
         questions = questions.filter(pl.col("place").is_in(oracle.places.implode()))
     if asked.location is not None:
@@ -221,7 +223,7 @@ def read_table(file: Path) -> pl.DataFrame:
         message = f"{file}: no such file"
         raise DataError(message)
     readers: Mapping[str, Callable[..., pl.DataFrame]] = {
-        ".csv": pl.read_csv,
+        ".csv": _read_csv,
         ".parquet": pl.read_parquet,
         ".json": pl.read_json,
         ".ndjson": pl.read_ndjson,
@@ -241,6 +243,12 @@ def read_table(file: Path) -> pl.DataFrame:
     return rows
 
 
+def _read_csv(file: Path) -> pl.DataFrame:
+    """Read a CSV file; the column of places stays text, so that no leading zero is lost."""
+    columns = pl.read_csv(file, n_rows=0).columns
+    return pl.read_csv(file, schema_overrides={name: pl.String for name in columns if name.lower() == PLACE_NAME})
+
+
 def _questions_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, file: Path) -> pl.DataFrame:
     panel = prepared.panel
     named = {column.lower(): column for column in rows.columns}
@@ -254,25 +262,21 @@ def _questions_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, 
     begun = times.floor(pl.Series("start", moments, dtype=UTC_TIME).fill_null(prepared.first), panel.every, panel.zone)
     horizons = _horizons_of(rows, named, prepared)
     place = _places_of(workspace, prepared, rows, named, file)
-    asked = pl.DataFrame({"place": place, "start": begun}).with_columns(
-        end=times.end(begun, panel.every, panel.zone),
-        horizon=horizons,
-        _bad=pl.Series([moment is None for moment in moments]),
+    read = pl.Series([moment is not None for moment in moments])
+    told = {str(step): times.shift(begun, step, panel.zone, -1) for step in panel.horizons}
+    asked_at = pl.coalesce(pl.when(horizons == name).then(moment) for name, moment in told.items())
+    asked = pl.DataFrame({"place": place, "start": begun, "end": times.end(begun, panel.every, panel.zone)})
+    asked = asked.with_columns(as_of=asked_at).with_columns(
+        pl.when(read).then(pl.col("start", "end", "as_of")), horizon=horizons
     )
-    parts = [
-        part.with_columns(as_of=times.shift(part["start"], Step.parse(str(name)), panel.zone, -1))
-        for (name,), part in asked.with_row_index("_row").group_by(["horizon"], maintain_order=True)
-    ]
-    ordered = pl.concat(parts).sort("_row").drop("_row")
-    listed = [str(step) for step in panel.horizons]
-    return ordered.with_columns(
-        reason=pl.when(pl.col("_bad"))
+    return asked.with_columns(
+        reason=pl.when(~read)
         .then(pl.lit(f"{time_column} is no time that can be read"))
         .when(pl.col("place").is_null())
         .then(pl.lit("the place is missing or outside every place"))
-        .when(~pl.col("horizon").is_in(listed))
-        .then(pl.lit(f"the horizon is none of {', '.join(listed)}"))
-    ).drop("_bad")
+        .when(pl.col("as_of").is_null())
+        .then(pl.lit(f"the horizon is none of {', '.join(told)}"))
+    )
 
 
 def _horizons_of(rows: pl.DataFrame, named: dict[str, str], prepared: Prepared) -> pl.Series:
@@ -284,8 +288,8 @@ def _horizons_of(rows: pl.DataFrame, named: dict[str, str], prepared: Prepared) 
 def _places_of(
     workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, named: dict[str, str], file: Path
 ) -> pl.Series:
-    if "place" in named:
-        ids = rows[named["place"]].cast(pl.String).alias("place")
+    if PLACE_NAME in named:
+        ids = rows[named[PLACE_NAME]].cast(pl.String).alias("place")
         known = prepared.panel.places
         return ids if known.kind == "h3" else ids.set(~ids.is_in(known.ids.implode()), None)
     lat, lon = (next((named[name] for name in names if name in named), None) for names in (LAT_NAMES, LON_NAMES))
