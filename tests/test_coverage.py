@@ -55,8 +55,9 @@ def days(found: Coverage, zone: str = ZONE) -> list[tuple[int, int]]:
         pytest.param([100, *[0] * 6] * 8, [(0, 50)], id="Mondays alone"),
         pytest.param([100], [(0, 1)], id="one day"),
         pytest.param([0, 3, 0, 5, 2, 3, 1, 1, 4], [(1, 9)], id="a few rows"),
-        pytest.param([*[100] * 6, 0] * 8, [(0, 13), (14, 55)], id="closed on Sundays"),
-        pytest.param([*[100] * 5, 0, 0] * 8, [(0, 12), (14, 54)], id="closed at week-ends"),
+        pytest.param([*[100] * 6, 0] * 8, [(0, 55)], id="closed on Sundays"),
+        pytest.param([*[100] * 5, 0, 0] * 8, [(0, 54)], id="closed at week-ends"),
+        pytest.param([*[80] * 5, 12, 3] * 8, [(0, 56)], id="quiet at week-ends"),
         pytest.param([*[100] * 28, *[1] * 21, *[100] * 14], [(0, 28), (49, 63)], id="a hole of whole weeks"),
     ],
 )

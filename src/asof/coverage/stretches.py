@@ -20,6 +20,8 @@ BACK: Final = 1 / 4
 """A hole ends, and coverage begins, with the first day that has this share; a last day with fewer is still going on."""
 USUAL_DAYS: Final = 28
 """What is usual on a day is the median of this many covered days before it."""
+USUAL_WEEKS: Final = 8
+"""And on a weekday, the median of this many covered ones before it, where that is less."""
 FEWEST_DAYS: Final = 7
 """Covered days without which nothing is usual yet."""
 ENOUGH: Final = 20
@@ -35,8 +37,8 @@ def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date, date]] = ())
     and where single rows lie scattered long before the bulk, with the bulk (the first day with 1/4 of the median of
     the 28 days from it on, and 1/20 of the rows of the day of the median row). From there on, whether a day is covered
     depends only on rows up to that day, so that later rows change nothing about it: a hole begins with a day that has
-    fewer than 1/20 of the usual rows (median of the last 28 covered days, at least 20 rows) and ends with one that has
-    1/4 of them; a day that was as low a week before, with usual days in between, such as a closed Sunday, is no hole.
+    fewer than 1/20 of the usual rows (median of the last 28 covered days, or of the last 8 of its weekday where that is
+    less; at least 20 rows) and ends with one that has 1/4 of them; a day that was as low a week before, with usual days in between, such as a closed Sunday, is no hole.
     Coverage ends with the local day of the last row, or before it where it has fewer than 1/4 of the usual rows.
 
     Args:
@@ -111,18 +113,23 @@ def _kept(counts: Counts) -> Flags:
     kept = np.ones(len(counts), dtype=bool)
     low = np.zeros(len(counts), dtype=bool)
     usual_rows: list[int] = []
+    of_weekday: list[list[int]] = [[] for _ in range(7)]
     inside = False
-    usual = 0.0
+    usual = level = 0.0
     for day, count in enumerate(counts):
         usual = float(np.median(usual_rows[-USUAL_DAYS:])) if len(usual_rows) >= FEWEST_DAYS else 0.0
-        low[day] = usual >= ENOUGH and count < (BACK if inside else HOLE) * usual
+        same = of_weekday[day % 7][-USUAL_WEEKS:]
+        # A quiet weekday is held against its like: a low count alone must not make a day unknown.
+        level = min(usual, float(np.median(same))) if same else usual
+        low[day] = count < (BACK if inside else HOLE) * level if level >= ENOUGH else inside
         # As low a week ago, and not ever since: the rhythm of the week.
         rhythm = day >= 7 and low[day - 7] and not low[day - 6 : day].all()
         kept[day] = not low[day] or rhythm
         inside = bool(low[day]) and not rhythm
         if kept[day]:
             usual_rows.append(int(count))
-    if len(counts) > 1 and usual >= ENOUGH and counts[-1] < BACK * usual:
+            of_weekday[day % 7].append(int(count))
+    if len(counts) > 1 and usual >= ENOUGH and counts[-1] < BACK * level:
         kept[-1] = False
     return kept
 
