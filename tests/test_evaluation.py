@@ -230,3 +230,13 @@ def test_places_are_drawn_alike_in_folds_and_holdout_and_periods_are_not() -> No
     apart = np.hypot(ours.high - ours.low, theirs.high - theirs.low)
     assert told.high - told.low < 0.8 * apart
     assert abs(np.corrcoef(*(score(each, "bias").draws for each in (folds[:1120], kept))))[0, 1] < 0.15
+
+
+def test_an_interval_holds_only_what_the_metric_can_be() -> None:
+    """Three periods of one odd place: what is resampled spreads wider than any error could."""
+    frame = counts(3, 4, 2, shared=3.0)
+    for name, low, high in (("rmse", 0.0, np.inf), ("mae", 0.0, np.inf), ("r2", -np.inf, 1.0)):
+        told = score(frame, name, FEW)
+        assert low <= told.low <= told.value <= told.high <= high
+    perfect = frame.with_columns(prediction=pl.col("label"))
+    assert score(perfect, "rmse", FEW).plain() == {"value": 0.0, "low": 0.0, "high": 0.0}

@@ -4,8 +4,9 @@ Answers are a frame of judged questions: ``label`` and ``prediction`` (Float64, 
 meaning ``place``, ``start`` and ``horizon``; ``weight`` where rows weigh differently.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -59,7 +60,17 @@ def score(answers: pl.DataFrame, metric: str | Metric, bootstrap: Bootstrap | No
     value = chosen(label, prediction, weight)
     if chosen.exact is not None:
         return Estimate(value, float("nan"), float("nan"))
-    return estimate(answers, chosen.parts(label, prediction), chosen.finish, bootstrap)
+    parts = chosen.parts(label, prediction)
+    return _possible(estimate(answers, parts, chosen.finish, bootstrap), chosen, parts)
+
+
+def _possible(told: Estimate, metric: Metric, parts: Sequence[Floats]) -> Estimate:
+    """Keep an interval to what the metric can be: few blocks spread wider, such as an error below 0."""
+    if metric.loss and len(parts) == 1:
+        low, high = float(metric.finish(parts[0].min())), float(metric.finish(parts[0].max()))
+    else:
+        low, high = -math.inf, 1.0 if metric.name == "r2" else math.inf
+    return replace(told, low=max(told.low, low), high=min(told.high, high))
 
 
 def scores(

@@ -133,7 +133,7 @@ def test_an_encoder_of_a_plug_in_is_part_of_every_candidate(tmp_path: Path) -> N
 def test_a_champion_is_audited_on_data_that_have_moved_on(copied: tuple[Path, Mapping[str, Any]]) -> None:
     """Another recipe does best on the new rows; that the stored plan chose the old one then is no fault."""
     folder, result = copied
-    assert result["recipe"] == "place_calendar"
+    assert result["recipe"] == "place_rhythm"
     turned = {f"z{place}": f"z{5 - place}" for place in range(6)}
     later = world.calls(days=90, first=date(2021, 7, 20), seed=8).with_columns(
         id=pl.lit("later ") + pl.col("id"), zone=pl.col("zone").replace_strict(turned)

@@ -1,10 +1,11 @@
 """The rules of time on small whole projects: nothing that is learnt or judged knows more than a user would have."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 import asof
 from asof.audit import Outcome, Side, split
@@ -94,3 +95,29 @@ def test_a_label_with_a_late_row_is_not_learnt_before_the_row_came(tmp_path: Pat
     assert 0 < train.height < at_cut(questions.with_columns(known_at="end"), cut).train.size
     again = labels(train.select("place", "start", "end", "as_of", "horizon"), prepared.past.known(cut))
     assert again["label"].equals(train["label"])
+
+
+def test_what_is_left_out_is_seen_by_no_lookup(tmp_path: Path) -> None:
+    """A column of a source gives no feature, a feature is dropped, and any other name is refused with its line."""
+    days = pl.date_range(date(2020, 12, 1), date(2021, 6, 1), eager=True).cast(pl.String)
+    weather = pl.DataFrame({"day": days, "rain": range(len(days)), "wind": 1.5})
+    project = world.PROJECT.replace(
+        "predict:\n", "  weather:\n    files: weather.csv\n    time: {columns: [day], zone: UTC}\npredict:\n"
+    ).replace("  - calendar\n", "  - calendar\n  - weather: {nearest: weather}\n")
+    (tmp_path / "world").mkdir()
+    weather.write_csv(tmp_path / "world" / "weather.csv")
+    leave_out = "leave_out: {wind: it comes too late, month: for a test}\n"
+    workspace, prepared = opened(tmp_path / "world", project + leave_out, world.calls())
+    read = material_of(workspace, prepared).features.columns
+    assert [name for name in read if name.startswith("weather_")] == ["weather_rain", "weather_age_hours"]
+    assert "month" not in read
+    assert [one.message for one in prepared.findings if one.check == "coverage"] == [
+        "its rows end on 2021-06-02, 48 days before those of calls: its features are old or unknown from then on"
+    ]
+    wrong = {"mnth": "neither a feature nor a column of a source is called 'mnth'; did you mean 'month'?"}
+    wrong["zone"] = "the unit or the label is made of it, so it cannot be left out"
+    for name, message in wrong.items():
+        world.make(tmp_path / "world", project=project + f"leave_out: {{{name}: for a test}}\n")
+        with pytest.raises(asof.ProjectError, match=message) as fault:
+            asof.run(asof.open_project(str(tmp_path / "world")))
+        assert f"project.yaml:23: leave_out.{name}: " in str(fault.value)

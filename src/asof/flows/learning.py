@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from asof import metrics, panels, recipes, splits, times, tuning
-from asof.data import Table
+from asof.data import UTC_TIME, Table
 from asof.errors import DataError
 from asof.flows import preparation
 from asof.flows.preparation import Prepared
@@ -119,10 +119,10 @@ def gather(workspace: Workspace, prepared: Prepared, first: datetime, until: dat
 def answerable(workspace: Workspace, prepared: Prepared, cut: datetime, until: datetime) -> Material:
     """All questions at all horizons with cut <= as_of < until, on places known at the cut, labels where known."""
     panel = prepared.panel
-    furthest = max(panel.horizons, key=lambda step: step.nominal)
-    ends = times.shift(pl.Series([until], dtype=pl.Datetime("us", "UTC")), furthest, panel.zone)
-    first = times.floor(pl.Series([cut], dtype=pl.Datetime("us", "UTC")), panel.every, panel.zone)[0]
-    asked = panels.questions(panel, first, ends[0])
+    over = pl.Series([until], dtype=UTC_TIME)
+    last = max(times.shift(over, step, panel.zone)[0] for step in panel.horizons)
+    first = times.floor(pl.Series([cut], dtype=UTC_TIME), panel.every, panel.zone)[0]
+    asked = panels.questions(panel, first, last)
     asked = asked.filter((pl.col("as_of") >= cut) & (pl.col("as_of") < until) & (pl.col("as_of") <= prepared.last))
     if prepared.known_from.height:
         known = prepared.known_from.filter(pl.col("known_from") <= cut)["place"]

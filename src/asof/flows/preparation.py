@@ -1,5 +1,6 @@
 """From tables of sources to questions with features and labels: the part that every verb shares."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,8 +17,11 @@ from asof.flows.workspace import Workspace
 from asof.ledgers import Past
 from asof.lookups import Lookup
 from asof.panels import Panel
-from asof.specs import PlaceSpec, PredictSpec
+from asof.specs import PlaceSpec, PredictSpec, ProjectSpec
 from asof.times import Step
+
+ENDED_DAYS = 2
+"""A source that ends more days before the counted one is told of."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Prepared:
     lookups: tuple[Lookup, ...]
     known_from: pl.DataFrame
     """``place``, ``known_from`` (UTC): when each place was first known; a polygon always was."""
+    left_out: frozenset[str] = frozenset()
+    """Columns of sources that no lookup sees, because the owner leaves them out."""
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -56,19 +62,19 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
     """Join sources to places, make the panel and the lookups, and refuse what cannot be answered in time."""
     spec = workspace.spec
     counted = tables[spec.predict.source]
-    faults = _of_unit(workspace.spec.predict, counted)
+    faults = [*_of_unit(spec.predict, counted), *_of_left_out(spec, tables)]
     if faults:
         raise ProjectError(faults)
     loaded = places.load(spec.predict.per.place, workspace.folder)
     placed: dict[str, SourceTable] = {}
-    findings: list[Finding] = []
+    findings: list[Finding] = _ended(tables, counted)
     for name, table in tables.items():
-        if table.place is None and name != counted.name:
-            placed[name] = table
-            continue
-        inside = places.assign(table.rows, table.place, spec.predict.per.place, loaded)
-        findings += _outside(table, inside)
-        placed[name] = replace(table, rows=table.rows.with_columns(inside.alias("_place")))
+        seen = replace(table, rows=table.rows.drop(column for column in spec.leave_out if column in table.rows.columns))
+        if table.place is not None or name == counted.name:
+            inside = places.assign(table.rows, table.place, spec.predict.per.place, loaded)
+            findings += _outside(table, inside)
+            seen = replace(seen, rows=seen.rows.with_columns(inside.alias("_place")))
+        placed[name] = seen
     rows = placed[counted.name].rows.filter(pl.col("_place").is_not_null())
     if rows.height == 0:
         message = f"no row of {counted.name} lies in a place; check place: and predict.per.place in the project file"
@@ -89,7 +95,9 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
     problems = [problem for lookup in lookups for problem in lookup.check(past)]
     if problems:
         raise ProjectError(problems)
-    return Prepared(panel, past, lookups, _known_from(rows, loaded), tuple(findings))
+    columns = {column for table in tables.values() for column in table.rows.columns}
+    left_out = frozenset(columns.intersection(spec.leave_out))
+    return Prepared(panel, past, lookups, _known_from(rows, loaded), left_out, tuple(findings))
 
 
 def ask(prepared: Prepared, first: datetime, until: datetime, horizons: Sequence[Step] | None = None) -> pl.DataFrame:
@@ -115,8 +123,15 @@ def thin(questions: pl.DataFrame, horizons: int, seed: int) -> pl.DataFrame:
 
 
 def read(prepared: Prepared, questions: pl.DataFrame, leave_out: Mapping[str, str]) -> pl.DataFrame:
-    """Features of ``questions``, without those that the owner leaves out."""
+    """Features of ``questions``, without those that the owner leaves out.
+
+    Raises:
+        ProjectError: something is left out that is neither a feature nor a column of a source.
+    """
     table = looking.features(questions, prepared.lookups, prepared.past)
+    unknown = [name for name in leave_out if name not in table.columns and name not in prepared.left_out]
+    if unknown:
+        raise ProjectError([_no_such(name, table.columns) for name in unknown])
     return table.drop([column for column in leave_out if column in table.columns])
 
 
@@ -159,6 +174,40 @@ def _of_unit(predict: PredictSpec, counted: SourceTable) -> list[Problem]:
     if place is not None and isinstance(counted.place, str) and place != counted.place:
         message = f"places are the column {place!r}, but {counted.name} has {counted.place!r}: name one column in both"
         found.append(Problem(message, where="predict.per.place.column"))
+    return found
+
+
+def _of_left_out(spec: ProjectSpec, tables: Mapping[str, SourceTable]) -> list[Problem]:
+    """Columns that cannot be left out, because the unit or the label is made of them."""
+    vital: set[str | int | None] = {spec.predict.column, spec.predict.per.place.column, spec.predict.per.place.coarser}
+    for table in tables.values():
+        vital |= {table.place} if isinstance(table.place, str) else set(table.place or ())
+    return [
+        Problem("the unit or the label is made of it, so it cannot be left out", where=f"leave_out.{name}")
+        for name in spec.leave_out
+        if name in vital
+    ]
+
+
+def _no_such(name: str, features: Sequence[str]) -> Problem:
+    near = difflib.get_close_matches(name, features, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return Problem(f"neither a feature nor a column of a source is called {name!r}{hint}", where=f"leave_out.{name}")
+
+
+def _ended(tables: Mapping[str, SourceTable], counted: SourceTable) -> list[Finding]:
+    """Sources that end before the counted one: what they would tell of its last days is missing or old."""
+    found = []
+    for table in tables.values():
+        if not table.coverage.ends or not counted.coverage.ends:
+            continue
+        days = (counted.coverage.end - table.coverage.end) / timedelta(days=1)
+        if days > ENDED_DAYS:
+            message = (
+                f"its rows end on {table.coverage.end:%Y-%m-%d}, {days:.0f} days before those of {counted.name}: "
+                "its features are old or unknown from then on"
+            )
+            found.append(Finding("coverage", Severity.WARNING, table.name, message, figure=days, limit=ENDED_DAYS))
     return found
 
 
