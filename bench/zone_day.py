@@ -44,7 +44,8 @@ def backtest(cut: str, until: str) -> dict[str, Any]:
 
 def line(name: str, told: dict[str, Any]) -> str:
     """One line of the table."""
-    score, skill = told["scores"]["poisson_deviance"], told["skill"]
+    score = told["scores"]["poisson_deviance"]
+    skill = told["baselines"]["place_calendar"]["skill"] if "baselines" in told else told["skill"]
     return (
         f"  {name:<34} {score['value']:.4f}  [{score['low']:.4f} .. {score['high']:.4f}]  "
         f"R2 {told['scores']['r2']['value']:.3f}  "
@@ -69,7 +70,7 @@ def open_test() -> None:
     entry: dict[str, Any] = {"at": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "code": code}
     OPENINGS.write_text(json.dumps([*known, entry], indent=1) + "\n")
     told = backtest(*TEST)
-    kept = ("scores", "baseline", "skill", "noise", "explained", "coverage", "recipe", "questions", "seconds")
+    kept = ["scores", "baselines", "skill", "noise", "explained", "coverage", "recipe", "questions", "seconds"]
     entry |= {key: told[key] for key in kept}
     OPENINGS.write_text(json.dumps([*known, entry], indent=1) + "\n")
 
@@ -83,7 +84,8 @@ def main() -> int:
         print(
             f"development, learnt at {DEVELOPMENT[0]}, answered until {DEVELOPMENT[1]}, {told['questions']:,} zone-days"
         )
-        print(f"  {'zone x weekday mean':<34} {told['baseline']['value']:.4f}  ({told['baseline']['name']})")
+        for name, rule in told["baselines"].items():
+            print(f"  {name.replace('_', ' x '):<34} {rule['value']:.4f}")
         print(line("asof", told))
         print("  seconds  " + "  ".join(f"{name} {value:.1f}" for name, value in told["seconds"].items()))
     known = opened()

@@ -15,6 +15,7 @@ from asof.estimators import Job
 from asof.recipes import Blend, Recipe
 from asof.tuning import Plan, Selection, Trial
 from asof.tuning.benches import stretches
+from asof.tuning.blends import with_rounds
 
 QUICK = ("poisson", "extra_trees")
 COUNT: dict[str, Any] = {"task": "count", "metric": "poisson_deviance", "seed": 3}
@@ -58,7 +59,7 @@ def names(selection: Selection, stage: str) -> list[str]:
 def test_baselines_come_first_and_without_a_budget_two_kinds_are_tried() -> None:
     chosen = select(0, candidates=("poisson", "poisson_firm", "extra_trees"))
     assert [trial.recipe.name for trial in chosen.plan.trials] == [
-        "mean", "last", "seasonal", "place_calendar", "poisson", "extra_trees", "blend",
+        "mean", "last", "seasonal", "place_calendar", "place_rhythm", "poisson", "extra_trees", "blend",
     ]  # fmt: skip
     assert [finding.message for finding in chosen.findings] == [
         "poisson_firm was not tried: the budget of 0 s was used up"
@@ -107,8 +108,7 @@ def test_the_choice_beats_the_baselines_and_results_are_tidy() -> None:
 def test_rounds_of_the_final_fit_are_the_median_of_the_folds() -> None:
     chosen = select(0, candidates=("lightgbm",))
     trial = next(trial for trial in chosen.plan.trials if trial.recipe.name == "lightgbm")
-    assert isinstance(chosen.chosen, Recipe)
-    assert chosen.chosen.rounds == sorted(trial.rounds)[1]  # type: ignore[type-var]
+    assert with_rounds(trial).rounds == sorted(trial.rounds)[1]  # type: ignore[type-var]
 
 
 class Broken:
@@ -161,7 +161,7 @@ def test_a_named_encoder_stands_before_those_of_every_candidate() -> None:
 def test_when_no_candidate_is_better_a_baseline_is_chosen() -> None:
     plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken}, metrics={})
     chosen = select(0, candidates=("broken",), plugins=plugins)
-    assert chosen.chosen.name == "place_calendar"
+    assert chosen.chosen.name == "place_rhythm"
 
 
 def test_a_wrong_name_is_refused_with_the_right_ones() -> None:

@@ -80,6 +80,24 @@ def test_place_calendar_falls_back_on_coarser_places_and_the_whole() -> None:
     assert fit("place_calendar", given).predict(asked).tolist() == [1.0, 6.0, 5.0, 4.0, 4.0]
 
 
+def test_place_rhythm_multiplies_the_place_by_the_calendar() -> None:
+    given = table(
+        place=["a", "a", "b", "b"],
+        coarser=["n", "n", "n", "n"],
+        weekday=[0.0, 1.0, 0.0, 1.0],
+        label=[1.0, 3.0, 2.0, 6.0],
+    )
+    asked = pl.DataFrame(
+        {
+            "place": ["a", "b", "new", "new", None],
+            "coarser": ["n", "n", "n", "s", None],
+            "weekday": [0.0, 1.0, 0.0, 9.0, None],
+        }
+    )
+    # Means 2 and 4 of the places and 3 of all; day 0 has half of it, day 1 one and a half times as much.
+    assert fit("place_rhythm", given).predict(asked).tolist() == [1.0, 6.0, 1.5, 3.0, 3.0]
+
+
 def test_poisson_finds_the_coefficients_that_made_the_counts() -> None:
     draw = np.random.default_rng(0)
     numbers = draw.normal(size=(20_000, 2))

@@ -47,7 +47,7 @@ def test_a_run_ends_with_the_documented_object(finished: Finished) -> None:
     deviance = result["holdout"]["poisson_deviance"]
     assert deviance["low"] < deviance["value"] < deviance["high"]
     assert deviance["value"] == pytest.approx(1.0, abs=0.15)  # Poisson counts about nearly known means
-    assert result["baseline"]["name"] == "place x calendar"
+    assert result["baseline"]["name"] == "place x rhythm"
     assert [row["horizon"] for row in result["horizons"]] == ["1d", "2d"]
     assert result["opened"] == 1
     assert json.loads(json.dumps(result, default=str))["release"] == result["release"]
@@ -213,7 +213,7 @@ def test_a_metric_of_which_more_is_better(tmp_path: Path) -> None:
     text = world.PROJECT.replace("judge: {", "judge: {metric: r2, ")
     result = asof.run(asof.open_project(str(world.make(tmp_path / "world", project=text))))
     assert result["metric"] == "r2"
-    assert result["baseline"]["name"] == "place x calendar"
+    assert result["baseline"]["name"] == "place x rhythm"
     r2, base = result["holdout"]["r2"]["value"], result["baseline"]["value"]
     assert 0 < r2 < 1
     assert result["skill"]["value"] == pytest.approx(1 - ((1 - r2) / (1 - base)) ** 0.5)

@@ -38,7 +38,8 @@ def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date, date]] = ())
     the 28 days from it on, and 1/20 of the rows of the day of the median row). From there on, whether a day is covered
     depends only on rows up to that day, so that later rows change nothing about it: a hole begins with a day that has
     fewer than 1/20 of the usual rows (median of the last 28 covered days, or of the last 8 of its weekday where that is
-    less; at least 20 rows) and ends with one that has 1/4 of them; a day that was as low a week before, with usual days in between, such as a closed Sunday, is no hole.
+    less; at least 20 rows) and ends with one that has 1/4 of them; a day that was as low a week before, with usual days
+    in between, such as a closed Sunday, is no hole.
     Coverage ends with the local day of the last row, or before it where it has fewer than 1/4 of the usual rows.
 
     Args:

@@ -10,7 +10,7 @@ import polars as pl
 from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.estimators.base import Choice, Estimator, Files, Fitted, Job, Real, Space, Whole
-from asof.estimators.baselines import Last, Mean, PlaceCalendar, Seasonal
+from asof.estimators.baselines import Last, Mean, PlaceCalendar, PlaceRhythm, Seasonal
 from asof.estimators.catboost import CatBoost
 from asof.estimators.forests import ExtraTrees, RandomForest
 from asof.estimators.lightgbm import LightGBM
@@ -39,6 +39,7 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
     "last": Last,
     "seasonal": Seasonal,
     "place_calendar": PlaceCalendar,
+    "place_rhythm": PlaceRhythm,
     "linear": Linear,
     "poisson": Poisson,
     "poisson_boosted": PoissonBoosted,
@@ -49,7 +50,7 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
     "catboost": CatBoost,
 }
 """Our estimators by name, cheapest first."""
-BASELINES = ("mean", "last", "seasonal", "place_calendar")
+BASELINES = ("mean", "last", "seasonal", "place_calendar", "place_rhythm")
 """What every model must beat."""
 NEEDS = {"xgboost": "xgboost", "catboost": "catboost", "lightgbm": "lightgbm", "poisson_boosted": "lightgbm"}
 """Library of an estimator that may be missing."""

@@ -24,6 +24,8 @@ class Learnt:
     column: str | None = None
     levels: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     """Finest first: ``{"columns": [...], "means": {key: mean}}``."""
+    factor: Mapping[str, Any] | None = None
+    """Ratios by key that the value is multiplied with: ``{"columns": [...], "means": {key: ratio}}``."""
     rounds: int | None = None
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
@@ -36,12 +38,21 @@ class Learnt:
             found.append(_key(level["columns"]).replace_strict(keys, means, default=None, return_dtype=pl.Float64))
         frame = features.select(pl.coalesce(*found, pl.repeat(self.mean, pl.len(), dtype=pl.Float64)).alias("_"))
         out: Floats = frame["_"].to_numpy()
-        return out
+        return out if self.factor is None else out * self._ratios(features, self.factor)
+
+    def _ratios(self, features: pl.DataFrame, factor: Mapping[str, Any]) -> Floats:
+        keys, ratios = pl.Series(list(factor["means"]), dtype=pl.String), list(factor["means"].values())
+        found = _key(factor["columns"]).replace_strict(keys, ratios, default=None, return_dtype=pl.Float64)
+        told: Floats = features.select(found.fill_null(1.0).alias("_"))["_"].to_numpy()
+        return told
 
     def files(self) -> Files:
         """One JSON file."""
         levels = [dict(level) for level in self.levels]
-        return {"baseline.json": dump_json({"mean": self.mean, "column": self.column, "levels": levels})}
+        told = {"mean": self.mean, "column": self.column, "levels": levels}
+        # Only where there is one, so that models kept earlier are written as they were.
+        more = {} if self.factor is None else {"factor": dict(self.factor)}
+        return {"baseline.json": dump_json({**told, **more})}
 
     canonical = files
 
@@ -94,7 +105,7 @@ class PlaceCalendar(_Baseline):
     """Mean label of place x weekday x hour; a place never seen falls back on the coarser place and the whole.
 
     ``columns`` are patterns for place, weekday and hour, in that order; those not found are left out. Means of
-    a cell are drawn towards the mean of its coarser one with the weight of ``smoothing`` rows.
+    a cell are drawn towards the mean of all with the weight of ``smoothing`` rows.
     """
 
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -132,6 +143,33 @@ class PlaceCalendar(_Baseline):
         groups = frame.drop_nulls("key").group_by("key", maintain_order=True).agg(mean).sort("key")
         kept = groups.filter(pl.col("mean").is_finite())
         return dict(zip(kept["key"].to_list(), np.asarray(kept["mean"]).tolist(), strict=True))
+
+
+class PlaceRhythm(PlaceCalendar):
+    """Mean label of the place, times how its weekday and hour compare with the mean of all.
+
+    Where places are many and events few, a mean of its own for each place x weekday x hour is mostly chance; the
+    product of the two needs far fewer rows, so it is the stronger rule to be held against.
+    """
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt:
+        """Learn the means of places, and the ratios of the calendar."""
+        del watch
+        chosen: dict[str, Any] = settings(self.defaults, job, "place_rhythm")
+        names = table.features.columns
+        overall = weighted_mean(table)
+        levels: list[dict[str, Any]] = []
+        for patterns in (chosen["place"], chosen["coarser"]):
+            name = first_match(names, patterns)
+            if name is not None and all(name not in level["columns"] for level in levels):
+                levels.append({"columns": [name], "means": self._means(table, [name], chosen["smoothing"], overall)})
+        found = [first_match(names, [pattern]) for pattern in chosen["calendar"]]
+        calendar = [name for name in found if name is not None]
+        if not calendar or overall == 0:
+            return Learnt(overall, None, tuple(levels))
+        means = self._means(table, calendar, chosen["smoothing"], overall)
+        ratios = {key: mean / overall for key, mean in means.items()}
+        return Learnt(overall, None, tuple(levels), {"columns": calendar, "means": ratios})
 
 
 def _key(columns: Sequence[str]) -> pl.Expr:

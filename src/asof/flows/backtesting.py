@@ -22,6 +22,9 @@ from asof.tuning import Selection
 COLUMNS = ("place", "start", "end", "as_of", "horizon", "prediction", "low", "high", "label")
 """Columns of the file, one row a question; ``label`` is empty where it is not yet known."""
 
+RULE = "rule_"
+"""Before the name of each baseline, a column of its answers, which the file does not hold."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -105,7 +108,13 @@ def _answer(workspace: Workspace, prepared: Prepared, laid: Laid, selection: Sel
         train = splits.at_cut(bench.material.questions, begun).train
         model = learning.fit(workspace, bench, train, selection.chosen)
         plain = learning.fit(workspace, bench, train, baseline)
-        parts.append(judging.answer(laid.asked.side(np.flatnonzero(inside.to_numpy())), model, plain, calibration))
+        asked = laid.asked.side(np.flatnonzero(inside.to_numpy()))
+        told_plainly = judging.answer(asked, model, plain, calibration)
+        others = [
+            pl.Series(f"{RULE}{one.name}", learning.fit(workspace, bench, train, one).predict(asked.features))
+            for one in judging.baselines(selection.plan)
+        ]
+        parts.append(told_plainly.with_columns(others))
     # The order of the panel: period, place, nearest horizon first.
     return pl.concat(parts).sort("start", "place", "as_of", descending=[False, False, True])
 
@@ -133,6 +142,13 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
                 "value": wanted.measure(label, base, None),
             },
             "skill": evaluation.skill(judged, wanted.loss, bootstrap=bootstrap).plain(),
+            "baselines": {
+                one.name: {
+                    "value": wanted.measure(label, judged[f"{RULE}{one.name}"].to_numpy(), None),
+                    "skill": evaluation.skill(judged, wanted.loss, f"{RULE}{one.name}", bootstrap).plain(),
+                }
+                for one in judging.baselines(selection.plan)
+            },
             "explained": judging.explained(judged, bootstrap).plain() if ceiling else None,
             "noise": ceiling.noise_deviance if ceiling else None,
             "coverage": float(intervals.coverage(judged)["coverage"][0]),

@@ -63,9 +63,15 @@ def measures(wanted: Terms) -> dict[str, Metric]:
     return {wanted.metric: wanted.measure, **also}
 
 
+def baselines(plan: Plan) -> list[Recipe]:
+    """Baselines that could be judged on the folds, in the order in which they were tried."""
+    tried = [trial for trial in plan.trials if trial.stage == "baseline" and np.isfinite(trial.score)]
+    return [trial.recipe for trial in tried if isinstance(trial.recipe, Recipe)]
+
+
 def best_baseline(plan: Plan, metric: Metric) -> Recipe:
     """Return the baseline that did best on the folds."""
-    known = [t for t in plan.trials if t.stage == "baseline" and np.isfinite(t.score) and isinstance(t.recipe, Recipe)]
+    known = [trial for trial in plan.trials if trial.stage == "baseline" and np.isfinite(trial.score)]
 
     def order(trial: Trial) -> float:
         return -trial.score if metric.greater_is_better else trial.score
