@@ -173,7 +173,7 @@ class JudgeSpec(Spec):
     """Length of the last stretch; default: 28 days or 10 %, whichever is longer."""
     folds: int = Field(default=4, ge=2, le=50)
     fold: str | None = None
-    """Length of one fold's test part; default: that of the holdout."""
+    """Length of one fold's test part; default: that of the holdout, or less where the history is short."""
     metric: str | None = None
     """Default: ``poisson_deviance`` for counts, ``rmse`` else."""
 

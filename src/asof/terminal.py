@@ -1,6 +1,7 @@
 """What a person sees in the terminal: progress on standard error, results on standard output."""
 
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,15 @@ if TYPE_CHECKING:
     from asof.flows.workspace import Progress
 
 WIDTH = 100
-"""Columns used where standard output is not a terminal."""
+"""Columns used where standard output is not a terminal and ``COLUMNS`` does not say."""
 
 
 def _console(*, error: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDTH)
+    width = None if stream.isatty() else int(os.environ.get("COLUMNS") or WIDTH)
+    return Console(file=stream, highlight=False, width=width)
 
 
 def progress() -> "Progress":

@@ -217,3 +217,14 @@ def test_a_metric_of_which_more_is_better(tmp_path: Path) -> None:
     r2, base = result["holdout"]["r2"]["value"], result["baseline"]["value"]
     assert 0 < r2 < 1
     assert result["skill"]["value"] == pytest.approx(1 - ((1 - r2) / (1 - base)) ** 0.5)
+
+
+def test_a_short_history_gets_shorter_folds(tmp_path: Path) -> None:
+    """Without judge.fold a fold is as long as the holdout, or less where four of them would leave nothing to learn."""
+    text = world.PROJECT.replace("judge: {holdout: 28d, folds: 2, fold: 14d}", "judge: {holdout: 21d, folds: 4}")
+    text = text.replace(", since: 2021-02-15", "")
+    folder = world.make(tmp_path / "world", project=text, rows=world.calls(days=90))
+    result = asof.run(asof.open_project(str(folder)))
+    plan = json.loads((Path(result["files"]["release"]) / "plan.json").read_text())
+    assert all(len(trial["scores"]) == 4 for trial in plan["trials"])
+    assert result["audit"]["failed"] == []

@@ -1,8 +1,9 @@
 """From prepared data to a judged model: choose on folds, fit at a cut, answer, refit."""
 
 import json
+import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,8 @@ class Bench:
     wanted: Terms
 
 
-def terms(workspace: Workspace, prepared: Prepared, holdout: Step) -> Terms:
-    """Read the project's wishes; the metric defaults to what suits the label."""
+def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
+    """Read the project's wishes; the metric defaults to what suits the label, the length of a fold to ``fold``."""
     spec = workspace.spec
     task = "count" if prepared.panel.measure == "count" else "number"
     metric = spec.judge.metric or ("poisson_deviance" if task == "count" else "rmse")
@@ -86,9 +87,21 @@ def terms(workspace: Workspace, prepared: Prepared, holdout: Step) -> Terms:
         threads=workspace.threads,
         budget_seconds=Step.parse(spec.train.budget).nominal.total_seconds(),
         folds=spec.judge.folds,
-        fold=Step.parse(spec.judge.fold) if spec.judge.fold else holdout,
+        fold=Step.parse(spec.judge.fold) if spec.judge.fold else fold,
         candidates=None if spec.train.candidates == "default" else tuple(spec.train.candidates),
     )
+
+
+def fold_that_fits(prepared: Prepared, first: datetime, cut: datetime, wanted: Step, folds: int) -> Step:
+    """Length of a fold where the project names none: ``wanted``, or less where the history before ``cut`` is short.
+
+    The folds then take the later half of it, so that the first one has as much to learn from as all of them ask; but
+    a fold has room for two periods beyond the furthest horizon, or nothing could be asked in it.
+    """
+    furthest = max(step.nominal for step in prepared.panel.horizons)
+    least = 2 * prepared.panel.every.nominal + furthest
+    days = max(math.ceil(least / timedelta(days=1)), ((cut - first) / (2 * folds)).days, 1)
+    return wanted if wanted.nominal <= timedelta(days=days) else Step(days, "d")
 
 
 def gather(workspace: Workspace, prepared: Prepared, first: datetime, until: datetime) -> Material:

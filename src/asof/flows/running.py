@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,10 @@ def _lay_out(workspace: Workspace, prepared: Prepared) -> Bench:
         length = Step.parse(workspace.spec.judge.holdout) if workspace.spec.judge.holdout else None
         split = splits.holdout(material.questions, length, prepared.panel.zone)
         days = max((prepared.counted.coverage.end - split.cut).days, 1)
-        wanted = learning.terms(workspace, prepared, length or Step(days, "d"))
+        begun: datetime = material.questions["start"].sort()[0]
+        folds_of = workspace.spec.judge.folds
+        fold = learning.fold_that_fits(prepared, begun, split.cut, length or Step(days, "d"), folds_of)
+        wanted = learning.terms(workspace, prepared, fold)
         folds = learning.folds_before(material, split.cut, wanted)
         stage.note = f"{material.questions.height:,} questions, {material.features.width} features"
     return Bench(material, split, folds, wanted)
