@@ -246,9 +246,12 @@ def test_scrambled_moves_only_what_came_later() -> None:
     past, cut = world.past(), world.first + timedelta(days=20)
     before, after = past.table("crashes").rows, past.scrambled(cut, seed=3).table("crashes").rows
     assert after.filter(pl.col("_available") <= cut).equals(before.filter(pl.col("_available") <= cut))
-    moved = after.filter(pl.col("_available") > cut)
-    assert (moved["_ended"] > cut).all()
-    assert 0 < moved.height < before.filter(pl.col("_available") > cut).height
+    moved, were = (rows.filter(pl.col("_available") > cut) for rows in (after, before))
+    assert moved.height == were.height + were.height // 2
+    assert sorted(moved["_ended"].unique()) == sorted(were["_ended"].unique())
+    told = moved.join(were, on=["_ended", "_place"], how="semi").height
+    assert told < moved.height
+    assert past.scrambled(cut, seed=3).table("crashes").rows.equals(after)
 
 
 def test_covered_counts_microseconds_of_a_stretch() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from asof.data import Finding, Severity
+from asof.ledgers import scrambling
 
 Rows = Mapping[str, pl.DataFrame]
 """Rows of each source, with the columns of ``asof.data`` and ``_place`` where it has one."""
@@ -140,12 +141,12 @@ def future(evidence: Evidence, questions: pl.DataFrame, *, cuts: int = 3, per_cu
 
 def known(rows: Rows, cut: datetime) -> dict[str, pl.DataFrame]:
     """Rows that were available at ``cut``."""
-    return {name: frame.filter(pl.col("_available") <= cut) for name, frame in rows.items()}
+    return {name: scrambling.known(frame, cut) for name, frame in rows.items()}
 
 
 def scrambled(rows: Rows, cut: datetime, draw: np.random.Generator) -> dict[str, pl.DataFrame]:
-    """Rows with everything that became available after ``cut`` shuffled: values, places, and times among themselves."""
-    return {name: _scramble_after(frame, cut, draw) for name, frame in rows.items()}
+    """Rows with everything that became available after ``cut`` put at random."""
+    return {name: scrambling.scrambled(frame, cut, draw) for name, frame in rows.items()}
 
 
 def fit(
@@ -270,24 +271,6 @@ def _asked_before(questions: pl.DataFrame, cut: datetime, count: int, draw: np.r
         if frame.height
     ]
     return pl.concat(parts)
-
-
-def _scramble_after(frame: pl.DataFrame, cut: datetime, draw: np.random.Generator) -> pl.DataFrame:
-    later = frame["_available"] > cut
-    stay, move = frame.filter(~later), frame.filter(later)
-    if move.height == 0:
-        return frame
-    times = ["_event", "_ended", "_available"]
-    key = ["_key"]
-    values = [column for column in frame.columns if column not in {*times, *key}]
-    shuffled = move.select(key).hstack(move.select(times)[draw.permutation(move.height)])
-    # Each column is shuffled on its own: a row that keeps its values under a new time would still tell the truth.
-    for column in values:
-        shuffled = shuffled.with_columns(move[column][draw.permutation(move.height)])
-    # Half of the rows change place and time at once without a partner: totals of whole stretches move as well.
-    doubled = shuffled[: move.height // 2].with_columns(pl.lit("again ") + pl.col("_key"))
-    mixed = pl.concat([stay, shuffled.select(frame.columns), doubled.select(frame.columns)])
-    return mixed.sort("_ended", "_available", "_key")
 
 
 def _moved(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, int]:

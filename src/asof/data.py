@@ -77,6 +77,11 @@ class Coverage:
         """Moment at which coverage ends (exclusive)."""
         return self.ends[-1]
 
+    def before(self, end: datetime) -> "Coverage":
+        """Return what is covered before ``end``."""
+        kept = [(low, min(high, end)) for low, high in zip(self.starts, self.ends, strict=True) if low < end]
+        return Coverage(tuple(low for low, _ in kept), tuple(high for _, high in kept))
+
 
 @dataclass(frozen=True)
 class SourceTable:

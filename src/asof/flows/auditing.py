@@ -10,12 +10,12 @@ import polars as pl
 from asof import audit, coverage, splits, times, tuning
 from asof import lookups as looking
 from asof.audit import Audit, Evidence, Learnt, Rows, Side, Verdict
-from asof.data import Coverage, Finding, Severity, SourceTable
-from asof.flows import judging, learning
+from asof.data import UTC_TIME, Finding, Severity, SourceTable
+from asof.flows import judging, learning, preparation
 from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
-from asof.ledgers import Past
+from asof.ledgers import Past, scrambling
 from asof.metrics import Metric
 from asof.recipes import Blend, Model, Recipe
 from asof.times import Step
@@ -95,16 +95,10 @@ def rebuilt(
     sources = {}
     for name, frame in rows.items():
         table = prepared.past.table(name)
-        covered = table.coverage if cut is None else cut_short(table.coverage, cut - table.delay)
+        covered = table.coverage if cut is None else table.coverage.before(cut - table.delay)
         sources[name] = replace(table, rows=frame, coverage=covered)
-    told = looking.features(questions, prepared.lookups, Past(sources, prepared.panel))
-    return told.drop([column for column in workspace.spec.leave_out if column in told.columns])
-
-
-def cut_short(covered: Coverage, until: datetime) -> Coverage:
-    """Coverage up to ``until``."""
-    pairs = [(start, min(end, until)) for start, end in zip(covered.starts, covered.ends, strict=True) if start < until]
-    return Coverage(tuple(start for start, _ in pairs), tuple(end for _, end in pairs))
+    again = replace(prepared, past=Past(sources, prepared.panel))
+    return preparation.read(again, questions, workspace.spec.leave_out)
 
 
 def _coverage_moves(tables: Mapping[str, SourceTable], cut: datetime) -> list[Finding]:
@@ -112,16 +106,19 @@ def _coverage_moves(tables: Mapping[str, SourceTable], cut: datetime) -> list[Fi
     found = []
     for name, table in tables.items():
         whole_days = _midnight_before(cut - table.delay, table)
-        again = coverage.of(table.rows.filter(pl.col("_available") <= cut), table.zone)
+        again = coverage.of(scrambling.known(table.rows, cut), table.zone)
         whole = coverage.of(table.rows, table.zone)
-        if cut_short(again, whole_days) != cut_short(whole, whole_days):
-            message = f"what {name} covers before {whole_days:%Y-%m-%d} depends on rows known later; declare covered:"
+        if again.before(whole_days) != whole.before(whole_days):
+            message = (
+                f"what {name} covers before {whole_days:%Y-%m-%d} depends on rows known later than its delay says: "
+                "give it a longer delay:, or declare covered:"
+            )
             found.append(Finding("future", Severity.ERROR, f"{name}.coverage", message))
     return found
 
 
 def _midnight_before(moment: datetime, table: SourceTable) -> datetime:
-    floored: datetime = times.floor(pl.Series([moment], dtype=pl.Datetime("us", "UTC")), Step(1, "d"), table.zone)[0]
+    floored: datetime = times.floor(pl.Series([moment], dtype=UTC_TIME), Step(1, "d"), table.zone)[0]
     return floored
 
 
@@ -186,6 +183,3 @@ def words(recipe: Recipe | Blend) -> str:
         )
     loss = f", {recipe.loss} loss" if recipe.loss else ""
     return recipe.name + loss
-
-
-__all__ = ["FULL", "QUICK", "Accused", "Depth", "examine", "learner", "words"]

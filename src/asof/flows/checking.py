@@ -3,7 +3,7 @@
 from typing import Any
 
 from asof import profiles
-from asof.data import Finding, SourceTable
+from asof.data import SourceTable
 from asof.flows import intake
 from asof.flows.preparation import Prepared, prepare
 from asof.flows.workspace import Workspace
@@ -60,9 +60,3 @@ def spans(table: SourceTable) -> str:
 def _profile(table: SourceTable) -> dict[str, Any]:
     profile = profiles.of(table.name, table.rows)
     return {"rows": profile.rows, "covered": spans(table), "columns": profile.columns.to_dicts()}
-
-
-def worst(findings: list[Finding]) -> list[Finding]:
-    """Findings with the gravest first."""
-    order = {"error": 0, "warning": 1, "note": 2}
-    return sorted(findings, key=lambda finding: order[finding.severity])

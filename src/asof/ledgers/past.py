@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from asof.data import UTC_TIME, Coverage, SourceTable
+from asof.data import UTC_TIME, SourceTable
 from asof.errors import DataError
+from asof.ledgers import scrambling
 from asof.ledgers.ledger import Clock, Ledger
 from asof.ledgers.moments import Floats, Ints, Moments
 from asof.ledgers.periods import Periods, Slot, slots
@@ -144,20 +145,18 @@ class Past:
     def scrambled(self, cut: datetime, seed: int) -> "Past":
         """Return the same past with everything that became known after ``cut`` put at random.
 
-        Places and the user's columns of those rows are shuffled, half of the rows are dropped, and
-        their times are thrown about after the cut. Nothing that is asked as of the cut or before
-        may answer otherwise.
+        Nothing that is asked as of the cut or before may answer otherwise.
         """
-        random = np.random.default_rng(seed)
-        return Past({name: _scrambled(table, cut, random) for name, table in self._sources.items()}, self.panel)
+        draw = np.random.default_rng(seed)
+        tables = self._sources.items()
+        mixed = {name: replace(table, rows=scrambling.scrambled(table.rows, cut, draw)) for name, table in tables}
+        return Past(mixed, self.panel)
 
     def _known(self, table: SourceTable, cut: datetime) -> SourceTable:
         moment = pl.Series([cut]).cast(UTC_TIME)
         stepped = shift(moment, Step.of(table.delay), self.panel.zone, -1)[0]
         end = min(stepped, moment[0] - table.delay)
-        return replace(
-            table, rows=table.rows.filter(pl.col("_available") <= moment[0]), coverage=_cut(table.coverage, end)
-        )
+        return replace(table, rows=scrambling.known(table.rows, cut), coverage=table.coverage.before(end))
 
     @property
     def _relations(self) -> Relations:
@@ -251,28 +250,3 @@ def _covered_rows(table: SourceTable) -> pl.DataFrame:
         low, high = pl.Series([begun, over], dtype=UTC_TIME).to_physical().to_list()
         inside |= (ended > low) & (ended <= high)
     return table.rows.filter(pl.Series(inside))
-
-
-def _cut(coverage: Coverage, end: datetime) -> Coverage:
-    kept = [(low, min(high, end)) for low, high in zip(coverage.starts, coverage.ends, strict=True) if low < end]
-    return Coverage(tuple(low for low, _ in kept), tuple(high for _, high in kept))
-
-
-def _scrambled(table: SourceTable, cut: datetime, random: np.random.Generator) -> SourceTable:
-    moment = pl.Series([cut]).cast(UTC_TIME)
-    before = table.rows.filter(pl.col("_available") <= moment[0])
-    after = table.rows.filter(pl.col("_available") > moment[0])
-    if after.is_empty():
-        return table
-    latest = after["_available"].to_physical().to_numpy().max()
-    after = after[np.sort(random.permutation(after.height)[: (after.height + 1) // 2])]
-    free = [name for name in after.columns if name not in {"_key", "_event", "_ended", "_available", "_first_seen"}]
-    mixed = [after[name][random.permutation(after.height)] for name in free]
-    begun = int(moment.to_physical()[0])
-    span = max(int(latest) - begun, 1)
-    ended = pl.Series("_ended", begun + 1 + random.integers(span, size=after.height)).cast(UTC_TIME)
-    lateness = pl.Series(random.integers(span, size=after.height))
-    after = after.with_columns(*mixed, ended, ended.alias("_event"))
-    after = after.with_columns((ended.to_physical() + lateness).cast(UTC_TIME).alias("_available"))
-    rows = pl.concat([before, after]).sort("_ended", "_available", "_key")
-    return replace(table, rows=rows)
