@@ -1,8 +1,12 @@
 """How figures are written for people."""
 
+import sys
+
 import pytest
 
 from asof import terminal
+from asof.errors import DataError
+from asof.flows.workspace import Stages
 
 
 @pytest.mark.parametrize(
@@ -35,3 +39,25 @@ def test_names_with_brackets_are_not_markup(capsys: pytest.CaptureFixture[str]) 
     """A user's text is shown as it is."""
     terminal.show_promotion({"release": "[red]x[/red]", "promoted": False, "why": "[bold]"})
     assert "[red]x[/red]" in capsys.readouterr().out
+
+
+def test_a_stage_that_breaks_off_gives_the_screen_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bar is gone and the cursor is back before the error is told."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    stages = Stages(terminal.progress())
+
+    def work() -> None:
+        with stages("ingest"):
+            stages.done(0.5)
+        with stages("features"):
+            message = "nothing to learn"
+            raise DataError(message)
+
+    with pytest.raises(DataError, match="nothing to learn"):
+        work()
+    told = capsys.readouterr().err
+    assert told.count("\x1b[?25l") == told.count("\x1b[?25h") == 2
+    assert list(stages.seconds) == ["ingest"]

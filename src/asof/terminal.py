@@ -43,6 +43,9 @@ class Lines:
         sys.stderr.write(f"  {name:<12} {seconds:6.1f} s  {note}".rstrip() + "\n")
         sys.stderr.flush()
 
+    def stop(self) -> None:
+        """Say nothing: the error that follows does."""
+
 
 class Live:
     """A spinner with the share done and the time left; a stage that has ended leaves one line."""
@@ -73,9 +76,15 @@ class Live:
 
     def finish(self, name: str, seconds: float, note: str) -> None:
         """Replace the bar by one line."""
-        self._progress.remove_task(self._task)
-        self._progress.stop()
+        self.stop()
         self._console.print(f"  [green]·[/] {name:<12} [dim]{seconds:6.1f} s[/]  {_plain(note)}", soft_wrap=True)
+
+    def stop(self) -> None:
+        """Take the bar away and give the cursor back."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        self._progress.stop()
 
 
 def _plain(text: object) -> str:

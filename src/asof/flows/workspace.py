@@ -30,6 +30,10 @@ class Progress(Protocol):
         """Say that a stage has ended, and in a few words with what."""
         ...
 
+    def stop(self) -> None:
+        """Say that the present stage broke off: what follows is no longer progress."""
+        ...
+
 
 class Quiet:
     """Shows nothing."""
@@ -41,6 +45,9 @@ class Quiet:
         """Show nothing."""
 
     def finish(self, name: str, seconds: float, note: str) -> None:
+        """Show nothing."""
+
+    def stop(self) -> None:
         """Show nothing."""
 
 
@@ -58,7 +65,11 @@ class Stages:
         begun = time.perf_counter()
         self.note = ""
         self.progress.stage(name)
-        yield self
+        try:
+            yield self
+        except BaseException:
+            self.progress.stop()
+            raise
         spent = time.perf_counter() - begun
         self.seconds[name] = self.seconds.get(name, 0.0) + spent
         self.progress.finish(name, spent, self.note)
