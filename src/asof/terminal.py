@@ -285,7 +285,7 @@ def show_backtest(result: Mapping[str, Any]) -> None:
             )
         )
     pairs += [
-        ("questions", f"{result['questions']:,} answered, {result['refused']:,} refused"),
+        ("questions", f"{result['questions']:,} answered, {result['unanswered']:,} asked too late to be"),
         ("file", result["file"]),
     ]
     _pairs(f"{result['project']}: learnt what was known at {result['cut']}", pairs)

@@ -77,3 +77,13 @@ def test_spans_that_make_no_sense(
     assert main(["backtest", str(folder), "--out", str(out), *options]) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_questions_asked_too_late_are_counted(copied: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows end on 19 July with a day's delay: what is asked after the 21st is refused, and said to be."""
+    folder, _ = copied
+    out = folder / "answers.parquet"
+    assert _backtest(folder, out, "--until", "2021-08-01") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["unanswered"] == 6 * 10 * 2
+    assert pl.read_parquet(out)["as_of"].max() == datetime(2021, 7, 21, 4, tzinfo=UTC)

@@ -52,7 +52,8 @@ def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None =
             split = splits.at_cut(material.questions, cut)
             bench = Bench(material, split, learning.folds_before(material, cut, wanted), wanted)
             asked = learning.answerable(workspace, prepared, cut, until)
-            laid = Laid(bench, asked, cut, until, Step.parse(span.refit) if span.refit else None)
+            late = learning.asked_between(prepared, cut, until).filter(pl.col("as_of") > prepared.last).height
+            laid = Laid(bench, asked, late, cut, until, Step.parse(span.refit) if span.refit else None)
             stage.note = f"{split.train.size:,} to learn from, {asked.questions.height:,} to answer"
         with workspace.stages("choose") as stage:
             selection = learning.choose(workspace, bench, learning.read_plan(plan))
@@ -69,6 +70,8 @@ class Laid:
 
     bench: Bench
     asked: Material
+    unanswered: int
+    """Questions refused, because they are asked after the last moment at which the source is known."""
     cut: datetime
     until: datetime
     refit: Step | None
@@ -153,7 +156,7 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
             "noise": ceiling.noise_deviance if ceiling else None,
             "coverage": float(intervals.coverage(judged)["coverage"][0]),
             "questions": answers.height,
-            "refused": 0,
+            "unanswered": laid.unanswered,
             "file": str(out),
             "seconds": workspace.stages.seconds,
         }

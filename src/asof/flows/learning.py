@@ -129,21 +129,27 @@ def gather(workspace: Workspace, prepared: Prepared, first: datetime, until: dat
     return Material(known, preparation.read(prepared, known, workspace.spec.leave_out))
 
 
-def answerable(workspace: Workspace, prepared: Prepared, cut: datetime, until: datetime) -> Material:
-    """All questions at all horizons with cut <= as_of < until, on places known at the cut, labels where known."""
+def asked_between(prepared: Prepared, cut: datetime, until: datetime) -> pl.DataFrame:
+    """All questions at all horizons with cut <= as_of < until, on places known at the cut."""
     panel = prepared.panel
     over = pl.Series([until], dtype=UTC_TIME)
     last = max(times.shift(over, step, panel.zone)[0] for step in panel.horizons)
     first = times.floor(pl.Series([cut], dtype=UTC_TIME), panel.every, panel.zone)[0]
     asked = panels.questions(panel, first, last)
-    asked = asked.filter((pl.col("as_of") >= cut) & (pl.col("as_of") < until) & (pl.col("as_of") <= prepared.last))
+    asked = asked.filter((pl.col("as_of") >= cut) & (pl.col("as_of") < until))
     if prepared.known_from.height:
         known = prepared.known_from.filter(pl.col("known_from") <= cut)["place"]
         asked = asked.filter(pl.col("place").is_in(known.implode()))
+    return asked
+
+
+def answerable(workspace: Workspace, prepared: Prepared, cut: datetime, until: datetime) -> Material:
+    """Those of ``asked_between`` that are not refused, with features, and with labels where known."""
+    asked = asked_between(prepared, cut, until).filter(pl.col("as_of") <= prepared.last)
     if asked.height == 0:
         message = (
             f"no question is asked between {cut:%Y-%m-%d} and {until:%Y-%m-%d}: "
-            f"{panel.source} is known until {prepared.last:%Y-%m-%d %H:%M} UTC"
+            f"{prepared.panel.source} is known until {prepared.last:%Y-%m-%d %H:%M} UTC"
         )
         raise DataError(message)
     labelled = preparation.label(prepared, asked)
