@@ -63,21 +63,10 @@ def make(workspace: Workspace, prepared: Prepared, found: Found, tracker: Tracke
 def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Model) -> releases.Contents:
     judged, plan = found.judged, found.selection.plan
     name = releases.release_name(workspace.spec.name, workspace.now)
-    sample = found.bench.material.side(
-        np.arange(0, found.bench.material.questions.height, max(1, found.bench.material.questions.height // SAMPLE))
-    )
     both = pl.concat([judged.folds, judged.answers], how="diagonal")
     kind = judging.kind_of(found.bench.wanted)
     calibration = intervals.calibrate(both, kind, level=judging.LEVEL)
-    fingerprint = releases.fingerprint(
-        {
-            "model": model.fingerprint(),
-            "features": list(found.bench.material.features.columns),
-            "sample": sample.features,
-            "predictions": model.predict(sample.features),
-            "intervals": calibration.plain(),
-        }
-    )
+    fingerprint = _fingerprint(found, model, calibration)
     result = run_result(workspace, prepared, found, name, fingerprint)
     page = reporting.collect(
         workspace,
@@ -111,6 +100,21 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         facts=facts_of(workspace, prepared, found),
         threads=found.bench.wanted.threads,
         extra={RESULT: json.dumps(result, default=str)},
+    )
+
+
+def _fingerprint(found: Found, model: Model, calibration: intervals.Calibration) -> str:
+    """Hash of all that decides what the release answers."""
+    features = found.bench.material.features
+    sample = features.gather_every(max(1, features.height // SAMPLE))
+    return releases.fingerprint(
+        {
+            "model": model.fingerprint(),
+            "features": features.columns,
+            "sample": sample,
+            "predictions": model.predict(sample),
+            "intervals": calibration.plain(),
+        }
     )
 
 
