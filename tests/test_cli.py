@@ -211,8 +211,9 @@ def test_json_of_a_project_that_has_been_run(finished: Finished, tmp_path: Path,
     assert result["release"] in told(capsys, "runs", folder)[0]
 
 
-def test_views_for_people(finished: Finished, tmp_path: Path, capsys: Capture) -> None:
+def test_views_for_people(finished: Finished, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ``--json`` tables on standard output, no wider than 100 columns where it is no screen."""
+    monkeypatch.delenv("COLUMNS", raising=False)
     folder, result = finished
     out = tmp_path / "answers.csv"
     expected = {
