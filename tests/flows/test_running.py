@@ -1,5 +1,6 @@
 """The main job, from files to a released model: what it prints, keeps, skips and refuses."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -228,3 +229,21 @@ def test_a_short_history_gets_shorter_folds(tmp_path: Path) -> None:
     plan = json.loads((Path(result["files"]["release"]) / "plan.json").read_text())
     assert all(len(trial["scores"]) == 4 for trial in plan["trials"])
     assert result["audit"]["failed"] == []
+
+
+def test_a_champion_of_other_features_is_compared_by_its_recipe(tmp_path: Path) -> None:
+    """It cannot answer what the project asks now: both recipes are fitted at one cut, and what it lacks is said."""
+    folder = world.make(tmp_path / "world", rows=world.calls(days=150))
+    first = asof.run(asof.open_project(str(folder)))
+    assert first["promoted"]
+    world.make(folder, project=world.PROJECT.replace("windows: [7d, 28d]", "windows: [7d, 14d]"))
+    lost = "was made with other features .* it needs calls_mean_28d, .* it does not know calls_mean_14d"
+    with pytest.raises(asof.DataError, match=f"release {first['release']} {lost}"):
+        asof.predict(asof.open_project(str(folder)), asof.Asked(), tmp_path / "answers.csv")
+    workspace = asof.open_project(str(folder))
+    with contextlib.suppress(asof.DataError):  # where the champion stays, it has no answers to the next periods
+        asof.run(workspace)
+    decision = workspace.registry.decisions()[-1]
+    assert decision["kind"] == "promotion"
+    assert decision["on"].startswith("both recipes fitted at 2021-06-22")
+    assert decision["on"].endswith("(the champion was made with other features)")

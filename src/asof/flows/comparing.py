@@ -8,7 +8,7 @@ from asof import promotion, recipes, releases
 from asof.evaluation import Bootstrap
 from asof.flows import learning
 from asof.flows.judging import Judged
-from asof.flows.learning import Bench, Material
+from asof.flows.learning import Bench
 from asof.flows.workspace import Workspace
 from asof.ports import ReleaseRecord
 from asof.promotion import Comparison, Decision
@@ -35,24 +35,27 @@ def figures(judged: Judged) -> dict[str, float]:
 
 
 def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged: Judged) -> tuple[Comparison, str]:
-    """Compare on questions asked after the champion's own last cut, else both recipes fitted at the same cut."""
+    """Compare on questions asked after the champion's own last cut, else both recipes fitted at the same cut.
+
+    The champion itself can answer only where the project still makes the features that it was made with.
+    """
     release = releases.read(champion.folder)
     last_cut = datetime.fromisoformat(str(release.facts["cut"]))
     fresh = judged.asked.questions["as_of"] >= max(last_cut, judged.cut)
     periods = judged.asked.questions.filter(fresh)["start"].n_unique()
     bootstrap = Bootstrap(seed=bench.wanted.seed)
-    if periods >= promotion.LEAST_PERIODS:
-        asked = Material(judged.asked.questions.filter(fresh), judged.asked.features.filter(fresh))
-        told = release.model(threads=workspace.threads, plugins=workspace.plugins).predict(asked.features)
+    model = release.model(threads=workspace.threads, plugins=workspace.plugins)
+    fits = set(model.columns) == set(judged.asked.features.columns)
+    if periods >= promotion.LEAST_PERIODS and fits:
+        told = model.predict(judged.asked.features.filter(fresh))
         answers = judged.answers.filter(fresh)
-        on = f"{asked.questions.height:,} questions asked after the champion's last cut {last_cut:%Y-%m-%d}"
+        on = f"{answers.height:,} questions asked after the champion's last cut {last_cut:%Y-%m-%d}"
     else:
         recipe = recipes.read_plan(release.json("recipe"))
         told = learning.fit(workspace, bench, bench.split.train, recipe).predict(judged.asked.features)
         answers = judged.answers
-        on = (
-            f"both recipes fitted at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions "
-            f"(only {periods} periods lie after the champion's own last cut)"
-        )
+        few = f"only {periods} periods lie after the champion's own last cut"
+        why = few if fits else "the champion was made with other features"
+        on = f"both recipes fitted at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions ({why})"
     both = answers.with_columns(champion=pl.Series(told), challenger=pl.col("prediction"))
     return promotion.compare(both, bench.wanted.measure, bootstrap), on

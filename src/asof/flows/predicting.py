@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -140,8 +140,13 @@ def next_questions(prepared: Prepared, known: pl.Series) -> pl.DataFrame:
 
 
 def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: pl.DataFrame) -> pl.DataFrame:
-    """Answer questions that can be answered: prediction, interval, and whether they lie outside what was seen."""
+    """Answer questions that can be answered: prediction, interval, and whether they lie outside what was seen.
+
+    Raises:
+        DataError: the project no longer makes the features that the release was made with.
+    """
     features = preparation.read(prepared, questions, workspace.spec.leave_out)
+    _refuse_other_features(oracle, features.columns)
     told = oracle.model.predict(features)
     new = ~questions["place"].is_in(oracle.places.implode())
     wider = pl.select(pl.when(new).then(WIDER).otherwise(1.0)).to_series().to_numpy()
@@ -154,6 +159,21 @@ def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: 
         pl.lit(None, dtype=pl.String).alias("reason"),
         pl.lit(oracle.release.name).alias("release"),
     )
+
+
+def _refuse_other_features(oracle: Oracle, made: Sequence[str]) -> None:
+    expected = list(oracle.model.columns)
+    parts = {
+        "it needs": [name for name in expected if name not in made],
+        "it does not know": [name for name in made if name not in expected],
+    }
+    said = "; ".join(f"{what} {', '.join(names)}" for what, names in parts.items() if names)
+    if said:
+        message = (
+            f"release {oracle.release.name} was made with other features than the project makes now: {said}; "
+            "set features: back, or answer with a newer release (--release challenger)"
+        )
+        raise DataError(message)
 
 
 def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked) -> pl.DataFrame:
