@@ -1,6 +1,5 @@
 """The main job, from files to a released model: what it prints, keeps, skips and refuses."""
 
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -241,8 +240,11 @@ def test_a_champion_of_other_features_is_compared_by_its_recipe(tmp_path: Path) 
     with pytest.raises(asof.DataError, match=f"release {first['release']} {lost}"):
         asof.predict(asof.open_project(str(folder)), asof.Asked(), tmp_path / "answers.csv")
     workspace = asof.open_project(str(folder))
-    with contextlib.suppress(asof.DataError):  # where the champion stays, it has no answers to the next periods
-        asof.run(workspace)
+    result = asof.run(workspace)
+    assert result["promoted"] is False, "hardly another model: the data cannot tell"
+    assert "predictions" not in result["files"]
+    told = next(one["message"] for one in result["findings"] if one["check"] == "predict")
+    assert told.startswith(f"no predictions were written: release {first['release']} was made with other features")
     decision = workspace.registry.decisions()[-1]
     assert decision["kind"] == "promotion"
     assert decision["on"].startswith("both recipes fitted at 2021-06-22")

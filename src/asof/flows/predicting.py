@@ -38,6 +38,10 @@ class Asked:
     release: str = "champion"
 
 
+class OtherFeatures(DataError):
+    """The project no longer makes the features that the release was made with."""
+
+
 @dataclass(frozen=True)
 class Written:
     """Answers as written."""
@@ -143,7 +147,7 @@ def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: 
     """Answer questions that can be answered: prediction, interval, and whether they lie outside what was seen.
 
     Raises:
-        DataError: the project no longer makes the features that the release was made with.
+        OtherFeatures: the project no longer makes the features that the release was made with.
     """
     features = preparation.read(prepared, questions, workspace.spec.leave_out)
     _refuse_other_features(oracle, features.columns)
@@ -173,7 +177,7 @@ def _refuse_other_features(oracle: Oracle, made: Sequence[str]) -> None:
             f"release {oracle.release.name} was made with other features than the project makes now: {said}; "
             "set features: back, or answer with a newer release (--release challenger)"
         )
-        raise DataError(message)
+        raise OtherFeatures(message)
 
 
 def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
 from asof.flows.judging import Judged
 from asof.flows.learning import Bench
-from asof.flows.predicting import predict_next
+from asof.flows.predicting import OtherFeatures, predict_next
 from asof.flows.preparation import Prepared
 from asof.flows.recording import Made
 from asof.flows.workspace import Workspace
@@ -36,10 +36,7 @@ def run(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
         made = _make(workspace, prepared, done, learning.read_plan(plan), promoting=True)
         recording.settle(workspace, made)
         if made.result["promoted"] or workspace.registry.find("champion") is not None:
-            with workspace.stages("predict") as stage:
-                written = predict_next(workspace, prepared)
-                stage.note = f"{written.rows:,} answers"
-            made.result["files"]["predictions"] = str(written.file)
+            _predict(workspace, prepared, made)
     made.result["seconds"] = dict(workspace.stages.seconds)
     return made.result
 
@@ -122,6 +119,20 @@ def audit_note(done: Audit) -> str:
     """Say in a few words what the audit answered."""
     failed = done.names(Outcome.FAILED)
     return f"FAILED: {', '.join(failed)}" if failed else f"{len(done.names(Outcome.PASSED))} checks passed"
+
+
+def _predict(workspace: Workspace, prepared: Prepared, made: Made) -> None:
+    """Answer the next periods; a champion that stays though it needs other features answers none, and that is said."""
+    with workspace.stages("predict") as stage:
+        try:
+            written = predict_next(workspace, prepared)
+        except OtherFeatures as fault:
+            stage.note = "none: the champion was made with other features"
+            told = Finding("predict", Severity.WARNING, "champion", f"no predictions were written: {fault}")
+            made.result["findings"] = [*made.result["findings"], *intake.plain([told])]
+            return
+        stage.note = f"{written.rows:,} answers"
+        made.result["files"]["predictions"] = str(written.file)
 
 
 def _take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested], Prepared]:
