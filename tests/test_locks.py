@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from asof.adapters import locks
 from asof.errors import Busy, OutsideError
@@ -69,11 +70,50 @@ def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path) -> None:
         assert json.loads((tmp_path / ".lock.json").read_text())["what"] == "again"
 
 
-def test_a_holder_that_left_no_name_is_another_process(tmp_path: Path) -> None:
+def test_a_holder_that_left_no_name_is_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "NAMED", 0.05)
     with locks.hold(tmp_path):
         (tmp_path / ".lock.json").write_text("half a li")
         with pytest.raises(Busy, match="in use by another process"), locks.hold(tmp_path):
             pytest.fail("held twice")
+
+
+def test_a_holder_is_given_time_to_say_who_it_is(tmp_path: Path) -> None:
+    """Between getting the lock and naming its holder a moment passes, long under load."""
+    with locks.hold(tmp_path, what="train"):
+        name = tmp_path / ".lock.json"
+        hidden = name.rename(tmp_path / "hidden")
+        late = threading.Timer(0.2, hidden.rename, [name])
+        late.start()
+        with pytest.raises(Busy, match=rf"process {os.getpid()} on .* \(train, "), locks.hold(tmp_path):
+            pytest.fail("held twice")
+        late.join()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is a matter of POSIX")
+def test_the_name_of_a_killed_holder_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its successor has the lock and has not said its name yet."""
+    monkeypatch.setattr(locks, "NAMED", 0.05)
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        other.kill()
+    left = (tmp_path / ".lock.json").read_text()
+    with locks.hold(tmp_path):
+        (tmp_path / ".lock.json").write_text(left)
+        with pytest.raises(Busy, match="in use by another process"), locks.hold(tmp_path):
+            pytest.fail("held twice")
+
+
+def test_the_lock_is_taken_where_its_holder_ends_while_it_is_asked_for(tmp_path: Path) -> None:
+    """A holder without a name is asked for a while, and the lock is had as soon as it is let go."""
+    lock = FileLock(tmp_path / ".lock", thread_local=False)
+    lock.acquire()
+    ending = threading.Timer(0.2, lock.release)
+    ending.start()
+    with locks.hold(tmp_path, what="second"):
+        assert json.loads((tmp_path / ".lock.json").read_text())["what"] == "second"
+    ending.join()
 
 
 def test_stores_on_s3_are_told_apart_by_their_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

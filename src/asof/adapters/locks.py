@@ -4,12 +4,20 @@ import hashlib
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from asof.errors import Busy, OutsideError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+NAMED: Final = 1.0
+"""Seconds in which a holder that has just got the lock is given time to say who it is."""
 
 
 @contextmanager
@@ -37,11 +45,10 @@ def hold(folder: str | Path, *, wait: float = 0.0, what: str = "run") -> Iterato
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
-        lock.acquire(timeout=wait)
-    except Timeout as error:
-        raise Busy(
-            f"{folder} is in use by {_who(holder)}: wait until it has finished, or use --wait SECONDS"
-        ) from error
+        try:
+            lock.acquire(timeout=wait)
+        except Timeout:
+            _ask(lock, holder, str(folder))
     except OSError as error:
         raise OutsideError(f"{path}: cannot be locked ({error}): see that the folder can be written") from error
     try:
@@ -62,15 +69,48 @@ def _lock_file(store: str) -> Path:
     return cache / "asof" / "locks" / f"{name}.lock"
 
 
+def _ask(lock: "BaseFileLock", holder: Path, store: str) -> None:
+    """Find out who holds the lock, and say so with ``Busy``; or take it, if it is let go meanwhile."""
+    from filelock import Timeout
+
+    until = time.monotonic() + NAMED
+    while (who := _who(holder)) is None and time.monotonic() < until:
+        with suppress(Timeout):  # between two holders there is no name: the lock may be free by now
+            lock.acquire(timeout=0.02)
+            return
+    who = who or "another process"
+    raise Busy(f"{store} is in use by {who}: wait until it has finished, or use --wait SECONDS")
+
+
 def _write(holder: Path, facts: dict[str, object]) -> None:
-    """Say who holds the lock; a full disk must not stop a run here, since the lock itself is held."""
+    """Say who holds the lock, at once or not at all; a full disk must not stop a run, since the lock itself is held."""
+    draft = holder.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
-        holder.write_text(json.dumps(facts), encoding="utf-8")
+        draft.write_text(json.dumps(facts), encoding="utf-8")
+        draft.replace(holder)
+        return
+    with suppress(OSError):
+        draft.unlink()
 
 
-def _who(holder: Path) -> str:
+def _who(holder: Path) -> str | None:
+    """Return what the holder says about itself; none while it has not, or where the name is one that was killed."""
     try:
         facts = json.loads(holder.read_text(encoding="utf-8"))
-        return f"process {facts['pid']} on {facts['host']} ({facts['what']}, since {facts['since']})"
+        who = f"process {facts['pid']} on {facts['host']} ({facts['what']}, since {facts['since']})"
+        gone = facts["host"] == socket.gethostname() and not _is_alive(int(facts["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return None
+    return None if gone else who
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # a signal of zero would end the process there
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True
