@@ -4,7 +4,6 @@ Answers are a frame of judged questions: ``label`` and ``prediction`` (Float64, 
 meaning ``place``, ``start`` and ``horizon``; ``weight`` where rows weigh differently.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -69,7 +68,7 @@ def _possible(told: Estimate, metric: Metric, parts: Sequence[Floats]) -> Estima
     if metric.loss and len(parts) == 1:
         low, high = float(metric.finish(parts[0].min())), float(metric.finish(parts[0].max()))
     else:
-        low, high = -math.inf, 1.0 if metric.name == "r2" else math.inf
+        low, high = metric.bounds
     return replace(told, low=max(told.low, low), high=min(told.high, high))
 
 
@@ -114,7 +113,8 @@ def skill(
     """
     chosen = metric if isinstance(metric, Metric) else find(metric)
     if not chosen.loss or chosen.exact is not None:
-        known = ", ".join(sorted(name for name, one in METRICS.items() if one.loss and one.exact is None))
+        fitting = [one for one in METRICS.values() if one.loss and one.exact is None and one.tasks & chosen.tasks]
+        known = ", ".join(sorted(one.name for one in fitting))
         raise DataError(f"skill: {chosen.name} is no mean loss; expected one of {known}")
     label = _numbers(answers, "label")
     ours, theirs = _numbers(answers, "prediction"), _numbers(answers, baseline)
@@ -336,7 +336,9 @@ def _summed(means: Floats) -> Floats:
 def _numbers(answers: pl.DataFrame, column: str) -> Floats:
     if column not in answers.columns:
         raise DataError(f"answers have no column {column!r}; there are {', '.join(answers.columns)}")
-    return answers[column].cast(pl.Float64).to_numpy()
+    told = answers[column]
+    # probabilities of classes are rows of k
+    return told.to_numpy() if isinstance(told.dtype, pl.Array) else told.cast(pl.Float64).to_numpy()
 
 
 def _parts(answers: pl.DataFrame, by: str) -> list[tuple[tuple[object, ...], pl.DataFrame]]:
