@@ -29,7 +29,7 @@ def test_one_row_a_column_with_its_figures() -> None:
     assert rows["t"] == ("text", 0.0, 3, None, None, None, f"b (2), a (1), {'c' * 39}… (1)")
     assert rows["none"] == ("text", 1.0, 0, None, None, None, None)
     assert rows["_event"][:3] == ("time", 0.0, 4)
-    assert rows["_event"][3].startswith("2024-01-01 00:00:00")
+    assert rows["_event"][3:6] == ("2024-01-01 00:00", "2024-01-02 12:00", "2024-01-04 00:00")
     assert "_key" not in rows
 
 

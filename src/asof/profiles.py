@@ -1,5 +1,6 @@
 """The profile of a source: what each column looks like at a glance."""
 
+from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -18,8 +19,8 @@ def of(name: str, valid: pl.DataFrame) -> Profile:
 
     Returns:
         A profile whose table has one row a column: ``column``, ``type``, ``missing`` (share 0..1), ``distinct``,
-        ``low``, ``median``, ``high`` (text; of numbers and dates) and ``top`` (the most frequent values with their
-        counts, of columns in which values repeat).
+        ``low``, ``median``, ``high`` (text; of numbers and times, these to the minute) and ``top`` (the most
+        frequent values with their counts, of columns in which values repeat).
     """
     user = [column for column in valid.columns if not column.startswith("_")]
     if "_event" in valid.columns and valid["_event"].null_count() < valid.height:
@@ -68,5 +69,8 @@ def _top(given: pl.Series) -> str:
 
 
 def _text(value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, datetime):
+        text = f"{value:%Y-%m-%d %H:%M}"
+    else:
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

@@ -1,0 +1,37 @@
+"""What a person sees in the terminal: progress on standard error, results on standard output."""
+
+from asof.terminal.data import show_check, show_findings, show_ingest
+from asof.terminal.printing import interval, number, percent
+from asof.terminal.results import (
+    show_audit,
+    show_backtest,
+    show_doctor,
+    show_predict,
+    show_promotion,
+    show_report,
+    show_run,
+    show_runs,
+    show_settings,
+)
+from asof.terminal.stages import Lines, Live, progress
+
+__all__ = [
+    "Lines",
+    "Live",
+    "interval",
+    "number",
+    "percent",
+    "progress",
+    "show_audit",
+    "show_backtest",
+    "show_check",
+    "show_doctor",
+    "show_findings",
+    "show_ingest",
+    "show_predict",
+    "show_promotion",
+    "show_report",
+    "show_run",
+    "show_runs",
+    "show_settings",
+]

@@ -1,0 +1,132 @@
+"""What is shown of data: what was read, the profile of each source, and the findings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from asof.terminal.printing import clip, console, lines, pairs, paragraph, table, title
+
+ORDER: Final = {"error": 0, "warning": 1, "note": 2}
+STYLES: Final = {"error": "bold red", "warning": "yellow", "note": "dim"}
+ALIKE: Final = 4
+"""More findings than this of one check and severity are shown by the first ones alone."""
+SHOWN: Final = 3
+"""So many of them."""
+COLUMNS: Final = 25
+"""Columns of a kind that are shown in full; of more, the names."""
+CELL: Final = 24
+"""Longest name or value in a profile."""
+NAMES: Final = {"_event": "event time (UTC)"}
+"""Columns of ours, as a person knows them."""
+EVERYTHING: Final = "asof check --json has them all"
+
+
+def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
+    """Show findings, the gravest first; many of one kind by the first ones and the names of the others."""
+    if not findings:
+        console().print("No findings.")
+        return
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for finding in sorted(findings, key=lambda f: ORDER[f["severity"]]):
+        groups.setdefault((finding["severity"], finding["check"]), []).append(finding)
+    title("Findings")
+    for (severity, check), group in groups.items():
+        many = len(group) > ALIKE
+        for finding in group[: SHOWN if many else None]:
+            text = f"{finding['subject']}: {finding['message']} ({check})"
+            paragraph(severity, text, column=11, style=STYLES[severity])
+        if many:
+            others = ", ".join(str(finding["subject"]) for finding in group[SHOWN:])
+            paragraph("", f"and {len(group) - SHOWN} more of {check}: {others}; {EVERYTHING}", column=11)
+
+
+def show_check(result: Mapping[str, Any]) -> None:
+    """Show the findings, what is asked, and the profile of each source."""
+    show_findings(result["findings"])
+    if result.get("panel"):
+        pairs("Asked", _asked(result["panel"]))
+    for source, profile in result["profiles"].items():
+        columns = profile["columns"]
+        covered = f", covered {profile['covered']}" if profile["covered"] else ""
+        title(f"{source}: {profile['rows']:,} rows, {len(columns)} columns{covered}")
+        _profile(columns)
+
+
+def _asked(panel: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the questions of the project are, in figures; what a kind of project does not have is left out."""
+    rows = []
+    if panel.get("places"):
+        rows.append(("places", f"{panel['places']:,}"))
+    if panel.get("every"):
+        rows.append(("periods", f"of {panel['every']}, cut in {panel['zone']}"))
+    if panel.get("horizons"):
+        rows.append(("horizons", ", ".join(panel["horizons"])))
+    if panel.get("first") and panel.get("covered_until"):
+        rows.append(("known", f"from {panel['first']:%Y-%m-%d %H:%M} to {panel['covered_until']:%Y-%m-%d %H:%M} UTC"))
+    return rows
+
+
+def _profile(columns: Sequence[Mapping[str, Any]]) -> None:
+    """Columns by kind, a line each: numbers, times, others; then those with one value or none, by name."""
+    empty = [c for c in columns if c["distinct"] == 0]
+    alike = [c for c in columns if c["distinct"] == 1 and c["missing"] == 0]
+    told = [c for c in columns if c not in empty and c not in alike]
+    numbers = [c for c in told if c["type"] in {"integer", "number"}]
+    times = [c for c in told if c["type"] in {"time", "date"}]
+    others = [c for c in told if c not in numbers and c not in times]
+    figures = ("low", "median", "high")
+    _kind("numbers", figures, numbers, right=(1, 2, 3, 4, 5))
+    _kind("times", figures, times, right=(1, 2))
+    _kind("text", ("most frequent",), [{**c, "most frequent": c["top"]} for c in others], right=(1, 2))
+    if alike:
+        paragraph("one value", _listed([f"{c['column']} {_only(c)}" for c in alike]), column=13)
+    if empty:
+        paragraph("no value", _listed([str(c["column"]) for c in empty]), column=13)
+
+
+def _kind(name: str, figures: Sequence[str], columns: Sequence[Mapping[str, Any]], *, right: Sequence[int]) -> None:
+    if not columns:
+        return
+    rows = [
+        (
+            clip(NAMES.get(c["column"], str(c["column"])), CELL),
+            _share(c["missing"]),
+            f"{c['distinct']:,}",
+            *(clip(str(c[f] or ""), CELL) if len(figures) > 1 else str(c[f] or "") for f in figures),
+        )
+        for c in columns[:COLUMNS]
+    ]
+    lines((name, "missing", "distinct", *figures), rows, right=right)
+    if len(columns) > COLUMNS:
+        rest = ", ".join(str(c["column"]) for c in columns[COLUMNS:])
+        paragraph("", f"and {len(columns) - COLUMNS} more: {rest}; {EVERYTHING}", column=4)
+    console().print()
+
+
+def _share(share: float) -> str:
+    if share == 0:
+        return "0 %"
+    return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
+
+
+def _only(column: Mapping[str, Any]) -> str:
+    """The one value of a column."""
+    value = column["low"] if column["low"] is not None else str(column["top"] or "").rsplit(" (", 1)[0]
+    return clip(value, CELL)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:COLUMNS])
+    return shown if len(names) <= COLUMNS else f"{shown} and {len(names) - COLUMNS} more; {EVERYTHING}"
+
+
+def show_ingest(result: Mapping[str, Any]) -> None:
+    """Show what was read, source by source."""
+    rows = [
+        (s["source"], *(f"{s[k]:,}" for k in ("read", "new", "valid", "quarantined")), s["note"])
+        for s in result["sources"]
+    ]
+    table("", ("source", "read", "new", "valid", "quarantined", ""), rows, right=(1, 2, 3, 4))
+    reasons = [(s["source"], r["reason"], f"{r['rows']:,}") for s in result["sources"] for r in s["reasons"]]
+    if reasons:
+        table("Quarantine", ("source", "reason", "rows"), reasons, right=(2,))
+    show_findings(result["findings"])

@@ -1,0 +1,172 @@
+"""What is shown of runs, releases and decisions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from asof.terminal.data import show_findings
+from asof.terminal.printing import interval, lines, number, pairs, paragraph, path, percent, table, title
+
+
+def show_run(result: Mapping[str, Any]) -> None:
+    """Show a finished run: the few figures that decide, and where the files are."""
+    metric = result["metric"]
+    audit = result["audit"]
+    words = {
+        "champion" if result["promoted"] else "candidate": f"{result['recipe']}, release {result['release']}",
+        f"holdout {metric}": interval(result["holdout"].get(metric)),
+        "best baseline": f"{result['baseline']['name']}, {number(result['baseline'].get('value'))}",
+        "skill": percent(result["skill"]) + "  less loss than that baseline",
+        "of the explainable": percent(result.get("explained"))
+        + "  of the variance that a Poisson count leaves to explain",
+        "folds promised": _promised(result["optimism"]),
+        "90 % intervals": f"cover {100 * result['coverage']:.1f} %" if result.get("coverage") is not None else "-",
+        "audit": _audit_words(audit),
+        "promoted": f"{'yes' if result['promoted'] else 'no'}: {result['why']}",
+    }
+    if not result.get("explained"):
+        words.pop("of the explainable")
+    pairs(f"{result['project']}: {result['about']}", list(words.items()))
+    if len(result.get("horizons", [])) > 1:
+        rows = [(row["horizon"], interval(row), percent(row.get("skill"))) for row in result["horizons"]]
+        table("Score per horizon", ("horizon", metric, "skill"), rows)
+    rows_read = result["rows"]
+    pairs(
+        "Rows",
+        [
+            ("read", f"{rows_read['read']:,}"),
+            ("valid", f"{rows_read['valid']:,}"),
+            ("quarantined", f"{rows_read['quarantined']:,}"),
+        ],
+    )
+    pairs("Files", [(name, path(file)) for name, file in result.get("files", {}).items()])
+    seconds = result["seconds"]
+    spent = "  ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    pairs("Seconds", [("by stage", spent), ("total", f"{sum(seconds.values()):.1f}")])
+
+
+def _promised(optimism: Mapping[str, Any] | None) -> str:
+    """Write how much more or less skill the folds promised than the holdout kept, in points of a per cent."""
+    if not optimism or optimism.get("value") is None:
+        return "-"
+    sign = 1 if optimism["value"] >= 0 else -1
+    points = f"{100 * abs(optimism['value']):.1f}"
+    if points == "0.0":
+        text = "as much skill as the holdout kept"
+    else:
+        text = f"{points} points of skill {'more' if sign > 0 else 'less'} than the holdout kept"
+    if optimism.get("low") is None:
+        return text
+    low, high = sorted(sign * 100 * optimism[bound] for bound in ("low", "high"))
+    chance = ", within chance" if low <= 0 <= high else ""
+    return f"{text}  [{low:.1f} .. {high:.1f}]{chance}"
+
+
+def _audit_words(audit: Mapping[str, Sequence[str]]) -> str:
+    parts = [f"{len(audit['passed'])} passed"]
+    if audit["failed"]:
+        parts.append("FAILED: " + ", ".join(audit["failed"]))
+    if audit["untold"]:
+        parts.append("could not tell: " + ", ".join(audit["untold"]))
+    if audit.get("accepted"):
+        parts.append("accepted: " + ", ".join(audit["accepted"]))
+    return "; ".join(parts) + (f" ({', '.join(audit['passed'])})" if audit["passed"] else "")
+
+
+def show_audit(result: Mapping[str, Any]) -> None:
+    """Show each check, what it covered, and what it found."""
+    table(
+        "Audit", ("check", "answer", "tried"), [(v["check"], v["outcome"], v["coverage"]) for v in result["verdicts"]]
+    )
+    if result["findings"]:
+        show_findings(result["findings"])
+
+
+def show_backtest(result: Mapping[str, Any]) -> None:
+    """Show the scores of a backtest."""
+    metric = result["metric"]
+    rows = [
+        ("recipe", result["recipe"]),
+        (metric, interval(result["scores"].get(metric), 5)),
+        ("best baseline", f"{result['baseline']['name']}, {number(result['baseline']['value'], 5)}"),
+        ("skill", percent(result["skill"])),
+        *((name, interval(figure, 5)) for name, figure in result["scores"].items() if name != metric),
+    ]
+    if result.get("explained"):
+        rows.append(("of the explainable", percent(result["explained"])))
+    if result.get("noise"):
+        rows.append(
+            (
+                "pure Poisson noise",
+                f"{number(result['noise'], 5)} of {number(result['scores'][metric]['value'], 5)} is noise",
+            )
+        )
+    rows += [
+        ("questions", f"{result['questions']:,} answered, {result['unanswered']:,} asked too late to be"),
+        ("file", path(result["file"])),
+    ]
+    pairs(f"{result['project']}: learnt what was known at {result['cut']}", rows)
+
+
+def show_predict(result: Mapping[str, Any]) -> None:
+    """Show what was answered."""
+    rows = [
+        ("release", result["release"]),
+        ("answered", f"{result['answered']:,}"),
+        ("not answered", f"{result['unanswered']:,}"),
+        *(("", f"{row['rows']:,}: {row['reason']}") for row in result["reasons"]),
+        ("file", path(result["file"])),
+    ]
+    pairs("", rows)
+
+
+def show_report(result: Mapping[str, Any]) -> None:
+    """Show where the page is."""
+    pairs("", [("release", result["release"]), ("page", path(result["page"]))])
+
+
+def show_runs(result: Mapping[str, Any]) -> None:
+    """Show releases and decisions."""
+    if result["releases"]:
+        title(f"Releases (score: {result['metric']})")
+        releases = [
+            (
+                str(r["version"]),
+                ", ".join(r["aliases"]),
+                r["created"],
+                number(r["score"]),
+                r["fingerprint"][:12],
+                r["recipe"],
+                r["audit"],
+            )
+            for r in result["releases"]
+        ]
+        lines(("no.", "alias", "made", "score", "fingerprint", "recipe", "audit"), releases, right=(0, 3))
+    else:
+        pairs("", [("releases", "none yet; `asof run` makes one")])
+    versions = {r["name"]: r["version"] for r in result["releases"]}
+    if result["decisions"]:
+        title("Decisions")
+    for one in result["decisions"]:
+        about = f"{one['kind']} of version {versions[one['release']]}" if one["release"] in versions else one["kind"]
+        paragraph(str(one["at"]).replace("T", " "), f"{about}: {one['what']}", column=20)
+
+
+def show_promotion(result: Mapping[str, Any]) -> None:
+    """Show a decision."""
+    pairs(
+        "", [("release", result["release"]), ("promoted", f"{'yes' if result['promoted'] else 'no'}: {result['why']}")]
+    )
+
+
+def show_settings(result: Mapping[str, Any]) -> None:
+    """Show each setting and where it came from."""
+    rows = [
+        (row["path"], f"{'none' if row['value'] is None else row['value']}  ({row['from']})")
+        for row in result["settings"]
+    ]
+    pairs("", rows)
+
+
+def show_doctor(result: Mapping[str, Any]) -> None:
+    """Show what works here."""
+    table("", ("", "what", ""), [("ok" if row["ok"] else "--", row["what"], row["note"]) for row in result["rows"]])
