@@ -1,0 +1,22 @@
+"""Evaluation: scores with intervals, skill against a baseline, optimism, what to expect next, the ceiling of counts.
+
+Answers are a frame of judged questions: ``label`` and ``prediction`` (Float64, none unknown), and where they have a
+meaning ``place``, ``start`` and ``horizon``; ``weight`` where rows weigh differently.
+"""
+
+from asof.evaluation.ceilings import Ceiling, ceiling, noise_deviance
+from asof.evaluation.estimates import Bootstrap, Estimate, estimate
+from asof.evaluation.scores import optimism, score, scores, skill
+
+__all__ = [
+    "Bootstrap",
+    "Ceiling",
+    "Estimate",
+    "ceiling",
+    "estimate",
+    "noise_deviance",
+    "optimism",
+    "score",
+    "scores",
+    "skill",
+]
