@@ -1,0 +1,1 @@
+"""Planted leaks: each as it happens in practice, beside its clean twin."""
