@@ -135,7 +135,7 @@ def test_a_candidate_that_fails_is_recorded_and_not_fatal() -> None:
     chosen = select(1000, candidates=("broken", "blank", "poisson"), plugins=plugins, clock=ticking(30))
     why = {trial.recipe.name: trial.why for trial in chosen.plan.trials}
     assert why["broken"] == "failed on fold 2: it will not learn"
-    assert why["blank"].startswith("failed on fold 2: poisson_deviance: prediction of row 0 is unknown")
+    assert why["blank"] == "failed on fold 2: blank: prediction of row 0 is nan; 200 such rows"
     assert isinstance(chosen.chosen, Recipe)
     assert chosen.chosen.estimator == "poisson"
 
@@ -171,8 +171,12 @@ def test_a_wrong_name_is_refused_with_the_right_ones() -> None:
         select(0, metric="deviance")
     with pytest.raises(DataError, match="no fold to choose by"):
         tuning.select([], budget_seconds=0, **COUNT)
-    with pytest.raises(DataError, match="no task 'class'"):
-        select(0, task="class")
+    with pytest.raises(DataError, match="no task 'classes'; expected count, number or class"):
+        select(0, task="classes")
+    with pytest.raises(DataError, match="0 classes; expected two or more"):
+        select(0, task="class", metric="log_loss")
+    with pytest.raises(DataError, match="metric log_loss does not judge a count; expected one of bias, mae"):
+        select(0, metric="log_loss")
     with pytest.raises(DataError, match="no plan"):
         Plan.read("{}")
     with pytest.raises(DataError, match="no plan"):
@@ -257,3 +261,38 @@ def test_numbers_are_chosen_by_any_metric_greater_or_smaller() -> None:
         )
         best = chosen.chosen.recipes[0] if isinstance(chosen.chosen, Blend) else chosen.chosen
         assert best.estimator == "linear"
+
+
+def rows_of_classes(count: int, seed: int, classes: int = 2) -> Table:
+    """People who live by sex and deck, and a number that says little."""
+    draw = np.random.default_rng(seed)
+    sex, deck = draw.integers(0, 2, count), draw.integers(0, 5, count)
+    score = 1.6 * sex + 0.4 * deck + draw.logistic(size=count)
+    features = pl.DataFrame(
+        {
+            "sex": [("female", "male")[one] for one in sex],
+            "deck": [None if one == 4 else "ABCD"[one] for one in deck],
+            "fare": draw.gamma(2.0, 10.0, count),
+            "ticket": [f"t{one}" for one in draw.integers(0, count, count)],
+        }
+    )
+    codes = np.searchsorted(np.quantile(score, np.arange(1, classes) / classes), score)
+    return Table(features, pl.Series("label", codes.astype(np.float64)))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_classes_are_chosen_by_their_probabilities(classes: int) -> None:
+    folds = [(rows_of_classes(500, n, classes), rows_of_classes(250, 10 + n, classes)) for n in range(3)]
+    terms: dict[str, Any] = {"task": "class", "classes": classes, "metric": "log_loss", "seed": 3}
+    chosen = tuning.select(folds, budget_seconds=30, candidates=("logistic", "xgboost"), clock=ticking(), **terms)
+    why = {trial.recipe.name: trial.why for trial in chosen.plan.trials}
+    assert "no feature tells place" in why["place_calendar"]
+    scores = {trial.recipe.name: trial.score for trial in chosen.plan.trials}
+    assert scores["mean"] == pytest.approx(np.log(classes), abs=0.01)
+    assert scores["logistic"] < scores["best_column"] - 0.02 < scores["mean"] - 0.06
+    assert Plan.read(chosen.plan.write()) == chosen.plan
+    assert tuning.replay(chosen.plan, folds).plan == chosen.plan
+    model = recipes.fit(chosen.chosen, folds[0][0], seed=3)
+    told = model.predict(folds[0][1].features)
+    assert told.shape == (250, classes)
+    assert told.sum(axis=1) == pytest.approx(1, abs=1e-9)

@@ -22,12 +22,26 @@ SMALL: dict[str, dict[str, Any]] = {
     "xgboost": {"rounds": 60, "patience": 5, "eta": 0.3, "lambda": 0.1, "min_child_weight": 1.0},
     "catboost": {"rounds": 20, "patience": 5},
 }
-FILLED = {"linear", "poisson", "poisson_boosted"}
+FILLED = {"linear", "poisson", "poisson_boosted", "logistic"}
+OF = {name: ESTIMATORS[name]().tasks for name in ESTIMATORS}
 
 
-@pytest.mark.parametrize("name", list(ESTIMATORS))
+@pytest.mark.parametrize("name", [name for name, tasks in OF.items() if tasks & {"count", "number"}])
 def test_every_estimator_passes_the_exam(name: str) -> None:
-    exam.examine(lambda: estimators.make(name), params=SMALL.get(name, {}), filled=name in FILLED)
+    task = "count" if "count" in OF[name] else "number"
+    exam.examine(lambda: estimators.make(name), task=task, params=SMALL.get(name, {}), filled=name in FILLED)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("name", [name for name, tasks in OF.items() if "class" in tasks])
+def test_every_estimator_of_classes_passes_the_exam(name: str, classes: int) -> None:
+    exam.examine(
+        lambda: estimators.make(name),
+        task="class",
+        params=SMALL.get(name, {}),
+        filled=name in FILLED,
+        classes=classes,
+    )
 
 
 @pytest.mark.parametrize("name", ["linear", "random_forest", "lightgbm", "xgboost", "catboost"])

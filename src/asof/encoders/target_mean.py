@@ -1,7 +1,7 @@
 """Text becomes the smoothed mean label of its training rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -19,22 +19,30 @@ class TargetMean:
     ``(sum + smoothing * overall) / (weight + smoothing)``, Micci-Barreca, SIGKDD Explorations 3(1), 2001. In
     training a row's own stretch is left out: rows are cut into ``blocks`` consecutive stretches, and
     each stretch is encoded by the others, so that no row reads its own label. A value never
-    seen, and an unknown one, is the overall mean. ``keep`` leaves the text beside it.
+    seen, and an unknown one, is the overall mean. ``keep`` leaves the text beside it. Of ``classes`` (three
+    or more; the labels are codes) there is one column a class: the share of that class, drawn and encoded alike.
     """
 
     columns: Sequence[str] = ()
     smoothing: float = 20.0
     blocks: int = 5
     keep: bool = False
+    classes: int = 0
 
     def fit(self, table: Table) -> State:
-        """Learn ``overall`` and ``means`` by column and value."""
+        """Learn ``overall`` and ``means`` by column and value; of classes, a list of such states."""
+        if self.classes > 2:
+            one = replace(self, classes=0)
+            codes = [(table.label == code).cast(pl.Float64) for code in range(self.classes)]
+            return {"each": [one.fit(replace(table, label=code)) for code in codes]}
         overall = weighted_mean(table)
         names = chosen(table.features, self.columns, pl.String)
         return {"overall": overall, "means": {name: self._means(table, name, overall) for name in names}}
 
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
-        """Return features with a Float64 column for each column learnt."""
+        """Return features with a Float64 column for each column learnt, or one for each class."""
+        if "each" in state:
+            return self._side_by_side(features, state["each"])
         added = []
         for name, means in state["means"].items():
             levels = pl.Series(list(means), dtype=pl.String)
@@ -53,11 +61,21 @@ class TargetMean:
             parts.append(self.encode(table.features[int(rows[0]) : int(rows[-1]) + 1], seen))
         return pl.concat(parts)
 
+    def _side_by_side(self, features: pl.DataFrame, states: Sequence[State]) -> pl.DataFrame:
+        names = list(states[0]["means"])
+        one = replace(self, classes=0, keep=False)
+        parts = []
+        for code, state in enumerate(states):
+            made = one.encode(features.select(names), state)
+            parts.append(made.select(pl.all().name.suffix(f"={code}")))
+        kept = features if self.keep else features.drop(names)
+        return pl.concat([kept, *parts], how="horizontal")
+
     def _refit(self, table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]], state: State) -> State:
         weight = None if table.weight is None else table.weight[rows]
         part = Table(table.features[rows], table.label[rows], weight)
         if not weights_of(part).sum() > 0:
-            return {**state, "means": {name: {} for name in state["means"]}}
+            return _without(state)
         return self.fit(part)
 
     def _means(self, table: Table, name: str, overall: float) -> dict[str, float]:
@@ -66,3 +84,10 @@ class TargetMean:
         mean = (total + self.smoothing * overall) / (weight + self.smoothing)
         groups = frame.drop_nulls("value").group_by("value", maintain_order=True).agg(mean.alias("mean")).sort("value")
         return dict(zip(groups["value"].to_list(), groups["mean"].fill_nan(overall).to_list(), strict=True))
+
+
+def _without(state: State) -> State:
+    """The state of an encoder that knows the overall mean and no value."""
+    if "each" in state:
+        return {"each": [_without(one) for one in state["each"]]}
+    return {**state, "means": {name: {} for name in state["means"]}}

@@ -11,10 +11,12 @@ from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.estimators.base import Choice, Estimator, Files, Fitted, Job, Real, Space, Whole
 from asof.estimators.baselines import Last, Mean, PlaceCalendar, PlaceRhythm, Seasonal
+from asof.estimators.best_column import BestColumn
 from asof.estimators.catboost import CatBoost
 from asof.estimators.forests import ExtraTrees, RandomForest
 from asof.estimators.lightgbm import LightGBM
 from asof.estimators.linear import Linear, Poisson
+from asof.estimators.logistic import Logistic
 from asof.estimators.poisson_boosted import PoissonBoosted
 from asof.estimators.xgboost import XGBoost
 
@@ -40,7 +42,9 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
     "seasonal": Seasonal,
     "place_calendar": PlaceCalendar,
     "place_rhythm": PlaceRhythm,
+    "best_column": BestColumn,
     "linear": Linear,
+    "logistic": Logistic,
     "poisson": Poisson,
     "poisson_boosted": PoissonBoosted,
     "random_forest": RandomForest,
@@ -50,7 +54,7 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
     "catboost": CatBoost,
 }
 """Our estimators by name, cheapest first."""
-BASELINES = ("mean", "last", "seasonal", "place_calendar", "place_rhythm")
+BASELINES = ("mean", "last", "seasonal", "place_calendar", "place_rhythm", "best_column")
 """What every model must beat."""
 NEEDS = {"xgboost": "xgboost", "catboost": "catboost", "lightgbm": "lightgbm", "poisson_boosted": "lightgbm"}
 """Library of an estimator that may be missing."""

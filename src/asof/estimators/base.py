@@ -53,7 +53,7 @@ class Job:
     """What an estimator is told besides the table."""
 
     task: str
-    """``count`` or ``number``."""
+    """``count``, ``number`` or ``class``."""
     loss: str = ""
     """``poisson``, ``tweedie``, ``squared``; empty: the estimator's default for the task."""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -62,6 +62,8 @@ class Job:
     """Boosting rounds; none: as many as the watched table allows."""
     threads: int = 1
     seed: int = 0
+    classes: int = 0
+    """Classes among the labels, which are the codes 0..k-1 and each occur; 0 for counts and numbers."""
 
 
 class Fitted(Protocol):
@@ -73,7 +75,7 @@ class Fitted(Protocol):
         ...
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
-        """Return n predictions; each depends on its own row alone, to the bit."""
+        """Return n predictions, or n x k probabilities of classes; each depends on its own row alone, to the bit."""
         ...
 
     def files(self) -> Files:

@@ -12,6 +12,7 @@ from asof.data import Table
 from asof.encoders.base import weighted_mean, weights_of
 from asof.errors import DataError
 from asof.estimators.base import Files, Floats, Job, Space, dump_json, first_match, settings
+from asof.estimators.classes import Shares, key, read_shares, share, shares_by
 
 TASKS = frozenset({"count", "number"})
 
@@ -35,14 +36,14 @@ class Learnt:
         for level in self.levels:
             keys = pl.Series(list(level["means"]), dtype=pl.String)
             means = pl.Series(list(level["means"].values()), dtype=pl.Float64)
-            found.append(_key(level["columns"]).replace_strict(keys, means, default=None, return_dtype=pl.Float64))
+            found.append(key(level["columns"]).replace_strict(keys, means, default=None, return_dtype=pl.Float64))
         frame = features.select(pl.coalesce(*found, pl.repeat(self.mean, pl.len(), dtype=pl.Float64)).alias("_"))
         out: Floats = frame["_"].to_numpy()
         return out if self.factor is None else out * self._ratios(features, self.factor)
 
     def _ratios(self, features: pl.DataFrame, factor: Mapping[str, Any]) -> Floats:
         keys, ratios = pl.Series(list(factor["means"]), dtype=pl.String), list(factor["means"].values())
-        found = _key(factor["columns"]).replace_strict(keys, ratios, default=None, return_dtype=pl.Float64)
+        found = key(factor["columns"]).replace_strict(keys, ratios, default=None, return_dtype=pl.Float64)
         told: Floats = features.select(found.fill_null(1.0).alias("_"))["_"].to_numpy()
         return told
 
@@ -58,29 +59,33 @@ class Learnt:
 
 
 class _Baseline:
-    tasks: ClassVar[frozenset[str]] = TASKS
+    tasks: ClassVar[frozenset[str]] = TASKS | {"class"}
     defaults: ClassVar[Mapping[str, Any]] = {}
     space: ClassVar[Space] = {}
     weighs: ClassVar[bool] = True
 
-    def read(self, files: Mapping[str, bytes]) -> Learnt:
+    def read(self, files: Mapping[str, bytes]) -> Learnt | Shares:
         """Make what was learnt from its file again."""
-        return Learnt(**json.loads(files["baseline.json"]))
+        shares = read_shares(files)
+        return Learnt(**json.loads(files["baseline.json"])) if shares is None else shares
 
 
 class Mean(_Baseline):
-    """The mean label of training."""
+    """The mean label of training; of classes their shares, so that the most frequent one is decided on."""
 
-    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt:
-        """Learn the weighted mean."""
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt | Shares:
+        """Learn the weighted mean, or the shares."""
         del watch
         settings(self.defaults, job, "mean")
+        if job.task == "class":
+            return Shares(tuple(share(table, job.classes).tolist()))
         return Learnt(weighted_mean(table))
 
 
 class Last(_Baseline):
     """The last value known: the first feature that matches one of ``columns``; the mean where it is unknown."""
 
+    tasks: ClassVar[frozenset[str]] = TASKS
     defaults: ClassVar[Mapping[str, Any]] = {"columns": ("*last*", "*lag*")}
 
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt:
@@ -102,10 +107,11 @@ class Seasonal(Last):
 
 
 class PlaceCalendar(_Baseline):
-    """Mean label of place x weekday x hour; a place never seen falls back on the coarser place and the whole.
+    """Mean label, or shares of classes, of place x weekday x hour.
 
-    ``columns`` are patterns for place, weekday and hour, in that order; those not found are left out. Means of
-    a cell are drawn towards the mean of all with the weight of ``smoothing`` rows.
+    A place never seen falls back on the coarser place and the whole. ``columns`` are patterns for place, weekday and
+    hour, in that order; those not found are left out. Means of a cell are drawn towards the mean of all with the
+    weight of ``smoothing`` rows.
     """
 
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -115,27 +121,36 @@ class PlaceCalendar(_Baseline):
         "smoothing": 0.0,
     }
 
-    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt:
-        """Learn means at each level, finest first."""
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt | Shares:
+        """Learn means or shares at each level, finest first."""
         del watch
         chosen: dict[str, Any] = settings(self.defaults, job, "place_calendar")
-        names = table.features.columns
+        found = self._levels(table.features.columns, chosen)
+        if job.task == "class":
+            if not found:
+                raise DataError("no feature tells place, weekday or hour: this baseline would be the shares of all")
+            smoothing = chosen["smoothing"]
+            shares = [{"columns": each, "shares": shares_by(table, each, job.classes, smoothing)} for each in found]
+            return Shares(tuple(share(table, job.classes).tolist()), tuple(shares))
+        overall = weighted_mean(table)
+        levels = [{"columns": each, "means": self._means(table, each, chosen["smoothing"], overall)} for each in found]
+        return Learnt(overall, None, tuple(levels))
+
+    def _levels(self, names: Sequence[str], chosen: Mapping[str, Any]) -> list[list[str]]:
+        """Columns of each level, finest first."""
         place, coarser = first_match(names, chosen["place"]), first_match(names, chosen["coarser"])
         calendar = [first_match(names, [pattern]) for pattern in chosen["calendar"]]
         calendar = [name for name in calendar if name is not None]
         sets: list[list[str | None]] = [[place, *calendar], [place], [coarser, *calendar], [coarser], calendar]
-        overall = weighted_mean(table)
-        levels: list[dict[str, Any]] = []
         seen: list[list[str]] = []
         for columns in sets:
             known = [name for name in columns if name is not None]
             if known and len(known) == len(columns) and known not in seen:
                 seen.append(known)
-                levels.append({"columns": known, "means": self._means(table, known, chosen["smoothing"], overall)})
-        return Learnt(overall, None, tuple(levels))
+        return seen
 
     def _means(self, table: Table, columns: list[str], smoothing: float, overall: float) -> dict[str, float]:
-        frame = table.features.select(_key(columns).alias("key")).with_columns(
+        frame = table.features.select(key(columns).alias("key")).with_columns(
             table.label.alias("label"), weights_of(table).alias("weight")
         )
         total, weight = (pl.col("label") * pl.col("weight")).sum(), pl.col("weight").sum()
@@ -151,6 +166,8 @@ class PlaceRhythm(PlaceCalendar):
     Where places are many and events few, a mean of its own for each place x weekday x hour is mostly chance; the
     product of the two needs far fewer rows, so it is the stronger rule to be held against.
     """
+
+    tasks: ClassVar[frozenset[str]] = TASKS
 
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Learnt:
         """Learn the means of places, and the ratios of the calendar."""
@@ -170,8 +187,3 @@ class PlaceRhythm(PlaceCalendar):
         means = self._means(table, calendar, chosen["smoothing"], overall)
         ratios = {key: mean / overall for key, mean in means.items()}
         return Learnt(overall, None, tuple(levels), {"columns": calendar, "means": ratios})
-
-
-def _key(columns: Sequence[str]) -> pl.Expr:
-    # null where any part is null, so that an unknown part falls through to the next level
-    return pl.concat_str([pl.col(name).cast(pl.String) for name in columns], separator="\x1f")

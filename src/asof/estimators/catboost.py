@@ -15,13 +15,16 @@ from asof.encoders.base import weighted_mean
 from asof.estimators.base import Files, Floats, Job, Real, Space, Whole, dump_json, labels, matrix, settings, weights
 from asof.estimators.baselines import Learnt
 from asof.estimators.boosting import FEW, loss_of, nothing_to_learn, read_mean, rounds_of
+from asof.estimators.classes import chances, share
 
 LOG_LINK = frozenset({"poisson", "tweedie"})
+LEAST_DRAWN = 30
+"""Rows of which a share is drawn for each tree; fewer are all used."""
 
 
 @dataclass(frozen=True)
 class Booster:
-    """A CatBoost model of numbers."""
+    """A CatBoost model."""
 
     booster: Any
     raw: bytes
@@ -29,9 +32,11 @@ class Booster:
     rounds: int | None
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
-        """Return n predictions, by one thread where there are few rows."""
+        """Return n predictions or n x k probabilities, by one thread where there are few rows."""
         count = 1 if features.height <= FEW else threads
         raw: Floats = self.booster.predict(matrix(features), prediction_type="RawFormulaVal", thread_count=count)
+        if self.loss == "classes":
+            return chances([np.zeros(len(raw)), raw] if raw.ndim == 1 else list(np.ascontiguousarray(raw.T)))
         return np.exp(raw) if self.loss in LOG_LINK else raw
 
     def files(self) -> Files:
@@ -44,7 +49,7 @@ class Booster:
 class CatBoost:
     """Gradient boosting by CatBoost on symmetric trees; category codes are read as numbers."""
 
-    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number", "class"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "learning_rate": 0.15,
@@ -72,20 +77,21 @@ class CatBoost:
         chosen = settings(self.defaults, job, "catboost")
         rounds, patience = rounds_of(job, chosen, watch)
         loss = loss_of(job)
-        constant = nothing_to_learn(table)
+        constant = nothing_to_learn(table, job)
         if constant is not None:
             return constant
-        mean = weighted_mean(table)
-        start = float(np.log(mean)) if loss in LOG_LINK else mean
+        start = _start(table, job, loss)
         own = {name: value for name, value in chosen.items() if name not in {"rounds", "patience", "tweedie_power"}}
+        if len(table) < LEAST_DRAWN:  # CatBoost refuses to draw from so few
+            own.pop("subsample")
         watched = None if patience is None or watch is None else _pool(watch, job.threads, start)
         booster = catboost.CatBoost(
             {
                 **own,
-                "loss_function": _objective(loss, chosen),
+                "loss_function": "Logloss" if job.classes == 2 else _objective(loss, chosen),
                 "iterations": rounds,
                 **({"od_type": "Iter", "od_wait": patience} if patience else {}),
-                "bootstrap_type": "Bernoulli",
+                "bootstrap_type": "Bernoulli" if "subsample" in own else "No",
                 "boost_from_average": False,  # the mean is given as the start of every row
                 "random_seed": job.seed,
                 "thread_count": job.threads,
@@ -107,29 +113,37 @@ class CatBoost:
         return Booster(booster, files["model.json"], loss, int(booster.tree_count_))
 
 
+def _start(table: Table, job: Job, loss: str) -> Floats:
+    """What every row starts from: the mean on the scale of the scores, a value, or one a class of several."""
+    if job.task == "class":
+        shares = np.log(np.maximum(share(table, job.classes), 1e-9))
+        return np.array([shares[1] - shares[0]]) if job.classes == 2 else shares
+    mean = weighted_mean(table)
+    return np.array([np.log(mean) if loss in LOG_LINK else mean])
+
+
 def _objective(loss: str, chosen: Mapping[str, Any]) -> str:
-    names = {"poisson": "Poisson", "squared": "RMSE", "absolute": "MAE"}
+    names = {"poisson": "Poisson", "squared": "RMSE", "absolute": "MAE", "classes": "MultiClass"}
     return names.get(loss, f"Tweedie:variance_power={chosen['tweedie_power']}")
 
 
-def _pool(table: Table, threads: int, start: float) -> Any:
+def _pool(table: Table, threads: int, start: Floats) -> Any:
     import catboost
 
     numbers = matrix(table.features)
-    return catboost.Pool(
-        numbers, labels(table), weight=weights(table), baseline=np.full(len(numbers), start), thread_count=threads
-    )
+    starts = np.tile(start, (len(numbers), 1)) if len(start) > 1 else np.full(len(numbers), start[0])
+    return catboost.Pool(numbers, labels(table), weight=weights(table), baseline=starts, thread_count=threads)
 
 
-def _plain(booster: Any, start: float) -> bytes:
+def _plain(booster: Any, start: Floats) -> bytes:
     """JSON of the model without the id and the times that CatBoost writes into it."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         booster.save_model(str(path), format="json")
         told = json.loads(path.read_text(encoding="utf-8"))
     told.pop("model_info", None)
-    scale, (bias,) = told["scale_and_bias"]
-    told["scale_and_bias"] = [scale, [bias + start]]
+    scale, bias = told["scale_and_bias"]
+    told["scale_and_bias"] = [scale, [one + float(begun) for one, begun in zip(bias, start, strict=True)]]
     return dump_json(told)
 
 

@@ -41,6 +41,7 @@ class Forest:
     right: NDArray[np.int32]
     unknown_left: NDArray[np.bool_]
     value: NDArray[np.float64]
+    """A number a node, or its k shares of classes."""
     rounds: None = None
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
@@ -49,7 +50,7 @@ class Forest:
         # scikit-learn splits on single precision
         numbers = matrix(features).astype(np.float32)
         parts = [self._walk(numbers[start : start + CHUNK]) for start in range(0, len(numbers), CHUNK)]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return np.concatenate(parts) if parts else np.zeros((0, *self.value.shape[1:]))
 
     def files(self) -> Files:
         """One ``.npy`` file an array."""
@@ -69,15 +70,15 @@ class Forest:
             step = np.where(goes_left, self.left[at], self.right[at])
             node[pairs] = step
             pairs = pairs[self.feature[step] >= 0]
-        leaves = self.value[node].reshape(len(numbers), len(self.roots))
-        total = np.zeros(len(numbers))
+        leaves = self.value[node].reshape(len(numbers), len(self.roots), *self.value.shape[1:])
+        total = np.zeros((len(numbers), *self.value.shape[1:]))
         for tree in range(len(self.roots)):  # in this order for one row as for many
             total += leaves[:, tree]
         return total / len(self.roots)
 
 
 class _Forest:
-    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number", "class"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "trees": 30,
@@ -89,14 +90,15 @@ class _Forest:
     kind: ClassVar[str]
 
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Forest:
-        """Grow trees on squared loss, each on a draw of at most ``max_samples`` rows."""
+        """Grow trees on squared loss, or Gini impurity of classes, each on a draw of at most ``max_samples`` rows."""
         del watch
         rest_between()
         from sklearn import ensemble
 
-        chosen = settings(self.defaults, job, self.kind)
+        chosen = settings(self.defaults, job, type(self).__name__)
         rows = len(table)
-        model = getattr(ensemble, self.kind)(
+        kind = self.kind + ("Classifier" if job.task == "class" else "Regressor")
+        model = getattr(ensemble, kind)(
             chosen["trees"],
             min_samples_leaf=min(chosen["min_samples_leaf"], max(1, rows // 20)),
             max_features=chosen["max_features"],
@@ -116,13 +118,13 @@ class _Forest:
 class RandomForest(_Forest):
     """Random forest by scikit-learn (Breiman 2001), bounded in trees and rows so that it fits into a budget."""
 
-    kind = "RandomForestRegressor"
+    kind = "RandomForest"
 
 
 class ExtraTrees(_Forest):
     """Extremely randomised trees by scikit-learn (Geurts et al. 2006), bounded likewise."""
 
-    kind = "ExtraTreesRegressor"
+    kind = "ExtraTrees"
     defaults: ClassVar[Mapping[str, Any]] = {**_Forest.defaults, "max_features": 0.5}
 
 
@@ -152,5 +154,5 @@ def _flatten(trees: list[Any]) -> Forest:
         left=np.concatenate(left).astype(np.int32),
         right=np.concatenate(right).astype(np.int32),
         unknown_left=np.concatenate([tree.missing_go_to_left for tree in trees]).astype(bool),
-        value=np.concatenate([tree.value[:, 0, 0] for tree in trees]),
+        value=np.concatenate([tree.value[:, 0, 0] if tree.value.shape[2] == 1 else tree.value[:, 0] for tree in trees]),
     )

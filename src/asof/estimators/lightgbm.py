@@ -24,9 +24,17 @@ from asof.estimators.base import (
 )
 from asof.estimators.baselines import Learnt
 from asof.estimators.boosting import FEW, loss_of, nothing_to_learn, read_mean, rounds_of
+from asof.estimators.classes import pair
 
-OBJECTIVES = {"poisson": "poisson", "tweedie": "tweedie", "squared": "regression", "absolute": "regression_l1"}
-METRICS = {"poisson": "poisson", "tweedie": "tweedie", "squared": "l2", "absolute": "l1"}
+OBJECTIVES = {
+    "poisson": ("poisson", "poisson"),
+    "tweedie": ("tweedie", "tweedie"),
+    "squared": ("regression", "l2"),
+    "absolute": ("regression_l1", "l1"),
+    "pair": ("binary", "binary_logloss"),
+    "classes": ("multiclass", "multi_logloss"),
+}
+"""Objective and metric of a loss."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +44,14 @@ class Booster:
     booster: Any
     text: str
     rounds: int | None
+    pair: bool = False
+    """Whether it tells the probability of the second of two classes."""
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
-        """Return n predictions, by one thread where there are few rows."""
+        """Return n predictions or n x k probabilities, by one thread where there are few rows."""
         count = 1 if features.height <= FEW else threads
         out: Floats = self.booster.predict(matrix(features), num_threads=count)
-        return out
+        return pair(out) if self.pair else out
 
     def raw(self, features: pl.DataFrame, threads: int = 1) -> Floats:
         """Return the n sums of the trees, before the link."""
@@ -59,7 +69,7 @@ class Booster:
 class LightGBM:
     """Gradient boosting by LightGBM: deterministic for given seed and threads, categories by its own splits."""
 
-    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number", "class"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "learning_rate": 0.08,
@@ -95,7 +105,7 @@ class LightGBM:
         import lightgbm
 
         chosen = settings(self.defaults, job, "lightgbm")
-        constant = nothing_to_learn(table)
+        constant = nothing_to_learn(table, job)
         if constant is not None:
             return constant
         rounds, patience = rounds_of(job, chosen, watch)
@@ -112,7 +122,7 @@ class LightGBM:
         kept = booster.best_iteration if patience is not None and booster.best_iteration > 0 else rounds
         text = booster.model_to_string(num_iteration=kept)
         # predicted from the text as it is kept, so that a loaded model cannot differ
-        return Booster(lightgbm.Booster(model_str=text), text, kept)
+        return Booster(lightgbm.Booster(model_str=text), text, kept, job.classes == 2)
 
     def read(self, files: Mapping[str, bytes]) -> Booster | Learnt:
         """Make the booster from its text again."""
@@ -124,19 +134,22 @@ class LightGBM:
 
         text = files["model.txt"].decode()
         booster = lightgbm.Booster(model_str=text)
-        return Booster(booster, text, booster.num_trees())
+        rounds = booster.num_trees() // booster.num_model_per_iteration()
+        return Booster(booster, text, rounds, "\nobjective=binary" in text)
 
     def _params(self, job: Job, chosen: Mapping[str, Any], rows: int) -> dict[str, Any]:
-        loss = loss_of(job)
+        loss = "pair" if job.classes == 2 else loss_of(job)
         own = {name: value for name, value in chosen.items() if name not in {"rounds", "patience", "tweedie_power"}}
+        if loss == "classes":
+            own["num_class"] = job.classes
         if loss == "tweedie":
             own["tweedie_variance_power"] = chosen["tweedie_power"]
         return {
             **own,
             # a small table still gets its splits
             "min_data_in_leaf": min(chosen["min_data_in_leaf"], max(1, rows // 20)),
-            "objective": OBJECTIVES[loss],
-            "metric": METRICS[loss],
+            "objective": OBJECTIVES[loss][0],
+            "metric": OBJECTIVES[loss][1],
             "bagging_freq": 1,
             "seed": job.seed,
             "num_threads": job.threads,

@@ -91,7 +91,7 @@ class Linear(_Linear):
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         alpha = settings(self.defaults, job, "linear")["alpha"]
-        numbers, label, weight = _known(table), labels(table), _weights(table)
+        numbers, label, weight = filled(table), labels(table), _weights(table)
         share = weight / weight.sum()
         with threadpool_limits(THREADS):
             centre, middle = share @ numbers, float(share @ label)
@@ -123,7 +123,7 @@ class Poisson(_Linear):
         label = labels(table)
         if label.min() < 0:
             raise DataError(f"poisson: a label is {label.min():g}; counts are 0 or more: use the estimator linear")
-        numbers, weight = _known(table), _weights(table)
+        numbers, weight = filled(table), _weights(table)
         mean = float(weight @ label) / float(weight.sum())
         if mean <= 0:
             return _told(table, np.zeros(numbers.shape[1]), -HIGHEST_EXPONENT, "log")
@@ -174,7 +174,8 @@ def _weights(table: Table) -> Floats:
     return np.ones(len(table)) if given is None else given
 
 
-def _known(table: Table) -> Floats:
+def filled(table: Table) -> Floats:
+    """Numbers of a table, n x p; raises DataError where one is unknown."""
     numbers = matrix(table.features)
     unknown = np.flatnonzero(np.isnan(numbers).any(axis=0))
     if unknown.size:

@@ -1,5 +1,6 @@
 """XGBoost, kept as its own UBJSON format."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,14 +13,23 @@ from asof.encoders.base import CODE
 from asof.estimators.base import Files, Floats, Job, Real, Space, Whole, labels, matrix, rest_between, settings, weights
 from asof.estimators.baselines import Learnt
 from asof.estimators.boosting import FEW, loss_of, nothing_to_learn, read_mean, rounds_of
+from asof.estimators.classes import pair
 
 OBJECTIVES = {
     "poisson": "count:poisson",
     "tweedie": "reg:tweedie",
     "squared": "reg:squarederror",
     "absolute": "reg:absoluteerror",
+    "pair": "binary:logistic",
+    "classes": "multi:softprob",
 }
-METRICS = {"poisson": "poisson-nloglik", "squared": "rmse", "absolute": "mae"}
+METRICS = {
+    "poisson": "poisson-nloglik",
+    "squared": "rmse",
+    "absolute": "mae",
+    "pair": "logloss",
+    "classes": "mlogloss",
+}
 
 
 @dataclass(frozen=True)
@@ -29,16 +39,18 @@ class Booster:
     booster: Any
     raw: bytes
     rounds: int | None
+    pair: bool = False
+    """Whether it tells the probability of the second of two classes."""
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
-        """Return n predictions, by one thread where there are few rows."""
+        """Return n predictions or n x k probabilities, by one thread where there are few rows."""
         rest_between()
         import xgboost
 
         self.booster.set_param({"nthread": 1 if features.height <= FEW else threads})
         data = xgboost.DMatrix(matrix(features), feature_types=_types(features), enable_categorical=True, nthread=1)
         out: Floats = self.booster.predict(data).astype(np.float64)
-        return out
+        return pair(out) if self.pair else out
 
     def files(self) -> Files:
         """The booster's own bytes."""
@@ -50,7 +62,7 @@ class Booster:
 class XGBoost:
     """Gradient boosting by XGBoost with histograms: deterministic for given seed and threads."""
 
-    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"count", "number", "class"})
     weighs: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "eta": 0.08,
@@ -80,7 +92,7 @@ class XGBoost:
         import xgboost
 
         chosen = settings(self.defaults, job, "xgboost")
-        constant = nothing_to_learn(table)
+        constant = nothing_to_learn(table, job)
         if constant is not None:
             return constant
         rounds, patience = rounds_of(job, chosen, watch)
@@ -96,7 +108,7 @@ class XGBoost:
         )
         kept = rounds if patience is None else int(booster.best_iteration) + 1
         raw = bytes(booster[:kept].save_raw("ubj"))
-        return Booster(_load(raw), raw, kept)
+        return Booster(_load(raw), raw, kept, job.classes == 2)
 
     def read(self, files: Mapping[str, bytes]) -> Booster | Learnt:
         """Make the booster from its bytes again."""
@@ -104,7 +116,9 @@ class XGBoost:
         if mean is not None:
             return mean
         booster = _load(files["model.ubj"])
-        return Booster(booster, files["model.ubj"], booster.num_boosted_rounds())
+        objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+        rounds = booster.num_boosted_rounds()
+        return Booster(booster, files["model.ubj"], rounds, objective == OBJECTIVES["pair"])
 
 
 def _load(raw: bytes) -> Any:
@@ -117,7 +131,7 @@ def _load(raw: bytes) -> Any:
 
 
 def _params(job: Job, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    loss = loss_of(job)
+    loss = "pair" if job.classes == 2 else loss_of(job)
     own = {
         name: value
         for name, value in chosen.items()
@@ -125,6 +139,8 @@ def _params(job: Job, chosen: Mapping[str, Any]) -> dict[str, Any]:
     }
     if loss == "tweedie":
         own["tweedie_variance_power"] = chosen["tweedie_power"]
+    if loss == "classes":
+        own["num_class"] = job.classes
     if loss == "poisson":
         own["max_delta_step"] = chosen["max_delta_step"]
     metric = METRICS.get(loss, f"tweedie-nloglik@{chosen['tweedie_power']}")

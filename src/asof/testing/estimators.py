@@ -33,13 +33,19 @@ class Paper:
     filled: bool = False
     """Whether the estimator may expect that no number is unknown."""
     rounds: int | None = None
+    classes: int = 0
+    """Number of classes, for the task ``class``."""
 
     def job(self, **changes: Any) -> Job:
         """Return the job given to ``fit``."""
-        return Job(**{"task": self.task, "params": self.params, "rounds": self.rounds, "seed": 3, **changes})
+        told = {"task": self.task, "params": self.params, "rounds": self.rounds, "seed": 3, "classes": self.classes}
+        return Job(**{**told, **changes})
 
     def table(self, rows: int = 300, seed: int = 11) -> Table:
-        """Return a table of counts with rates, gaps, a column never known, a constant and category codes."""
+        """Return a table of counts with rates, gaps, a column never known, a constant and category codes.
+
+        Classes are few and many: the counts, the last class being all that are higher.
+        """
         draw = np.random.default_rng(seed)
         place = draw.integers(0, 6, rows)
         rate = (0.3 + place) * draw.gamma(20.0, 0.05, rows)
@@ -57,7 +63,12 @@ class Paper:
         )
         if self.filled:
             features = features.with_columns(pl.col(pl.Float64).fill_null(0.0))
-        return Table(features, pl.Series("label", draw.poisson(rate).astype(np.float64)))
+        label = draw.poisson(rate).astype(np.float64)
+        return Table(features, pl.Series("label", np.minimum(label, self.classes - 1) if self.classes else label))
+
+    def shape(self, rows: int) -> tuple[int, ...]:
+        """Shape of the predictions for so many rows."""
+        return (rows, self.classes) if self.classes else (rows,)
 
 
 def examine(
@@ -67,9 +78,10 @@ def examine(
     params: Mapping[str, Any] | None = None,
     filled: bool = False,
     rounds: int | None = None,
+    classes: int = 0,
 ) -> None:
-    """Run all rules on the estimator that ``make`` returns."""
-    paper = Paper(make, task, params or {}, filled, rounds)
+    """Run all rules on the estimator that ``make`` returns; ``classes`` is the number of them for ``task="class"``."""
+    paper = Paper(make, task, params or {}, filled, rounds, classes)
     for rule in (
         says_what_it_is,
         deterministic,
@@ -120,9 +132,13 @@ def rows_do_not_know_each_other(paper: Paper) -> None:
     later = paper.table(seed=13).features
     fitted = paper.make().fit(paper.table(), paper.job())
     told = fitted.predict(later)
-    assert told.shape == (later.height,), f"{later.height} rows got predictions of shape {told.shape}"
+    assert told.shape == paper.shape(later.height), f"{later.height} rows got predictions of shape {told.shape}"
     assert told.dtype == np.float64, f"predictions are {told.dtype}; expected float64"
     assert np.isfinite(told).all(), "a prediction is not finite"
+    if paper.classes:
+        sums = told.sum(axis=1)
+        assert told.min() >= 0, f"a probability is {told.min()}"
+        assert np.allclose(sums, 1, rtol=0, atol=1e-5), f"probabilities of a row sum to {sums.min()} .. {sums.max()}"
     single = np.concatenate([fitted.predict(later[row : row + 1]) for row in range(20)])
     assert _same(single, told[:20]), "one row alone is answered otherwise than among many"
     assert _same(fitted.predict(later.reverse())[::-1], told), "the answer to a row depends on the order of rows"
@@ -140,7 +156,9 @@ def strange_rows_are_answered(paper: Paper) -> None:
 
 
 def constant_labels(paper: Paper) -> None:
-    """Labels that are all 2, or all 0, are learnt."""
+    """Labels that are all 2, or all 0, are learnt; of classes each occurs, so that there is nothing to ask."""
+    if paper.classes:
+        return
     features = paper.table().features
     for value in (2.0, 0.0):
         table = Table(features, pl.Series("label", np.full(features.height, value)))
@@ -152,23 +170,26 @@ def constant_labels(paper: Paper) -> None:
 
 
 def two_rows_are_enough(paper: Paper) -> None:
-    """Two rows can be learnt from."""
+    """Two rows can be learnt from: two of classes are one of each."""
     table = paper.table()
-    few = Table(table.features[:2], table.label[:2])
-    assert np.isfinite(paper.make().fit(few, paper.job()).predict(table.features)).all(), "two rows are not enough"
+    label = pl.Series("label", [1.0, 0.0]) if paper.classes else table.label[:2]
+    few = Table(table.features[:2], label)
+    fitted = paper.make().fit(few, paper.job(classes=2 if paper.classes else 0))
+    assert np.isfinite(fitted.predict(table.features)).all(), "two rows are not enough"
 
 
 def weights_count(paper: Paper) -> None:
-    """Where weights are respected, heavy rows pull the mean prediction to their labels."""
+    """Where weights are respected, heavy rows pull the mean prediction (of classes: the mean code) to their labels."""
     if not paper.make().weighs or "columns" in paper.make().defaults:
         return
     table = paper.table()
     label = table.label.to_numpy()
     told = []
-    for heavy in (label <= np.median(label), label > np.median(label)):
+    for heavy in (label <= label.mean(), label > label.mean()):
         weight = pl.Series("weight", np.where(heavy, 20.0, 0.05))
         fitted = paper.make().fit(Table(table.features, table.label, weight), paper.job())
-        told.append(float(fitted.predict(table.features).mean()))
+        answers = fitted.predict(table.features)
+        told.append(float((answers @ np.arange(paper.classes) if paper.classes else answers).mean()))
     assert told[0] < told[1], f"weights are not respected: mean {told[0]:.3f} with low labels heavy, else {told[1]:.3f}"
 
 

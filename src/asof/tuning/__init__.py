@@ -50,12 +50,13 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     on_trial: Callable[[float], None] | None = None,
     rows: int = ROWS,
     plugins: Parts | None = None,
+    classes: int = 0,
 ) -> Selection:
     """Choose a recipe by the mean of the metric over the folds.
 
     Args:
         folds: (training, test) tables, oldest first, rows in the order of time.
-        task: ``count`` or ``number``.
+        task: ``count``, ``number`` or ``class``.
         metric: name of a metric of ``asof.metrics``.
         budget_seconds: wall time; baselines and one candidate of two kinds are run whatever it is.
         seed: of the sequence of trials and of every fit.
@@ -66,23 +67,25 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         on_trial: told the share of the budget used, 0 to 1, after each trial.
         rows: training rows of a fold that candidates are compared on.
         plugins: encoders and estimators beside ours.
+        classes: number of classes, for the task ``class``.
 
     Raises:
-        DataError: no fold, an unknown metric or candidate, or nothing that could be judged.
+        DataError: no fold, an unknown or unfitting metric or candidate, or nothing that could be judged.
     """
     start = clock()
-    names, findings = _candidates(task, candidates, plugins)
+    names, findings = _candidates(task, classes, candidates, plugins)
     first = tuple(EncoderPlan(name) for name in encoders)
     names = [replace(recipe, encoders=(*first, *recipe.encoders)) for recipe in names]
     run = _Run(
-        Bench(folds, Terms(task, metric, seed, threads, rows, plugins)), lambda: clock() - start < budget_seconds
+        Bench(folds, Terms(task, metric, seed, threads, rows, plugins, classes)),
+        lambda: clock() - start < budget_seconds,
     )
 
     def tell() -> None:
         if on_trial is not None:
             on_trial(min(1.0, (clock() - start) / budget_seconds) if budget_seconds > 0 else 1.0)
 
-    for recipe in baselines(task):
+    for recipe in baselines(task, classes):
         run.judge("baseline", recipe, must=True)
         tell()
     kinds: set[str] = set()
@@ -113,7 +116,9 @@ def replay(
     With the same folds, threads and platform every score is equal to the bit. ``on_trial`` is told the share done.
     """
     used = plan.threads if threads is None else threads
-    run = _Run(Bench(folds, Terms(plan.task, plan.metric, plan.seed, used, plan.rows, plugins)), lambda: True)
+    run = _Run(
+        Bench(folds, Terms(plan.task, plan.metric, plan.seed, used, plan.rows, plugins, plan.classes)), lambda: True
+    )
     for number, trial in enumerate(plan.trials, 1):
         if isinstance(trial.recipe, Recipe):
             run.judge(trial.stage, trial.recipe, must=True)
@@ -188,12 +193,12 @@ class _Run:
 
 
 def _candidates(
-    task: str, wanted: Sequence[str] | Literal["default"], plugins: Parts | None
+    task: str, classes: int, wanted: Sequence[str] | Literal["default"], plugins: Parts | None
 ) -> tuple[list[Recipe], list[Finding]]:
     """Recipes to try, and what is left out because its library is missing."""
-    known = list(portfolio(task))
+    known = list(portfolio(task, classes=classes))
     others: Mapping[str, Any] = {} if plugins is None else plugins.estimators
-    known += [Recipe(name, known[-1].encoders, name, task=task) for name in others]
+    known += [Recipe(name, known[-1].encoders, name, task=task, classes=classes) for name in others]
     chosen = known if wanted == "default" else []
     for name in () if wanted == "default" else wanted:
         named = [recipe for recipe in known if recipe.name == name]
@@ -289,5 +294,14 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
         trials.append(trial if pays else replace(trial, why="it does not pay: no better than the best recipe alone"))
         chosen = trial.recipe if pays else chosen
     terms = run.bench.terms
-    plan = Plan(terms.task, run.bench.metric.name, terms.seed, terms.threads, terms.rows, tuple(trials), chosen)
+    plan = Plan(
+        terms.task,
+        run.bench.metric.name,
+        terms.seed,
+        terms.threads,
+        terms.rows,
+        tuple(trials),
+        chosen,
+        classes=terms.classes,
+    )
     return Selection(plan, tidy(trials), tuple(findings))

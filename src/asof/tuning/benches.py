@@ -37,6 +37,7 @@ class Terms:
     threads: int
     rows: int
     plugins: Parts | None = None
+    classes: int = 0
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Bench:
         if not self.folds:
             raise DataError("no fold to choose by: lower judge.folds or give more history")
         own = None if self.terms.plugins is None else metrics.owned(self.terms.plugins.metrics)
-        self.metric = metrics.find(self.terms.metric, own)
+        self.metric = metrics.fitting(self.terms.metric, self.terms.task, own)
         self.sign = -1.0 if self.metric.greater_is_better else 1.0
 
     def judge(self, recipe: Recipe, fold: int, *, whole: bool) -> tuple[float, int | None, Floats]:

@@ -80,7 +80,7 @@ def _candidates(bench: Bench, trials: Sequence[Trial]) -> list[int]:
 def _greedy(bench: Bench, library: Sequence[Sequence[Floats]], folds: Sequence[int]) -> list[float]:
     """Weights of the members of ``library``: the best one, then again and again whichever helps most."""
     picks: list[int] = []
-    sums = {fold: np.zeros(len(library[0][fold])) for fold in folds}
+    sums = {fold: np.zeros_like(library[0][fold]) for fold in folds}
     for step in range(1, STEPS + 1):
         allowed = range(len(library)) if len(set(picks)) < MEMBERS else sorted(set(picks))
         losses = []

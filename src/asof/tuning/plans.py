@@ -50,6 +50,8 @@ class Plan:
     trials: tuple[Trial, ...]
     chosen: Recipe | Blend
     """With the boosting rounds of the final fit: the median over folds."""
+    classes: int = 0
+    """Number of classes; 0 for counts and numbers."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -71,6 +73,7 @@ class Plan:
             "rows": self.rows,
             "trials": trials,
             "chosen": recipes.plan_of(self.chosen),
+            **({"classes": self.classes} if self.classes else {}),
         }
 
     @classmethod
