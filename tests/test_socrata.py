@@ -3,6 +3,7 @@
 import gzip
 import io
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -118,9 +119,19 @@ def test_the_question_is_half_open_in_local_time_and_in_a_stable_order(server: S
 
 def test_where_a_row_came_from(server: SocrataServer) -> None:
     got = read(reader(server, page=5)).filter(pl.col("crash_date") == "2023-03-01T00:00:00.000")
-    assert got["_line"].to_list() == [0, 1, 2, 3, 4, 5, 6]
-    assert got["_file"][0].startswith(f"http://{server.domain}/resource/abcd-1234.json?")
-    assert "offset=5" in got["_file"][6]
+    assert got["_line"].to_list() == [1, 2, 3, 4, 5, 6, 7]
+    assert got["_file"].unique().to_list() == [f"{server.domain}/abcd-1234 2023-03-01"]
+
+
+def test_attempts_that_fail_are_not_told_where_nobody_keeps_a_log() -> None:
+    asked = (
+        "import sys; from asof.adapters.socrata import *; t = TimeSpec(columns=('crash_date',)); "
+        "s = SocrataSpec(domain=sys.argv[1], dataset='abcd-1234', scheme='http', since='2023-03-01', until='2023-03-02'"
+        "); print(sum(b.rows.height for b in SocrataReader(s, t, patience=Patience(first=0.001)).batches(None)))"
+    )
+    with SocrataServer(synthetic(), faults=Faults(script=["500", "truncated"])) as server:
+        done = subprocess.run([sys.executable, "-c", asked, server.domain], capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"7\n", b"")
 
 
 def test_values_are_text_as_sent() -> None:

@@ -7,6 +7,7 @@ and https://dev.socrata.com/docs/response-codes
 """
 
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,9 @@ from asof.times import Step
 
 if TYPE_CHECKING:
     import httpx
+
+# Each attempt is in the log of whoever keeps one; without a log its bare name must not appear among our lines.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 ROWS: Final = 20_000
 """A batch ends with the stretch that reaches so many rows,"""
@@ -150,29 +154,30 @@ class SocrataReader:
         seen: set[str] = set()
         offset = 0
         while True:
-            address, rows = self._ask(client, question | {"$offset": str(offset)})
+            rows = self._ask(client, question | {"$offset": str(offset)})
             ids = [str(row[_ID]) for row in rows if _ID in row]
             seen.update(ids)
             if len(seen) < sum(frame.height for frame in frames) + len(ids):
                 return None
             if rows:
-                frames.append(self._frame(rows, address, offset))
+                frames.append(self._frame(rows, start, offset))
             offset += len(rows)
             if not rows or (len(rows) < self.spec.page and len(rows) % _ROUND):
                 return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
 
-    def _frame(self, rows: Sequence[Mapping[str, Any]], address: str, offset: int) -> pl.DataFrame:
+    def _frame(self, rows: Sequence[Mapping[str, Any]], start: date, offset: int) -> pl.DataFrame:
+        """Rows with where they came from: the data set, the first day of the stretch, and their number in it."""
         frame = jsontext.frame(rows, self._names())
         if _ID not in self.key:
             frame = frame.drop(_ID, strict=False)
-        lines = pl.Series("_line", range(offset, offset + len(rows)), pl.Int64)
-        return frame.with_columns(pl.lit(address).alias("_file"), lines)
+        lines = pl.Series("_line", range(offset + 1, offset + len(rows) + 1), pl.Int64)
+        return frame.with_columns(pl.lit(f"{self.spec.domain}/{self.spec.dataset} {start}").alias("_file"), lines)
 
     def _names(self) -> list[str]:
         return [name for name in dict.fromkeys((*self.time.columns, *self.key, *self.columns)) if name != _ID]
 
-    def _ask(self, client: "httpx.Client", question: Mapping[str, str]) -> tuple[str, list[dict[str, Any]]]:
-        """Ask once, with patience; returns the address asked and the rows."""
+    def _ask(self, client: "httpx.Client", question: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Ask for the rows of one page, with patience."""
         import stamina
 
         waits = self.patience
@@ -195,7 +200,7 @@ class SocrataReader:
             ) from None
         raise AssertionError("the loop above returns or raises")
 
-    def _ask_once(self, client: "httpx.Client", question: Mapping[str, str]) -> tuple[str, list[dict[str, Any]]]:
+    def _ask_once(self, client: "httpx.Client", question: Mapping[str, str]) -> list[dict[str, Any]]:
         import httpx
 
         try:
@@ -213,7 +218,7 @@ class SocrataReader:
             raise _AgainError(f"the answer is cut off or no JSON: {fault}") from None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise _AgainError("the answer is no list of rows")
-        return str(answer.url), rows
+        return rows
 
     def _check_status(self, answer: "httpx.Response") -> None:
         status = answer.status_code

@@ -53,7 +53,16 @@ def refused(frame: pl.DataFrame, text: pl.DataFrame, spec: SourceSpec, *, now: d
         kind=pl.col("check").replace({"not_nullable": MISSING}),
         value=pl.when(pl.col("check") == "not_nullable").then(None).otherwise(pl.col("failure_case")),
     )
-    return _as_written(found, text)
+    return _as_written(_once_nowhere(found, spec), text)
+
+
+def _once_nowhere(found: pl.DataFrame, spec: SourceSpec) -> pl.DataFrame:
+    """Faults without the box for rows at 0, 0: one reason says it all."""
+    if not isinstance(spec.place, PointSpec):
+        return found
+    nowhere = found.filter(pl.col("kind") == NOWHERE)["index"]
+    boxed = pl.col("column").is_in([spec.place.lat, spec.place.lon]) & pl.col("kind").str.starts_with("outside ")
+    return found.filter(~(boxed & pl.col("index").is_in(nowhere.implode())))
 
 
 def repeated(frame: pl.DataFrame, text: pl.DataFrame, spec: SourceSpec) -> pl.DataFrame:
