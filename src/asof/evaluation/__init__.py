@@ -6,12 +6,15 @@ meaning ``place``, ``start`` and ``horizon``; ``weight`` where rows weigh differ
 
 from asof.evaluation.ceilings import Ceiling, ceiling, noise_deviance
 from asof.evaluation.estimates import Bootstrap, Estimate, estimate
+from asof.evaluation.outlook import Outlook, ahead
 from asof.evaluation.scores import optimism, score, scores, skill
 
 __all__ = [
     "Bootstrap",
     "Ceiling",
     "Estimate",
+    "Outlook",
+    "ahead",
     "ceiling",
     "estimate",
     "noise_deviance",
