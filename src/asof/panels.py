@@ -1,9 +1,8 @@
-"""Panels: the units of a project, place x period, and the questions asked about them."""
+"""Panels: the units of a project, place x period or single rows, and the questions asked about place x period."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -11,6 +10,7 @@ import polars as pl
 from asof.data import UTC_TIME
 from asof.errors import DataError
 from asof.places import Places
+from asof.specs import Measure
 from asof.times import Step, shift, starts
 from asof.times import end as period_end
 
@@ -25,11 +25,22 @@ class Panel:
     """IANA zone in which the periods are cut."""
     source: str
     """Name of the source whose rows make the label."""
-    measure: Literal["count", "sum", "mean", "max"] = "count"
+    measure: Measure = "count"
     column: str | None = None
-    """Column that is summed, averaged or maximised; none for a count."""
+    """Column that makes the label; none for a count."""
     horizons: tuple[Step, ...] = (Step(0, "h"),)
     """How far ahead: ``as_of`` = start of the period - horizon."""
+    classes: tuple[str, ...] = ()
+    """Classes in order, where the label is one: label 0 is the first."""
+    own: tuple[str, ...] = ()
+    """Columns of its own that a row is known by when it is asked about, where each row is a unit."""
+    timed: bool = True
+    """Whether questions have a moment; rows without a time have none."""
+
+    @property
+    def rows(self) -> bool:
+        """Whether each row of the source is a unit, and not each place and period."""
+        return self.measure in {"value", "classes"}
 
 
 def questions(panel: Panel, first: datetime, until: datetime, horizons: Sequence[Step] | None = None) -> pl.DataFrame:

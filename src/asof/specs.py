@@ -4,9 +4,13 @@ Names here are the names in the project file. Every default is stated here and n
 """
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Measure = Literal["count", "sum", "mean", "max", "value", "classes"]
+"""How rows become a label; the last two are labels of single rows."""
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
 class Spec(BaseModel):
@@ -120,42 +124,59 @@ class PlaceSpec(Spec):
 
 
 class PerSpec(Spec):
-    """The unit of a panel: place x period."""
+    """The unit of a panel: place x period; for a label of each row, where the row lies."""
 
-    place: PlaceSpec
+    place: PlaceSpec | None = None
+    """None: everything is one place."""
     every: str = "1d"
     zone: str | None = None
     """Zone in which periods are cut; default: that of the counted source."""
 
 
 class PredictSpec(Spec):
-    """What is predicted: a count of events, or a sum, mean or maximum of a column (``source.column``)."""
+    """What is predicted: a figure of each place and period, or a label of each row of a source.
+
+    Of place and period a count of events, or a sum, mean or maximum of a column (``source.column``); of a row the
+    number or the class that a column holds.
+    """
 
     count: str | None = None
     sum: str | None = None
     mean: str | None = None
     max: str | None = None
-    per: PerSpec
+    value: str | None = None
+    """A column of numbers, one label a row: ``sales.price``."""
+    classes: str | None = None
+    """A column of two or more classes, one label a row: ``passengers.survived``."""
+    per: PerSpec = PerSpec()
     horizon: tuple[str, ...] = ("0h",)
     """How far ahead: as_of = start of the period - horizon. ``1d..7d`` is a list."""
 
     @property
     def source(self) -> str:
         """Name of the source whose rows make the label."""
-        return str(self.count or self.sum or self.mean or self.max).split(".")[0]
+        return self.target.split(".")[0]
+
+    @property
+    def target(self) -> str:
+        """What is written after the measure: a source, or a source and its column."""
+        return str(getattr(self, self.measure))
 
     @property
     def column(self) -> str | None:
-        """Column that is summed, averaged or maximised; none for a count."""
-        parts = str(self.sum or self.mean or self.max or "").split(".", 1)
-        return parts[1] if len(parts) == 2 else None
+        """Column that makes the label; none for a count."""
+        parts = self.target.split(".", 1)
+        return parts[1] if len(parts) == 2 and self.measure != "count" else None
 
     @property
-    def measure(self) -> Literal["count", "sum", "mean", "max"]:
+    def measure(self) -> Measure:
         """How rows become a label."""
-        if self.count:
-            return "count"
-        return "sum" if self.sum else "mean" if self.mean else "max"
+        return next(name for name in MEASURES if getattr(self, name) is not None)
+
+    @property
+    def rows(self) -> bool:
+        """Whether each row is a unit, and not each place and period."""
+        return self.measure in {"value", "classes"}
 
 
 class FeatureSpec(Spec):
@@ -175,7 +196,11 @@ class JudgeSpec(Spec):
     fold: str | None = None
     """Length of one fold's test part; default: that of the holdout, or less where the history is short."""
     metric: str | None = None
-    """Default: ``poisson_deviance`` for counts, ``rmse`` else."""
+    """Default: ``poisson_deviance`` for counts, ``log_loss`` for classes, ``rmse`` else."""
+    group: tuple[str, ...] = ()
+    """Columns whose rows belong together, such as a household: never on both sides of a fold."""
+    repeats: int = Field(default=2, ge=1, le=20)
+    """Without a time and below 2,000 rows: how often the folds that give the score are drawn anew."""
 
 
 class TrainSpec(Spec):

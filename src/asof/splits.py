@@ -1,7 +1,7 @@
-"""Splits by time: a cut, and what may be learnt before it and asked after it. Nothing else splits by time.
+"""Splits by time: a cut, and what may be learnt before it and asked after it.
 
-The embargo falls out by itself: a question whose label was not known at the cut, and which was asked before it, is on
-neither side.
+Nothing else splits by time; what has no time is split by ``kfolds``. The embargo falls out by itself: a question whose
+label was not known at the cut, and which was asked before it, is on neither side.
 """
 
 import math
@@ -30,7 +30,8 @@ LEAST_PERIODS = 2
 class Split:
     """A cut in time, with positions in the frame of questions; both arrays rise."""
 
-    cut: datetime
+    cut: datetime | None
+    """None where questions have no time, and are split by ``kfolds``."""
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     until: datetime | None = None
@@ -48,7 +49,8 @@ def at_cut(
 
     Args:
         questions: frame with ``start``, ``as_of``, ``label`` and ``known_at``; and ``known_from``, when its place was
-            first known, where places are found in the rows.
+            first known, where places are found in the rows; and ``group``, where rows belong together: the groups
+            that are tested are not learnt from.
         cut: moment of learning, UTC.
         until: end of the test questions, exclusive; none: no end.
         since: first period to learn from; none: the first there is.
@@ -61,7 +63,9 @@ def at_cut(
         asked &= pl.col("as_of") < _at(until)
     if "known_from" in questions.columns:
         asked &= pl.col("known_from") <= _at(cut)
-    return Split(cut, _where(questions, learnt), _where(questions, asked), until)
+    test = _where(questions, asked)
+    train = _apart(questions, _where(questions, learnt), test)
+    return Split(cut, train, test, until)
 
 
 def holdout(questions: pl.DataFrame, length: Step | None, zone: str) -> Split:
@@ -113,9 +117,8 @@ def doubts(questions: pl.DataFrame, splits: Sequence[Split], subject: str = "lab
         for side, rows in (("training", split.train), ("test", split.test)):
             labels = questions["label"].gather(rows).drop_nulls()
             if len(labels) and labels.n_unique() == 1:
-                message = (
-                    f"the label is {labels[0]:g} in all {len(labels)} {side} questions of the cut {split.cut:%Y-%m-%d}"
-                )
+                where = "a fold" if split.cut is None else f"the cut {split.cut:%Y-%m-%d}"
+                message = f"the label is {labels[0]:g} in all {len(labels)} {side} questions of {where}"
                 found.append(
                     Finding("constant label", Severity.WARNING, subject, message, figure=labels[0], rows=len(labels))
                 )
@@ -168,6 +171,15 @@ def _local_midnight(time: datetime, zone: str) -> datetime:
 
 def _back(time: datetime, length: Step, zone: str) -> datetime:
     return _moment(shift(pl.Series([time], dtype=UTC_TIME), length, zone, -1)[0])
+
+
+def _apart(questions: pl.DataFrame, train: NDArray[np.int64], test: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Training positions of groups that are not tested: a group stands on one side, where the project names groups."""
+    if "group" not in questions.columns:
+        return train
+    tested = questions["group"].gather(test).unique()
+    kept = ~questions["group"].gather(train).is_in(tested.implode())
+    return np.asarray(train[kept.to_numpy()])
 
 
 def _where(questions: pl.DataFrame, condition: pl.Expr) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import pytest
 
 import asof
 from asof.cli import main
-from asof.flows import intake, predicting, preparation
+from asof.flows import asking, intake, predicting, preparation
 from tests.flows import world
 
 Finished = tuple[Path, Mapping[str, Any]]
@@ -128,7 +128,7 @@ def test_places_of_digits_keep_their_zeros(tmp_path: Path) -> None:
     """A code such as 00501 is text, though every row of the file is made of digits."""
     file = tmp_path / "asked.csv"
     file.write_text("Place,date,mine\n00501,2021-07-10,007\n10001,2021-07-10,008\n")
-    assert predicting.read_table(file).rows() == [("00501", "2021-07-10", 7), ("10001", "2021-07-10", 8)]
+    assert asking.read_table(file).rows() == [("00501", "2021-07-10", 7), ("10001", "2021-07-10", 8)]
 
 
 def test_a_range_that_ends_before_it_begins_is_refused(copied: Finished) -> None:

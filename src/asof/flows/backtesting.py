@@ -11,7 +11,7 @@ import polars as pl
 from asof import evaluation, intervals, splits
 from asof.errors import DataError
 from asof.evaluation import Bootstrap
-from asof.flows import auditing, intake, judging, learning, predicting, preparation
+from asof.flows import asking, auditing, intake, judging, learning, predicting, preparation
 from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.recording import finite
@@ -79,9 +79,9 @@ class Laid:
 
 def _moments(workspace: Workspace, prepared: Prepared, span: Span) -> tuple[datetime, datetime, datetime]:
     zone = prepared.panel.zone
-    cut = predicting.moment(span.cut, zone)
-    since = predicting.moment(span.since, zone) if span.since else preparation.learn_from(workspace, prepared)
-    until = predicting.moment(span.until, zone) if span.until else prepared.last
+    cut = asking.moment(span.cut, zone)
+    since = asking.moment(span.since, zone) if span.since else preparation.learn_from(workspace, prepared)
+    until = asking.moment(span.until, zone) if span.until else prepared.last
     if cut >= prepared.last:
         source = prepared.panel.source
         message = f"no rows of {source} after the cut {cut:%Y-%m-%d}: it is known until {prepared.last:%Y-%m-%d}"

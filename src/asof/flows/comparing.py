@@ -2,16 +2,19 @@
 
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
-from asof import promotion, recipes, releases
+from asof import probabilities, promotion, recipes, releases
 from asof.evaluation import Bootstrap
-from asof.flows import learning
+from asof.flows import judging, learning, nesting
 from asof.flows.judging import Judged
-from asof.flows.learning import Bench
+from asof.flows.learning import Bench, Material
 from asof.flows.workspace import Workspace
+from asof.metrics import Metric
 from asof.ports import ReleaseRecord
 from asof.promotion import Comparison, Decision
+from asof.recipes import Blend, Model, Recipe
 
 
 def decide(workspace: Workspace, bench: Bench, judged: Judged, *, audit_passed: bool) -> Decision:
@@ -28,7 +31,9 @@ def decide(workspace: Workspace, bench: Bench, judged: Judged, *, audit_passed: 
 def figures(judged: Judged) -> dict[str, float]:
     """Figures of the holdout that a rule may name."""
     found = {name: estimate.value for name, estimate in judged.scores.items()}
-    found |= {"skill": judged.skill.value, "coverage": judged.coverage, "optimism": judged.optimism.value}
+    found |= {"skill": judged.skill.value, "optimism": judged.optimism.value}
+    if judged.coverage is not None:
+        found["coverage"] = judged.coverage
     if judged.explained is not None:
         found["share_explained"] = judged.explained.value
     return found
@@ -40,22 +45,60 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
     The champion itself can answer only where the project still makes the features that it was made with.
     """
     release = releases.read(champion.folder)
-    last_cut = datetime.fromisoformat(str(release.facts["cut"]))
-    fresh = judged.asked.questions["as_of"] >= max(last_cut, judged.cut)
-    periods = judged.asked.questions.filter(fresh)["start"].n_unique()
     bootstrap = Bootstrap(seed=bench.wanted.seed)
     model = release.model(threads=workspace.threads, plugins=workspace.plugins)
-    fits = set(model.columns) == set(judged.asked.features.columns)
-    if periods >= promotion.LEAST_PERIODS and fits:
-        told = model.predict(judged.asked.features.filter(fresh))
+    asked = judged.asked
+    fits = set(model.columns) == set(asked.features.columns)
+    fresh, why = _unseen(judged, release.facts.get("cut", ""))
+    if why == "" and fits:
         answers = judged.answers.filter(fresh)
-        on = f"{answers.height:,} questions asked after the champion's last cut {last_cut:%Y-%m-%d}"
+        told = _told(release, model, asked.side(np.flatnonzero(fresh.to_numpy())))
+        on = f"{answers.height:,} questions asked after the champion's last cut {release.facts['cut'][:10]}"
     else:
         recipe = recipes.read_plan(release.json("recipe"))
+        answers, told = _anew(workspace, bench, judged, recipe)
+        why = why if fits else "the champion was made with other features"
+        where = (
+            f"at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions"
+            if judged.cut
+            else (f"on the same folds and asked {answers.height:,} times")
+        )
+        on = f"both recipes fitted {where} ({why})"
+    both = answers.with_columns(judging.column("champion", told), challenger=pl.col("prediction"))
+    return promotion.compare(both, measured(judged, bench), bootstrap), on
+
+
+def measured(judged: Judged, bench: Bench) -> Metric:
+    """The metric that decides; where it judges decisions of classes, by the rule of the challenger for both."""
+    return judging.measures(bench.wanted, judged.calibration)[bench.wanted.metric]
+
+
+def _unseen(judged: Judged, champion_cut: str) -> tuple[pl.Series, str]:
+    """Which judged questions the champion cannot have learnt, and why they are not enough ("" where they are)."""
+    questions = judged.asked.questions
+    if judged.cut is None or not champion_cut:
+        nothing = pl.repeat(value=False, n=questions.height, dtype=pl.Boolean, eager=True)
+        return nothing, "without a time nobody knows what the champion has met"
+    fresh = questions["as_of"] >= max(datetime.fromisoformat(champion_cut), judged.cut)
+    periods = questions.filter(fresh)["start"].n_unique()
+    few = f"only {periods} periods lie after the champion's own last cut"
+    return fresh, "" if periods >= promotion.LEAST_PERIODS else few
+
+
+def _told(release: releases.Release, model: Model, asked: Material) -> np.ndarray:
+    """What the champion itself tells: for classes its calibrated probabilities."""
+    told = model.predict(asked.features)
+    kept = release.json("intervals")
+    if kept.get("kind") != "class":
+        return told
+    return probabilities.read(kept).apply(told)
+
+
+def _anew(
+    workspace: Workspace, bench: Bench, judged: Judged, recipe: Recipe | Blend
+) -> tuple[pl.DataFrame, np.ndarray]:
+    """Judged answers, and what the champion's recipe tells when it is fitted where the challenger's was."""
+    if bench.split.test.size:
         told = learning.fit(workspace, bench, bench.split.train, recipe).predict(judged.asked.features)
-        answers = judged.answers
-        few = f"only {periods} periods lie after the champion's own last cut"
-        why = few if fits else "the champion was made with other features"
-        on = f"both recipes fitted at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions ({why})"
-    both = answers.with_columns(champion=pl.Series(told), challenger=pl.col("prediction"))
-    return promotion.compare(both, bench.wanted.measure, bootstrap), on
+        return judged.answers, told
+    return judged.answers, nesting.again(workspace, bench, recipe)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from asof import evaluation, intervals, metrics
+from asof import evaluation, intervals, metrics, probabilities
 from asof.evaluation import Bootstrap, Ceiling, Estimate
 from asof.flows import learning
 from asof.flows.learning import Bench, Material, Terms
@@ -17,11 +17,14 @@ from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration, Kind
 from asof.metrics import Metric
+from asof.probabilities import Calibrated
 from asof.recipes import Model, Recipe
 from asof.tuning import Plan, Selection, Trial
 
 ALSO = ("rmse", "mae", "r2")
 """Metrics reported beside the one that decides, where the label allows them."""
+ALSO_CLASSES = ("log_loss", "brier", "accuracy", "auc", "f1")
+"""The same for classes."""
 LEVEL = 0.9
 """Share of labels that a prediction interval is made to cover."""
 
@@ -30,11 +33,12 @@ LEVEL = 0.9
 class Judged:
     """A recipe at a cut, and everything that was found about it."""
 
-    cut: datetime
-    until: datetime
+    cut: datetime | None
+    """None where questions have no time."""
+    until: datetime | None
     """End of the judged stretch of ``as_of``."""
     model: Model
-    """Fitted on what was known at the cut: the one that the score belongs to."""
+    """Fitted on what was known at the cut: the one that the score belongs to; of nested folds that of all rows."""
     baseline: Recipe
     asked: Material
     """Judged questions with their features."""
@@ -42,25 +46,33 @@ class Judged:
     """Judged questions: unit, as_of, horizon, label, prediction, baseline, low, high."""
     folds: pl.DataFrame
     """The same out of the forward folds, without interval."""
-    calibration: Calibration
+    calibration: Calibration | Calibrated
     """Made from the folds alone: its coverage on the holdout is honest."""
     scores: Mapping[str, Estimate]
     baseline_score: float
     fold_scores: Mapping[str, Estimate]
     skill: Estimate
     optimism: Estimate
-    coverage: float
+    coverage: float | None
+    """Share of labels within their intervals; none for classes."""
     ceiling: Ceiling | None
     explained: Estimate | None
     horizons: list[dict[str, Any]]
     opened: int
-    """How often questions of this stretch have been judged, this time included."""
+    """How often questions of this stretch have been judged, this time included; 0 where nothing was set aside."""
 
 
-def measures(wanted: Terms) -> dict[str, Metric]:
-    """Metrics that are reported, by name: the one that decides first."""
-    also = {name: metrics.find(name) for name in ALSO if name != wanted.metric}
-    return {wanted.metric: wanted.measure, **also}
+def measures(wanted: Terms, calibration: Calibration | Calibrated | None = None) -> dict[str, Metric]:
+    """Metrics that are reported, by name: the one that decides first.
+
+    Those that judge decisions do so by the rule that ``calibration`` has found on training questions.
+    """
+    names = ALSO_CLASSES if wanted.task == "class" else ALSO
+    also = {name: metrics.find(name) for name in names if name != wanted.metric}
+    found = {wanted.metric: wanted.measure, **also}
+    if calibration is None or isinstance(calibration, Calibration):
+        return found
+    return {name: metrics.deciding(metric, calibration.decide) for name, metric in found.items()}
 
 
 def baselines(plan: Plan) -> list[Recipe]:
@@ -90,7 +102,7 @@ def out_of_fold(workspace: Workspace, bench: Bench, selection: Selection, baseli
         plain = learning.fit(workspace, bench, fold.train, baseline)
         parts.append(
             asked.questions.with_columns(
-                prediction=pl.Series(model.predict(asked.features)), baseline=pl.Series(plain.predict(asked.features))
+                column("prediction", model.predict(asked.features)), column("baseline", plain.predict(asked.features))
             )
         )
     return pl.concat(parts)
@@ -98,46 +110,93 @@ def out_of_fold(workspace: Workspace, bench: Bench, selection: Selection, baseli
 
 def judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Selection) -> Judged:
     """Fit at the cut, answer every later question as of its own moment, and score; records the opening first."""
-    split, wanted, until = bench.split, bench.wanted, prepared.last
-    opened = record_opening(workspace, split.cut, prepared.counted.coverage.end, selection)
+    split, wanted = bench.split, bench.wanted
+    until = prepared.last if wanted.timed else None
+    end = prepared.counted.coverage.end if wanted.timed else None
+    opened = record_opening(workspace, split.cut, end, selection)
     baseline = best_baseline(selection.plan, wanted.measure)
     fold_answers = out_of_fold(workspace, bench, selection, baseline)
-    calibration = intervals.calibrate(fold_answers, kind_of(wanted), level=LEVEL)
+    calibration = calibrate(fold_answers, wanted)
     model = learning.fit(workspace, bench, split.train, selection.chosen)
     plain = learning.fit(workspace, bench, split.train, baseline)
-    asked = learning.answerable(workspace, prepared, split.cut, until)
-    known = np.flatnonzero(asked.questions["label"].is_not_null().to_numpy())
-    asked = asked.side(known)
+    asked = held_out(workspace, prepared, bench)
     answers = answer(asked, model, plain, calibration)
+    found = Verdicts(model, baseline, asked, answers, calibrated(fold_answers, calibration), calibration)
+    return summed_up(found, wanted, cut=split.cut, until=until, opened=opened)
+
+
+def held_out(workspace: Workspace, prepared: Prepared, bench: Bench) -> Material:
+    """Questions of the holdout with a label; of nested folds, all of them."""
+    if bench.split.cut is None:
+        return bench.material.side(bench.split.test if bench.split.test.size else bench.split.train)
+    asked = learning.answerable(workspace, prepared, bench.split.cut, prepared.last)
+    return asked.side(np.flatnonzero(asked.questions["label"].is_not_null().to_numpy()))
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Answers that are to be judged."""
+
+    model: Model
+    baseline: Recipe
+    asked: Material
+    answers: pl.DataFrame
+    folds: pl.DataFrame
+    calibration: Calibration | Calibrated
+
+
+def summed_up(found: Verdicts, wanted: Terms, *, cut: datetime | None, until: datetime | None, opened: int) -> Judged:
+    """Score the answers of the judged stretch and of the folds."""
+    answers, folds = found.answers, found.folds
     bootstrap = Bootstrap(seed=wanted.seed)
-    scores = {name: evaluation.score(answers, metric, bootstrap) for name, metric in measures(wanted).items()}
+    measured = measures(wanted, found.calibration)
     skill = evaluation.skill(answers, wanted.loss, bootstrap=bootstrap)
-    fold_skill = evaluation.skill(fold_answers, wanted.loss, bootstrap=bootstrap)
-    ceiling = (
-        evaluation.ceiling(answers["label"].to_numpy(), answers["prediction"].to_numpy())
-        if wanted.task == "count"
-        else None
-    )
+    fold_skill = evaluation.skill(folds, wanted.loss, bootstrap=bootstrap)
+    ceiling = None
+    if wanted.task == "count":
+        ceiling = evaluation.ceiling(answers["label"].to_numpy(), answers["prediction"].to_numpy())
     return Judged(
-        cut=split.cut,
+        cut=cut,
         until=until,
-        model=model,
-        baseline=baseline,
-        asked=asked,
+        model=found.model,
+        baseline=found.baseline,
+        asked=found.asked,
         answers=answers,
-        folds=fold_answers,
-        calibration=calibration,
-        scores=scores,
-        baseline_score=wanted.measure(answers["label"].to_numpy(), answers["baseline"].to_numpy(), None),
-        fold_scores={name: evaluation.score(fold_answers, each, bootstrap) for name, each in measures(wanted).items()},
+        folds=folds,
+        calibration=found.calibration,
+        scores={name: evaluation.score(answers, metric, bootstrap) for name, metric in measured.items()},
+        baseline_score=measured[wanted.metric](answers["label"].to_numpy(), answers["baseline"].to_numpy(), None),
+        fold_scores={name: evaluation.score(folds, each, bootstrap) for name, each in measured.items()},
         skill=skill,
         optimism=evaluation.optimism(fold_skill, skill),
-        coverage=float(intervals.coverage(answers)["coverage"][0]),
+        coverage=None if wanted.task == "class" else float(intervals.coverage(answers)["coverage"][0]),
         ceiling=ceiling,
         explained=explained(answers, bootstrap) if ceiling is not None else None,
-        horizons=per_horizon(answers, wanted, bootstrap),
+        horizons=per_horizon(answers, wanted, measured[wanted.metric], bootstrap),
         opened=opened,
     )
+
+
+def calibrate(answers: pl.DataFrame, wanted: Terms) -> Calibration | Calibrated:
+    """Make intervals, or the probabilities and the decision of classes, from answers of folds."""
+    if wanted.task == "class":
+        return probabilities.calibrate(answers, wanted.classes, metric=wanted.measure)
+    return intervals.calibrate(answers, kind_of(wanted), level=LEVEL)
+
+
+def calibrated(answers: pl.DataFrame, calibration: Calibration | Calibrated) -> pl.DataFrame:
+    """Answers with the probabilities as they are told; those of numbers stay as they are."""
+    if isinstance(calibration, Calibration):
+        return answers
+    told = calibration.apply(answers["prediction"].to_numpy())
+    return answers.with_columns(column("prediction", told))
+
+
+def column(name: str, predicted: np.ndarray) -> pl.Series:
+    """Predictions as a column: n numbers, or n x k probabilities as an Array."""
+    if predicted.ndim == 1:
+        return pl.Series(name, predicted)
+    return pl.Series(name, predicted, dtype=pl.Array(pl.Float64, predicted.shape[1]))
 
 
 def kind_of(wanted: Terms) -> Kind:
@@ -145,24 +204,27 @@ def kind_of(wanted: Terms) -> Kind:
     return "count" if wanted.task == "count" else "number"
 
 
-def answer(asked: Material, model: Model, plain: Model | None, calibration: Calibration) -> pl.DataFrame:
-    """Questions with prediction and interval, and the baseline's prediction where one is given."""
+def answer(asked: Material, model: Model, plain: Model | None, calibration: Calibration | Calibrated) -> pl.DataFrame:
+    """Questions with prediction and interval (none for classes), and the baseline's prediction where one is given."""
     told = model.predict(asked.features)
-    low, high = calibration.interval(told)
-    columns = [pl.Series("prediction", told), pl.Series("low", low), pl.Series("high", high)]
+    if isinstance(calibration, Calibration):
+        low, high = calibration.interval(told)
+        columns = [column("prediction", told), pl.Series("low", low), pl.Series("high", high)]
+    else:
+        columns = [column("prediction", calibration.apply(told))]
     if plain is not None:
-        columns.append(pl.Series("baseline", plain.predict(asked.features)))
+        columns.append(column("baseline", plain.predict(asked.features)))
     return asked.questions.with_columns(columns)
 
 
-def per_horizon(answers: pl.DataFrame, wanted: Terms, bootstrap: Bootstrap) -> list[dict[str, Any]]:
+def per_horizon(answers: pl.DataFrame, wanted: Terms, measure: Metric, bootstrap: Bootstrap) -> list[dict[str, Any]]:
     """Score and skill at each horizon, nearest first as the project lists them."""
     rows = []
     for name in answers["horizon"].unique(maintain_order=True):
         part = answers.filter(pl.col("horizon") == name)
-        score = evaluation.score(part, wanted.measure, bootstrap)
+        score = evaluation.score(part, measure, bootstrap)
         skill = evaluation.skill(part, wanted.loss, bootstrap=bootstrap)
-        base = wanted.measure(part["label"].to_numpy(), part["baseline"].to_numpy(), None)
+        base = measure(part["label"].to_numpy(), part["baseline"].to_numpy(), None)
         rows.append({"horizon": name, **score.plain(), "baseline": base, "skill": skill.plain(), "rows": part.height})
     return rows
 
@@ -185,21 +247,27 @@ def explained(answers: pl.DataFrame, bootstrap: Bootstrap) -> Estimate:
     return evaluation.estimate(answers, (label, label**2, squared), share, bootstrap)
 
 
-def record_opening(workspace: Workspace, cut: datetime, until: datetime, selection: Selection) -> int:
-    """Write down that the periods from ``cut`` to ``until`` are judged; returns how often they were, now included."""
+def record_opening(workspace: Workspace, cut: datetime | None, until: datetime | None, selection: Selection) -> int:
+    """Write down that the periods from ``cut`` to ``until`` are judged; returns how often they were, now included.
+
+    Rows without a time have one holdout, drawn by the seed of the project: every opening is one of the same.
+    """
     earlier = [
-        one
-        for one in workspace.registry.decisions()
-        if one.get("kind") == "holdout"
-        and datetime.fromisoformat(str(one["from"])) < until
-        and datetime.fromisoformat(str(one["until"])) > cut
+        one for one in workspace.registry.decisions() if one.get("kind") == "holdout" and _overlaps(one, cut, until)
     ]
     record = {
         "kind": "holdout",
         "at": workspace.now.isoformat(),
-        "from": cut.isoformat(),
-        "until": until.isoformat(),
+        "from": cut.isoformat() if cut else None,
+        "until": until.isoformat() if until else None,
         "recipe": selection.chosen.name,
     }
     workspace.registry.decide(json.loads(json.dumps(record)))
     return len(earlier) + 1
+
+
+def _overlaps(opening: Mapping[str, Any], cut: datetime | None, until: datetime | None) -> bool:
+    if cut is None or until is None or opening["from"] is None:
+        return cut is None and opening["from"] is None
+    begun, ended = (datetime.fromisoformat(str(opening[name])) for name in ("from", "until"))
+    return begun < until and ended > cut

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from asof import metrics, panels, recipes, splits, times, tuning
+from asof import kfolds, metrics, panels, recipes, splits, times, tuning
 from asof.data import UTC_TIME, Table
 from asof.errors import DataError
 from asof.flows import preparation
@@ -21,13 +21,19 @@ from asof.splits import Split
 from asof.times import Step
 from asof.tuning import Plan, Selection
 
+TASKS = {"count": "count", "classes": "class"}
+"""Task of a measure; that of the others is a number."""
+METRICS = {"count": "poisson_deviance", "class": "log_loss"}
+"""Metric that decides where the project names none; for numbers rmse."""
+
 
 @dataclass(frozen=True)
 class Material:
     """Questions to learn from, with their features beside them."""
 
     questions: pl.DataFrame
-    """n rows: place, start, end, as_of, horizon, label, known_at, and known_from where places are found in rows."""
+    """n rows: place, start, end, as_of, horizon, label, known_at; known_from where places are found in rows; and where
+    units are rows: unit, own.NAME, and group where rows belong together."""
     features: pl.DataFrame
     """n rows in the same order."""
 
@@ -59,6 +65,9 @@ class Terms:
     fold: Step
     candidates: tuple[str, ...] | None
     """Names, or none for the default portfolio."""
+    classes: int = 0
+    """How many classes there are; 0 for numbers."""
+    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,8 @@ class Bench:
 def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
     """Read the project's wishes; the metric defaults to what suits the label, the length of a fold to ``fold``."""
     spec = workspace.spec
-    task = "count" if prepared.panel.measure == "count" else "number"
-    metric = spec.judge.metric or ("poisson_deviance" if task == "count" else "rmse")
+    task = TASKS.get(prepared.panel.measure, "number")
+    metric = spec.judge.metric or METRICS.get(task, "rmse")
     measure = metrics.find(metric, metrics.owned(workspace.plugins.metrics))
     return Terms(
         task=task,
@@ -89,6 +98,8 @@ def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
         folds=spec.judge.folds,
         fold=Step.parse(spec.judge.fold) if spec.judge.fold else fold,
         candidates=None if spec.train.candidates == "default" else tuple(spec.train.candidates),
+        classes=len(prepared.panel.classes),
+        timed=prepared.panel.timed,
     )
 
 
@@ -120,18 +131,38 @@ def gather(workspace: Workspace, prepared: Prepared, first: datetime, until: dat
             f"{prepared.panel.source} covers {prepared.first:%Y-%m-%d} to {prepared.counted.coverage.end:%Y-%m-%d}"
         )
         raise DataError(message)
+    return _material(workspace, prepared, known)
+
+
+def gather_rows(workspace: Workspace, prepared: Prepared) -> Material:
+    """Questions on all rows with a label, of a project whose rows have no time."""
+    known = preparation.of_rows(prepared).filter(pl.col("label").is_not_null())
+    if known.height == 0:
+        message = f"no row of {prepared.panel.source} has a {prepared.panel.column}: there is nothing to learn from"
+        raise DataError(message)
+    return _material(workspace, prepared, known)
+
+
+def _material(workspace: Workspace, prepared: Prepared, known: pl.DataFrame) -> Material:
     if known["label"].n_unique() == 1:
+        told = prepared.panel.classes[int(known["label"][0])] if prepared.panel.classes else f"{known['label'][0]:g}"
         message = (
-            f"the label is {known['label'][0]:g} in all {known.height:,} questions from {first:%Y-%m-%d} on: "
+            f"the label is {told} in all {known.height:,} questions: "
             f"there is nothing to learn; look at predict: and at the rows of {prepared.panel.source}"
         )
         raise DataError(message)
-    return Material(known, preparation.read(prepared, known, workspace.spec.leave_out))
+    features = preparation.read(prepared, known, workspace.spec.leave_out)
+    if features.width == 0:
+        message = f"there is no feature: {prepared.panel.source} has no other columns; say features: or other sources"
+        raise DataError(message)
+    return Material(known, features)
 
 
 def asked_between(prepared: Prepared, cut: datetime, until: datetime) -> pl.DataFrame:
     """All questions at all horizons with cut <= as_of < until, on places known at the cut."""
     panel = prepared.panel
+    if panel.rows:
+        return preparation.of_rows(prepared).filter((pl.col("as_of") >= cut) & (pl.col("as_of") < until))
     over = pl.Series([until], dtype=UTC_TIME)
     last = max(times.shift(over, step, panel.zone)[0] for step in panel.horizons)
     first = times.floor(pl.Series([cut], dtype=UTC_TIME), panel.every, panel.zone)[0]
@@ -179,6 +210,17 @@ def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Sele
 def folds_before(material: Material, cut: datetime, wanted: Terms) -> tuple[Split, ...]:
     """Forward folds that end at ``cut``."""
     return splits.forward(material.questions, wanted.folds, wanted.fold, wanted.zone, before=cut)
+
+
+def chance_folds(material: Material, split: Split, wanted: Terms) -> tuple[Split, ...]:
+    """Folds of the training rows of ``split``, drawn by chance, for rows without a time."""
+    return kfolds.folds(material.questions, wanted.folds, seed=wanted.seed, rows=split.train, classes=wanted.classes)
+
+
+def cut_of(split: Split) -> datetime:
+    """Return the cut of a split by time."""
+    assert split.cut is not None  # noqa: S101 - the caller knows that questions have a time
+    return split.cut
 
 
 def fit(workspace: Workspace, bench: Bench, rows: np.ndarray, recipe: Recipe | Blend) -> Model:

@@ -2,29 +2,31 @@
 
 import contextlib
 import os
+import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from asof import intervals, panels, places, releases, times
+from asof import intervals, panels, probabilities, releases, times
 from asof.data import UTC_TIME
 from asof.errors import DataError, OutsideError
-from asof.flows import intake, preparation
+from asof.flows import asking, intake, preparation
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
+from asof.intervals import Calibration
+from asof.panels import Panel
+from asof.probabilities import Calibrated
 from asof.times import Step
 
 WIDER = 1.5
 """Intervals of places that the model has never met are this much wider."""
-ANSWER = ("place", "start", "end", "as_of", "horizon", "prediction", "low", "high", "outside", "reason", "release")
-"""Columns of an answer; ``prediction`` is null where ``reason`` says why."""
-PLACE_NAME = "place"
-TIME_NAMES = ("start", "time", "date", "datetime", "timestamp", "period")
-LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "longitude")
+CHANCE = "chance_"
+"""Before the name of a class, a column with its probability."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Oracle:
 
     release: releases.Release
     model: Any
-    calibration: intervals.Calibration
+    calibration: Calibration | Calibrated
     places: pl.Series
     """Ids of the places that it has met."""
 
@@ -94,17 +96,25 @@ def predict(workspace: Workspace, asked: Asked, out: Path | None = None) -> dict
     }
 
 
-def predict_next(workspace: Workspace, prepared: Prepared) -> Written:
-    """Answer the next periods at every horizon with the champion; written beside its release and to the lake."""
+def predict_next(workspace: Workspace, prepared: Prepared) -> Written | None:
+    """Answer the next periods at every horizon, or the rows without a label, with the champion.
+
+    Written beside its release and to the lake; none where no row waits for its label.
+    """
     oracle = open_release(workspace, "champion")
-    answers = answer(workspace, prepared, oracle, next_questions(prepared, oracle.places))
+    asked = next_questions(prepared, oracle.places)
+    if asked.height == 0:
+        return None
+    answers = answer(workspace, prepared, oracle, asked)
     file = _default_file(oracle, answers, prepared.panel.zone)
     write(answers, file)
     workspace.publish(file.parent)
     kept = workspace.lake.predictions()
     # Asked again, such as by a run after a crash or one that found nothing new, the lake holds each answer once.
-    unit = ["release", "place", "start", "as_of", "horizon"]
-    fresh = answers if kept is None else answers.join(kept, on=unit, how="anti", maintain_order="left")
+    unit = ["release", *(name for name in identity(prepared.panel) if name != "end")]
+    fresh = (
+        answers if kept is None else answers.join(kept, on=unit, how="anti", maintain_order="left", nulls_equal=True)
+    )
     if fresh.height:
         workspace.lake.write_predictions(fresh)
     return Written(answers.height, file)
@@ -126,14 +136,31 @@ def open_release(workspace: Workspace, which: str) -> Oracle:
     return Oracle(
         release,
         release.model(threads=workspace.threads, plugins=workspace.plugins),
-        intervals.read(release.json("intervals")),
+        _calibration(release.json("intervals")),
         ids,
     )
 
 
+def _calibration(kept: Mapping[str, Any]) -> Calibration | Calibrated:
+    return probabilities.read(kept) if kept.get("kind") == "class" else intervals.read(kept)
+
+
+def identity(panel: Panel) -> list[str]:
+    """Columns that say what an answer is about."""
+    told = ["unit"] if panel.rows else []
+    told += [] if panel.rows and panel.places.kind == "all" else ["place"]
+    return told + (["start", "end", "as_of", "horizon"] if panel.timed else [])
+
+
 def next_questions(prepared: Prepared, known: pl.Series) -> pl.DataFrame:
-    """Questions about the latest period that can be asked about at each horizon, one for each place of ``known``."""
+    """Questions about the latest period that can be asked about at each horizon, one for each place of ``known``.
+
+    Where units are rows: those whose label is not yet known.
+    """
     panel = prepared.panel
+    if panel.rows:
+        waiting = preparation.of_rows(prepared).filter(pl.col("label").is_null())
+        return waiting.filter(pl.col("as_of") <= prepared.last) if panel.timed else waiting
     latest = pl.Series([prepared.last], dtype=UTC_TIME)
     rows = []
     for step in panel.horizons:
@@ -149,20 +176,34 @@ def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: 
     Raises:
         OtherFeatures: the project no longer makes the features that the release was made with.
     """
+    panel = prepared.panel
     features = preparation.read(prepared, questions, workspace.spec.leave_out)
     _refuse_other_features(oracle, features.columns)
-    told = oracle.model.predict(features)
-    new = ~questions["place"].is_in(oracle.places.implode())
-    wider = pl.select(pl.when(new).then(WIDER).otherwise(1.0)).to_series().to_numpy()
-    low, high = oracle.calibration.interval(told, wider)
-    return questions.select("place", "start", "end", "as_of", "horizon").with_columns(
-        pl.Series("prediction", told),
-        pl.Series("low", low),
-        pl.Series("high", high),
-        releases.outside(features, oracle.release.schema()).alias("outside") | new,
+    told = oracle.model.predict(features) if questions.height else _none(panel)
+    new = questions["place"].is_not_null() & ~questions["place"].is_in(oracle.places.implode())
+    return questions.select(identity(panel)).with_columns(
+        *_told(told, oracle.calibration, panel, new.to_numpy()),
+        (releases.outside(features, oracle.release.schema()) | new).alias("outside"),
         pl.lit(None, dtype=pl.String).alias("reason"),
         pl.lit(oracle.release.name).alias("release"),
     )
+
+
+def _none(panel: Panel) -> np.ndarray:
+    """Predictions of no question at all."""
+    return np.empty((0, len(panel.classes)) if panel.classes else 0)
+
+
+def _told(told: np.ndarray, calibration: Calibration | Calibrated, panel: Panel, new: np.ndarray) -> list[pl.Series]:
+    """Columns of an answer: prediction and interval, or the class, its probability and that of every class."""
+    if isinstance(calibration, Calibration):
+        low, high = calibration.interval(told, np.where(new, WIDER, 1.0))
+        return [pl.Series("prediction", told), pl.Series("low", low), pl.Series("high", high)]
+    chances = calibration.apply(told)
+    codes = calibration.decide(chances)
+    names = pl.Series("prediction", panel.classes, dtype=pl.String)
+    each = [pl.Series(f"{CHANCE}{name}", chances[:, code]) for code, name in enumerate(panel.classes)]
+    return [names.gather(codes), pl.Series("probability", chances[np.arange(len(codes)), codes]), *each]
 
 
 def _refuse_other_features(oracle: Oracle, made: Sequence[str]) -> None:
@@ -186,12 +227,11 @@ def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: As
     if asked.start is None or asked.end is None:
         questions = next_questions(prepared, oracle.places)
     else:
-        first, until = (moment(text, prepared.panel.zone) for text in (asked.start, asked.end))
+        first, until = (asking.moment(text, prepared.panel.zone) for text in (asked.start, asked.end))
         if until <= first:
             message = f"--start {asked.start} is not before --end {asked.end}, the first day no longer answered"
             raise DataError(message)
-        questions = panels.questions(prepared.panel, first, until)
-        questions = questions.filter(pl.col("place").is_in(oracle.places.implode()))
+        questions = _between(prepared, oracle, first, until)
     if asked.location is not None:
         questions = questions.filter(pl.col("place") == asked.location)
         if questions.height == 0:
@@ -200,18 +240,39 @@ def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: As
     return answer_all(workspace, prepared, oracle, questions)
 
 
+def _between(prepared: Prepared, oracle: Oracle, first: datetime, until: datetime) -> pl.DataFrame:
+    """Questions about the periods, or rows, that start in [first, until)."""
+    if not prepared.panel.timed:
+        message = f"rows of {prepared.panel.source} have no time: give --input with a file of rows"
+        raise DataError(message)
+    if prepared.panel.rows:
+        return preparation.ask(prepared, first, until)
+    asked = panels.questions(prepared.panel, first, until)
+    return asked.filter(pl.col("place").is_in(oracle.places.implode()))
+
+
 def answer_all(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: pl.DataFrame) -> pl.DataFrame:
     """Answer each question in its place; one that cannot be answered as of its moment carries the reason."""
-    given = (
-        questions["reason"]
-        if "reason" in questions.columns
-        else pl.Series("reason", [None] * questions.height, dtype=pl.String)
-    )
-    limit = f"{prepared.last:%Y-%m-%d %H:%M} UTC"
-    early = f"asked before {prepared.panel.source} is covered ({prepared.first:%Y-%m-%d})"
+    checked = _refused(prepared, questions).with_row_index("_row")
+    told = answer(workspace, prepared, oracle, checked.filter(pl.col("reason").is_null()))
+    rows = checked.filter(pl.col("reason").is_null())["_row"]
+    known = identity(prepared.panel)
+    answered = told.drop(*known, "reason", "release").with_columns(rows)
+    joined = checked.select("_row", *known, "reason").join(answered, on="_row", how="left", maintain_order="left")
+    return joined.with_columns(pl.lit(oracle.release.name).alias("release")).select(told.columns)
+
+
+def _refused(prepared: Prepared, questions: pl.DataFrame) -> pl.DataFrame:
+    """Questions with ``reason``: as given, or because of the moment at which they are asked."""
+    if "reason" not in questions.columns:
+        questions = questions.with_columns(pl.lit(None, dtype=pl.String).alias("reason"))
+    if not prepared.panel.timed:
+        return questions
     source = prepared.panel.source
+    limit = f"{prepared.last:%Y-%m-%d %H:%M} UTC"
+    early = f"asked before {source} is covered ({prepared.first:%Y-%m-%d})"
     late = f"asked after the last moment at which {source} is known ({limit}): ingest newer rows or ask further ahead"
-    checked = questions.with_columns(given).with_columns(
+    return questions.with_columns(
         reason=pl.when(pl.col("reason").is_not_null())
         .then("reason")
         .when(pl.col("as_of") > prepared.last)
@@ -219,138 +280,19 @@ def answer_all(workspace: Workspace, prepared: Prepared, oracle: Oracle, questio
         .when(pl.col("as_of") <= prepared.first)
         .then(pl.lit(early))
     )
-    numbered = checked.with_row_index("_row")
-    fine = numbered.filter(pl.col("reason").is_null())
-    empty = {"prediction": pl.Float64, "low": pl.Float64, "high": pl.Float64, "outside": pl.Boolean}
-    refused = numbered.filter(pl.col("reason").is_not_null()).with_columns(
-        *(pl.lit(None, dtype=kind).alias(name) for name, kind in empty.items()),
-        pl.lit(oracle.release.name).alias("release"),
-    )
-    parts = [refused.select("_row", *ANSWER)]
-    if fine.height:
-        parts.append(answer(workspace, prepared, oracle, fine).select(fine["_row"], *ANSWER))
-    return pl.concat(parts).sort("_row").drop("_row")
 
 
 def answer_file(workspace: Workspace, prepared: Prepared, oracle: Oracle, file: Path) -> pl.DataFrame:
-    """Answer the rows of a file, in order: place (or latitude and longitude) and a time, perhaps a horizon."""
-    rows = read_table(file)
-    asked = _questions_of(workspace, prepared, rows, file)
+    """Answer the rows of a file, in order, beside what they hold."""
+    rows, asked = asking.of_file(workspace, prepared, file)
     answers = answer_all(workspace, prepared, oracle, asked)
     kept = [column for column in rows.columns if column not in answers.columns]
     return pl.concat([rows.select(kept), answers], how="horizontal") if kept else answers
 
 
-def read_table(file: Path) -> pl.DataFrame:
-    """Read a table of questions; raises ``DataError`` where it cannot be read or has no rows."""
-    if not file.is_file():
-        message = f"{file}: no such file"
-        raise DataError(message)
-    readers: Mapping[str, Callable[..., pl.DataFrame]] = {
-        ".csv": _read_csv,
-        ".parquet": pl.read_parquet,
-        ".json": pl.read_json,
-        ".ndjson": pl.read_ndjson,
-    }
-    suffix = file.suffix if file.suffix != ".gz" else Path(file.stem).suffix
-    if suffix not in readers:
-        message = f"{file}: expected one of {', '.join(readers)} (CSV also as .csv.gz)"
-        raise DataError(message)
-    try:
-        rows = readers[suffix](file)
-    except pl.exceptions.PolarsError as fault:
-        message = f"{file}: {str(fault).splitlines()[0]}"
-        raise DataError(message) from fault
-    if rows.height == 0:
-        message = f"{file}: there is no row to answer"
-        raise DataError(message)
-    return rows
-
-
-def _read_csv(file: Path) -> pl.DataFrame:
-    """Read a CSV file; the column of places stays text, so that no leading zero is lost."""
-    columns = pl.read_csv(file, n_rows=0).columns
-    return pl.read_csv(file, schema_overrides={name: pl.String for name in columns if name.lower() == PLACE_NAME})
-
-
-def _questions_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, file: Path) -> pl.DataFrame:
-    panel = prepared.panel
-    named = {column.lower(): column for column in rows.columns}
-    time_column = next((named[name] for name in TIME_NAMES if name in named), None)
-    if time_column is None:
-        known = ", ".join(rows.columns)
-        message = f"{file}: no column tells the time; expected one of {', '.join(TIME_NAMES)}, there are {known}"
-        raise DataError(message)
-    written = rows[time_column].cast(pl.String).to_list()
-    moments = [_try_moment(text, panel.zone) for text in written]
-    begun = times.floor(pl.Series("start", moments, dtype=UTC_TIME).fill_null(prepared.first), panel.every, panel.zone)
-    horizons = _horizons_of(rows, named, prepared)
-    place = _places_of(workspace, prepared, rows, named, file)
-    read = pl.Series([moment is not None for moment in moments])
-    told = {str(step): times.shift(begun, step, panel.zone, -1) for step in panel.horizons}
-    asked_at = pl.coalesce(pl.when(horizons == name).then(moment) for name, moment in told.items())
-    asked = pl.DataFrame({"place": place, "start": begun, "end": times.end(begun, panel.every, panel.zone)})
-    asked = asked.with_columns(as_of=asked_at).with_columns(
-        pl.when(read).then(pl.col("start", "end", "as_of")), horizon=horizons
-    )
-    return asked.with_columns(
-        reason=pl.when(~read)
-        .then(pl.lit(f"{time_column} is no time that can be read"))
-        .when(pl.col("place").is_null())
-        .then(pl.lit("the place is missing or outside every place"))
-        .when(pl.col("as_of").is_null())
-        .then(pl.lit(f"the horizon is none of {', '.join(told)}"))
-    )
-
-
-def _horizons_of(rows: pl.DataFrame, named: dict[str, str], prepared: Prepared) -> pl.Series:
-    if "horizon" in named:
-        return rows[named["horizon"]].cast(pl.String).alias("horizon")
-    return pl.Series("horizon", [str(prepared.panel.horizons[0])], dtype=pl.String).new_from_index(0, rows.height)
-
-
-def _places_of(
-    workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, named: dict[str, str], file: Path
-) -> pl.Series:
-    if PLACE_NAME in named:
-        ids = rows[named[PLACE_NAME]].cast(pl.String).alias("place")
-        known = prepared.panel.places
-        return ids if known.kind == "h3" else ids.set(~ids.is_in(known.ids.implode()), None)
-    lat, lon = (next((named[name] for name in names if name in named), None) for names in (LAT_NAMES, LON_NAMES))
-    if lat is None or lon is None:
-        message = (
-            f"{file}: no column tells the place; expected place, or lat and lon; there are {', '.join(rows.columns)}"
-        )
-        raise DataError(message)
-    return places.assign(rows, (lat, lon), workspace.spec.predict.per.place, prepared.panel.places).alias("place")
-
-
-def moment(text: str, zone: str) -> datetime:
-    """Read a day or a moment as written on the command line; without an offset it is local to ``zone``."""
-    found = _try_moment(text, zone)
-    if found is None:
-        message = f"{text!r} is no day or moment; expected 2019-09-01 or 2019-09-01T06:00"
-        raise DataError(message)
-    return found
-
-
-def _try_moment(text: str | None, zone: str) -> datetime | None:
-    import zoneinfo
-
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2019-09-01"):
-            return times.midnight(date.fromisoformat(text), zone)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=zoneinfo.ZoneInfo(zone))
-
-
 def _default_file(oracle: Oracle, answers: pl.DataFrame, zone: str) -> Path:
-    import zoneinfo
-
+    if "start" not in answers.columns:
+        return releases.rows_file(oracle.release.folder)
     start, end = (answers[name].drop_nulls() for name in ("start", "end"))
     low, high = start.min(), end.max()
     if not isinstance(low, datetime) or not isinstance(high, datetime):

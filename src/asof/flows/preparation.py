@@ -10,14 +10,14 @@ import polars as pl
 
 from asof import labels as labelling
 from asof import lookups as looking
-from asof import panels, places, times
+from asof import panels, places, rows, times
 from asof.data import UTC_TIME, Finding, Severity, SourceTable
 from asof.errors import DataError, Problem, ProjectError
 from asof.flows.workspace import Workspace
 from asof.ledgers import Past
 from asof.lookups import Lookup
 from asof.panels import Panel
-from asof.specs import PlaceSpec, PredictSpec, ProjectSpec
+from asof.specs import PlaceSpec, PredictSpec, ProjectSpec, SourceSpec
 from asof.times import Step
 
 ENDED_DAYS = 2
@@ -26,7 +26,10 @@ ENDED_DAYS = 2
 
 @dataclass(frozen=True)
 class Prepared:
-    """A project's data, ready to be asked."""
+    """A project's data, ready to be asked.
+
+    Moments (``first``, ``last``) are there only where questions have them: ``panel.timed``.
+    """
 
     panel: Panel
     past: Past
@@ -35,6 +38,8 @@ class Prepared:
     """``place``, ``known_from`` (UTC): when each place was first known; a polygon always was."""
     left_out: frozenset[str] = frozenset()
     """Columns of sources that no lookup sees, because the owner leaves them out."""
+    group: tuple[str, ...] = ()
+    """Columns by which rows belong together."""
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -65,30 +70,22 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
     faults = [*_of_unit(spec.predict, counted), *_of_left_out(spec, tables)]
     if faults:
         raise ProjectError(faults)
-    loaded = places.load(spec.predict.per.place, workspace.folder)
+    place = spec.predict.per.place
+    loaded = places.load(place, workspace.folder)
     placed: dict[str, SourceTable] = {}
     findings: list[Finding] = _ended(tables, counted)
     for name, table in tables.items():
         seen = replace(table, rows=table.rows.drop(column for column in spec.leave_out if column in table.rows.columns))
         if table.place is not None or name == counted.name:
-            inside = places.assign(table.rows, table.place, spec.predict.per.place, loaded)
+            inside = places.assign(table.rows, table.place, place, loaded)
             findings += _outside(table, inside)
             seen = replace(seen, rows=seen.rows.with_columns(inside.alias("_place")))
         placed[name] = seen
-    rows = placed[counted.name].rows.filter(pl.col("_place").is_not_null())
-    if rows.height == 0:
+    there = placed[counted.name].rows.filter(pl.col("_place").is_not_null())
+    if there.height == 0:
         message = f"no row of {counted.name} lies in a place; check place: and predict.per.place in the project file"
         raise DataError(message)
-    every = Step.parse(spec.predict.per.every)
-    panel = Panel(
-        places=loaded or places.of_rows(rows["_place"], spec.predict.per.place, _coarser(rows, spec.predict.per.place)),
-        every=every,
-        zone=spec.predict.per.zone or counted.zone,
-        source=counted.name,
-        measure=spec.predict.measure,
-        column=spec.predict.column,
-        horizons=tuple(Step.parse(horizon) for horizon in spec.predict.horizon),
-    )
+    panel = _panel(spec, placed[counted.name], loaded or _places_of(there, place))
     findings += panel.places.findings
     past = Past(placed, panel)
     lookups = looking.make_all(spec.features, panel, workspace.plugins)
@@ -97,20 +94,66 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
         raise ProjectError(problems)
     columns = {column for table in tables.values() for column in table.rows.columns}
     left_out = frozenset(columns.intersection(spec.leave_out))
-    return Prepared(panel, past, lookups, _known_from(rows, loaded), left_out, tuple(findings))
+    known_from = _known_from(there, loaded if loaded is not None or not panel.rows else panel.places)
+    return Prepared(panel, past, lookups, known_from, left_out, spec.judge.group, tuple(findings))
+
+
+def _panel(spec: ProjectSpec, counted: SourceTable, known: places.Places) -> Panel:
+    predict = spec.predict
+    column = predict.column or ""
+    return Panel(
+        places=known,
+        every=Step.parse(predict.per.every),
+        zone=predict.per.zone or counted.zone,
+        source=counted.name,
+        measure=predict.measure,
+        column=predict.column,
+        horizons=tuple(Step.parse(horizon) for horizon in predict.horizon),
+        classes=rows.classes(counted, column) if predict.measure == "classes" else (),
+        own=_own(spec, counted) if predict.rows else (),
+        timed=spec.sources[counted.name].time is not None,
+    )
+
+
+def _own(spec: ProjectSpec, counted: SourceTable) -> tuple[str, ...]:
+    """Columns by which a row is known when it is asked about: all but key, time, place, group and the label."""
+    source: SourceSpec = spec.sources[counted.name]
+    told = {spec.predict.column, *source.key, *spec.judge.group}
+    if source.time is not None:
+        told |= {*source.time.columns, source.time.available}
+    if spec.predict.per.place is not None and isinstance(source.place, str):
+        told.add(source.place)
+    return tuple(name for name in counted.rows.columns if not name.startswith("_") and name not in told)
 
 
 def ask(prepared: Prepared, first: datetime, until: datetime, horizons: Sequence[Step] | None = None) -> pl.DataFrame:
-    """Questions on all periods that start in [first, until), with labels; see ``docs/architecture.md``."""
+    """Questions on all periods, or rows, that start in [first, until), with labels; see ``docs/architecture.md``."""
+    if prepared.panel.rows:
+        return of_rows(prepared).filter((pl.col("start") >= first) & (pl.col("start") < until))
     return label(prepared, panels.questions(prepared.panel, first, until, horizons))
 
 
+def of_rows(prepared: Prepared) -> pl.DataFrame:
+    """Questions on all rows of a project whose units are rows, with labels where known."""
+    return rows.questions(prepared.counted, prepared.panel, prepared.group)
+
+
 def label(prepared: Prepared, questions: pl.DataFrame) -> pl.DataFrame:
-    """Questions with ``label`` and ``known_at``, and ``known_from`` where places are found in the rows."""
+    """Questions with ``label`` and ``known_at``, and ``known_from`` where places are found in the rows.
+
+    Those on single rows carry theirs already.
+    """
+    if prepared.panel.rows:
+        return questions
     labelled = questions.hstack(labelling.labels(questions, prepared.past))
     if prepared.known_from.height == 0:
         return labelled
     return labelled.join(prepared.known_from, on="place", how="left", maintain_order="left")
+
+
+def asked_columns(questions: pl.DataFrame) -> list[str]:
+    """Columns that ask: all but those that hold the answer, or tell sides apart."""
+    return [name for name in questions.columns if name not in {"label", "known_at", "known_from", "group"}]
 
 
 def thin(questions: pl.DataFrame, horizons: int, seed: int) -> pl.DataFrame:
@@ -138,11 +181,14 @@ def read(prepared: Prepared, questions: pl.DataFrame, leave_out: Mapping[str, st
 def learn_from(workspace: Workspace, prepared: Prepared) -> datetime:
     """Start of the first period to learn from: ``train.since``, else where the longest window is covered.
 
+    Rows are learnt from as soon as there are any: they have columns of their own, and there are few of them.
     Without ``train.since`` at most half of what is covered is given up for the longest window; a
     window that reaches before the coverage is a rate over the covered part, so this is a matter of
     quality, not of correctness.
     """
     since = workspace.spec.train.since
+    if since is None and prepared.panel.rows:
+        return prepared.first
     if since is not None:
         return max(times.midnight(since, prepared.panel.zone), prepared.first)
     longest = max((lookup_reach(lookup) for lookup in prepared.lookups), default=timedelta(0))
@@ -161,12 +207,12 @@ def lookup_reach(lookup: Lookup) -> timedelta:
 def _of_unit(predict: PredictSpec, counted: SourceTable) -> list[Problem]:
     """Faults of what is predicted that only the rows show."""
     found = []
-    column, place = predict.column, predict.per.place.column
+    column, place = predict.column, predict.per.place.column if predict.per.place else None
     there = [name for name in counted.rows.columns if not name.startswith("_")]
     where = f"predict.{predict.measure}"
     if column is not None and column not in there:
         found.append(Problem(f"{counted.name} has no column {column!r}: it has {', '.join(there)}", where=where))
-    elif column is not None and not counted.rows[column].dtype.is_numeric():
+    elif column is not None and predict.measure != "classes" and not counted.rows[column].dtype.is_numeric():
         message = (
             f"{counted.name}.{column} holds no numbers; expected a column of numbers, or `type: number` in its checks"
         )
@@ -179,9 +225,12 @@ def _of_unit(predict: PredictSpec, counted: SourceTable) -> list[Problem]:
 
 def _of_left_out(spec: ProjectSpec, tables: Mapping[str, SourceTable]) -> list[Problem]:
     """Columns that cannot be left out, because the unit or the label is made of them."""
-    vital: set[str | int | None] = {spec.predict.column, spec.predict.per.place.column, spec.predict.per.place.coarser}
-    for table in tables.values():
-        vital |= {table.place} if isinstance(table.place, str) else set(table.place or ())
+    vital: set[str | int | None] = {spec.predict.column}
+    place = spec.predict.per.place
+    if place is not None:
+        vital |= {place.column, place.coarser}
+        for table in tables.values():
+            vital |= {table.place} if isinstance(table.place, str) else set(table.place or ())
     return [
         Problem("the unit or the label is made of it, so it cannot be left out", where=f"leave_out.{name}")
         for name in spec.leave_out
@@ -211,15 +260,21 @@ def _ended(tables: Mapping[str, SourceTable], counted: SourceTable) -> list[Find
     return found
 
 
-def _coarser(rows: pl.DataFrame, place: PlaceSpec) -> pl.Series | None:
+def _places_of(found: pl.DataFrame, place: PlaceSpec | None) -> places.Places:
+    """List the places of rows, where they are not known from the start."""
+    assert place is not None  # noqa: S101 - without one everything is one place, known from the start
+    return places.of_rows(found["_place"], place, _coarser(found, place))
+
+
+def _coarser(found: pl.DataFrame, place: PlaceSpec) -> pl.Series | None:
     """Column of the coarser place, where places are a column."""
     if place.column is None or place.coarser is None:
         return None
-    if str(place.coarser) not in rows.columns:
-        there = ", ".join(name for name in rows.columns if not name.startswith("_"))
+    if str(place.coarser) not in found.columns:
+        there = ", ".join(name for name in found.columns if not name.startswith("_"))
         message = f"no column {place.coarser!r}; there are: {there}"
         raise ProjectError([Problem(message, where="predict.per.place.coarser")])
-    return rows[str(place.coarser)]
+    return found[str(place.coarser)]
 
 
 def _outside(table: SourceTable, inside: pl.Series) -> list[Finding]:
@@ -231,7 +286,7 @@ def _outside(table: SourceTable, inside: pl.Series) -> list[Finding]:
     return [Finding("places", Severity.WARNING, table.name, message, figure=share, rows=lost)]
 
 
-def _known_from(rows: pl.DataFrame, loaded: places.Places | None) -> pl.DataFrame:
+def _known_from(found: pl.DataFrame, loaded: places.Places | None) -> pl.DataFrame:
     if loaded is not None:
         return pl.DataFrame(schema={"place": pl.String, "known_from": pl.Datetime("us", "UTC")})
-    return rows.group_by(place="_place").agg(known_from=pl.col("_available").min()).sort("place")
+    return found.group_by(place="_place").agg(known_from=pl.col("_available").min()).sort("place")

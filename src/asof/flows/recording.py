@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from asof import intervals, pages, places, releases
+from asof import pages, places, releases
 from asof.audit import Outcome
 from asof.evaluation import Estimate
 from asof.flows import auditing, comparing, intake, judging, learning, reporting
@@ -19,7 +19,9 @@ from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
+from asof.intervals import Calibration
 from asof.ports import ReleaseRecord, Tracker
+from asof.probabilities import Calibrated
 from asof.promotion import Decision
 from asof.recipes import Blend, Model
 from asof.tuning import Plan
@@ -45,7 +47,8 @@ def make(workspace: Workspace, prepared: Prepared, found: Found, tracker: Tracke
     with workspace.stages("refit") as stage:
         known = np.arange(found.bench.material.questions.height)
         model = learning.fit(workspace, found.bench, known, found.selection.chosen)
-        stage.note = f"{known.size:,} questions known at {reporting.moment(prepared.last, prepared.panel.zone)}"
+        when = f" known at {reporting.moment(prepared.last, prepared.panel.zone)}" if prepared.panel.timed else ""
+        stage.note = f"{known.size:,} questions{when}"
     with workspace.stages("report"):
         contents = _contents(workspace, prepared, found, model)
         root = Path(workspace.local)
@@ -64,8 +67,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
     judged, plan = found.judged, found.selection.plan
     name = releases.release_name(workspace.spec.name, workspace.now)
     both = pl.concat([judged.folds, judged.answers], how="diagonal")
-    kind = judging.kind_of(found.bench.wanted)
-    calibration = intervals.calibrate(both, kind, level=judging.LEVEL)
+    calibration = judging.calibrate(both, found.bench.wanted)
     fingerprint = _fingerprint(found, model, calibration)
     result = run_result(workspace, prepared, found, name, fingerprint)
     page = reporting.collect(
@@ -74,7 +76,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         found,
         release=name,
         created=workspace.now,
-        cut=prepared.last,
+        cut=prepared.last if prepared.panel.timed else None,
         sources=_sources(workspace, prepared, found.done),
         quarantine=_quarantine(workspace),
         fingerprint=fingerprint,
@@ -103,7 +105,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
     )
 
 
-def _fingerprint(found: Found, model: Model, calibration: intervals.Calibration) -> str:
+def _fingerprint(found: Found, model: Model, calibration: Calibration | Calibrated) -> str:
     """Hash of all that decides what the release answers."""
     features = found.bench.material.features
     sample = features.gather_every(max(1, features.height // SAMPLE))
@@ -122,9 +124,9 @@ def facts_of(workspace: Workspace, prepared: Prepared, found: Found) -> dict[str
     """Text facts of the manifest."""
     return {
         "inputs": found.key,
-        "cut": prepared.last.isoformat(),
-        "holdout_cut": found.judged.cut.isoformat(),
-        "since": str(found.bench.material.questions["start"].min()),
+        "cut": prepared.last.isoformat() if prepared.panel.timed else "",
+        "holdout_cut": found.judged.cut.isoformat() if found.judged.cut else "",
+        "since": str(found.bench.material.questions["start"].min() or ""),
         "metric": found.bench.wanted.metric,
         "task": found.bench.wanted.task,
         "recipe": auditing.words(found.selection.chosen),
@@ -284,11 +286,9 @@ def _track(tracker: Tracker, found: Found, contents: releases.Contents) -> None:
     """Record parameters and figures of the run; a child for each candidate, and its trials below it."""
     figures = {f"holdout_{name}": estimate.value for name, estimate in found.judged.scores.items()}
     figures |= {f"folds_{name}": estimate.value for name, estimate in found.judged.fold_scores.items()}
-    figures |= {
-        "skill": found.judged.skill.value,
-        "optimism": found.judged.optimism.value,
-        "coverage": found.judged.coverage,
-    }
+    figures |= {"skill": found.judged.skill.value, "optimism": found.judged.optimism.value}
+    if found.judged.coverage is not None:
+        figures["coverage"] = found.judged.coverage
     params = {
         "recipe": auditing.words(found.selection.chosen),
         **contents.facts,
@@ -342,8 +342,8 @@ def _sources(workspace: Workspace, prepared: Prepared, done: Sequence[Ingested])
                 "read": one.read if one else 0,
                 "valid": table.rows.height,
                 "quarantined": one.quarantined if one else workspace.lake.quarantine(name).height,
-                "first": reporting.moment(table.coverage.start, table.zone),
-                "last": reporting.moment(table.coverage.end, table.zone),
+                "first": reporting.moment(table.coverage.start, table.zone) if table.coverage.starts else "",
+                "last": reporting.moment(table.coverage.end, table.zone) if table.coverage.ends else "",
             }
         )
     return pl.DataFrame(lines)

@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+import numpy as np
 
-from asof import releases, splits
+from asof import kfolds, releases, splits
 from asof.audit import Audit, Outcome
 from asof.data import Finding, Severity
 from asof.errors import DataError, OutsideError
-from asof.flows import auditing, comparing, intake, judging, learning, preparation, recording
+from asof.flows import auditing, comparing, intake, judging, learning, nesting, preparation, recording
 from asof.flows.auditing import Accused
 from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
@@ -88,8 +88,7 @@ def audit_project(workspace: Workspace, *, full: bool = False) -> dict[str, Any]
                 # The data have moved on: what the same plan chooses on them is what must come out again.
                 plan = learning.choose(workspace, bench, plan).plan
             model = learning.fit(workspace, bench, bench.split.train, plan.chosen)
-            asked = learning.answerable(workspace, prepared, bench.split.cut, prepared.last)
-            known = asked.questions.filter(pl.col("label").is_not_null())
+            known = judging.held_out(workspace, prepared, bench).questions
             accused = Accused(bench, known, plan, model)
             depth = auditing.FULL if full else auditing.QUICK
             done = auditing.examine(workspace, prepared, accused, depth)
@@ -131,6 +130,9 @@ def _predict(workspace: Workspace, prepared: Prepared, made: Made) -> None:
             told = Finding("predict", Severity.WARNING, "champion", f"no predictions were written: {fault}")
             made.result["findings"] = [*made.result["findings"], *intake.plain([told])]
             return
+        if written is None:
+            stage.note = "no row waits for its label"
+            return
         stage.note = f"{written.rows:,} answers"
         made.result["files"]["predictions"] = str(written.file)
 
@@ -143,24 +145,41 @@ def _take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested
         stage.note = f"{rows['valid']:,} valid rows, {rows['quarantined']:,} in quarantine" if done else "as kept"
     with workspace.stages("prepare") as stage:
         prepared = preparation.prepare(workspace, intake.open_tables(workspace))
-        stage.note = f"{len(prepared.panel.places):,} places"
+        stage.note = "" if prepared.panel.places.kind == "all" else f"{len(prepared.panel.places):,} places"
     return done, prepared
 
 
 def _lay_out(workspace: Workspace, prepared: Prepared) -> Bench:
     with workspace.stages("features") as stage:
-        first = preparation.learn_from(workspace, prepared)
-        material = learning.gather(workspace, prepared, first, prepared.last)
-        length = Step.parse(workspace.spec.judge.holdout) if workspace.spec.judge.holdout else None
-        split = splits.holdout(material.questions, length, prepared.panel.zone)
-        days = max((prepared.counted.coverage.end - split.cut).days, 1)
-        begun: datetime = material.questions["start"].sort()[0]
-        folds_of = workspace.spec.judge.folds
-        fold = learning.fold_that_fits(prepared, begun, split.cut, length or Step(days, "d"), folds_of)
-        wanted = learning.terms(workspace, prepared, fold)
-        folds = learning.folds_before(material, split.cut, wanted)
+        bench = _timed(workspace, prepared) if prepared.panel.timed else _timeless(workspace, prepared)
+        material = bench.material
         stage.note = f"{material.questions.height:,} questions, {material.features.width} features"
-    return Bench(material, split, folds, wanted)
+    return bench
+
+
+def _timed(workspace: Workspace, prepared: Prepared) -> Bench:
+    """Forward folds before a cut in time."""
+    first = preparation.learn_from(workspace, prepared)
+    material = learning.gather(workspace, prepared, first, prepared.last)
+    length = Step.parse(workspace.spec.judge.holdout) if workspace.spec.judge.holdout else None
+    split = splits.holdout(material.questions, length, prepared.panel.zone)
+    cut = learning.cut_of(split)
+    days = max((prepared.counted.coverage.end - cut).days, 1)
+    begun: datetime = material.questions["start"].sort()[0]
+    fold = learning.fold_that_fits(prepared, begun, cut, length or Step(days, "d"), workspace.spec.judge.folds)
+    wanted = learning.terms(workspace, prepared, fold)
+    return Bench(material, split, learning.folds_before(material, cut, wanted), wanted)
+
+
+def _timeless(workspace: Workspace, prepared: Prepared) -> Bench:
+    """Folds drawn by chance; of few rows none is set aside, and nested folds give the score."""
+    material = learning.gather_rows(workspace, prepared)
+    wanted = learning.terms(workspace, prepared, Step(1, "d"))
+    height = material.questions.height
+    split = splits.Split(None, np.arange(height), np.arange(0))
+    if height >= kfolds.FEW_ROWS:
+        split = kfolds.holdout(material.questions, seed=wanted.seed, classes=wanted.classes)
+    return Bench(material, split, learning.chance_folds(material, split, wanted), wanted)
 
 
 def _make(
@@ -179,12 +198,12 @@ def _make(
             selection = learning.choose(workspace, bench, plan)
             stage.note = f"{len(selection.plan.trials)} trials, chosen {selection.chosen.name}"
         with workspace.stages("judge") as stage:
-            judged = judging.judge(workspace, prepared, bench, selection)
+            judged = _judge(workspace, prepared, bench, selection)
             stage.note = (
                 f"{bench.wanted.metric} {judged.scores[bench.wanted.metric].value:.4f}, skill {judged.skill.value:.1%}"
             )
         with workspace.stages("audit") as stage:
-            accused = Accused(bench, judged.answers, selection.plan, judged.model)
+            accused = Accused(bench, judged.asked.questions, selection.plan, judged.model)
             audit = auditing.examine(workspace, prepared, accused)
             stage.note = audit_note(audit)
         decision = None
@@ -206,6 +225,13 @@ def _make(
         )
 
 
+def _judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Selection) -> Judged:
+    """Open the holdout; where none is set aside, because rows without a time are few, nested folds give the score."""
+    if bench.split.test.size:
+        return judging.judge(workspace, prepared, bench, selection)
+    return nesting.judge(workspace, bench, selection)
+
+
 def _doubts(selection: Selection, judged: Judged) -> list[Finding]:
     """What a reader of the score should know: that nothing beat the baseline, or how often the holdout was opened."""
     found = []
@@ -216,9 +242,8 @@ def _doubts(selection: Selection, judged: Judged) -> list[Finding]:
         found.append(Finding("choice", Severity.WARNING, judged.baseline.name, message))
     if judged.opened <= 1:
         return found
-    message = (
-        f"the holdout from {judged.cut:%Y-%m-%d} has been opened {judged.opened} times: each look flatters the score"
-    )
+    since = f" from {judged.cut:%Y-%m-%d}" if judged.cut else ""
+    message = f"the holdout{since} has been opened {judged.opened} times: each look flatters the score"
     return [*found, Finding("holdout", Severity.NOTE, "openings", message, figure=judged.opened)]
 
 
@@ -241,7 +266,7 @@ def _decide_again(workspace: Workspace, prepared: Prepared, made: Made) -> Made:
     plan = Plan.from_json(release.json("plan"))
     selection = learning.choose(workspace, bench, plan)
     with workspace.stages("judge"):
-        judged = judging.judge(workspace, prepared, bench, selection)
+        judged = _judge(workspace, prepared, bench, selection)
     passed = not made.result["audit"]["failed"]
     decision = comparing.decide(workspace, bench, judged, audit_passed=passed)
     return recording.with_decision(made, decision)
@@ -257,7 +282,7 @@ def inputs_key(workspace: Workspace, plan: Plan | None) -> str:
     state.update(spec.model_dump_json(exclude={"store", "tracking", "location"}).encode())
     state.update(recording.code_version().encode())
     files = [workspace.folder / path for path in spec.plugins]
-    if spec.predict.per.place.polygons:
+    if spec.predict.per.place is not None and spec.predict.per.place.polygons:
         files.append(workspace.folder / spec.predict.per.place.polygons)
     for file in files:
         state.update(file.read_bytes())

@@ -7,17 +7,18 @@ import polars as pl
 
 from asof.errors import DataError, Problem, ProjectError
 from asof.ledgers import Past
-from asof.lookups.base import Lookup
+from asof.lookups.base import OWN, Lookup
 from asof.lookups.calendar import Calendar
 from asof.lookups.history import History
 from asof.lookups.nearest import Nearest
+from asof.lookups.own import Own
 from asof.lookups.place import Place
 from asof.lookups.plugin import PluginLookup
 from asof.panels import Panel
 from asof.plugins import Plugins
 from asof.specs import FeatureSpec
 
-__all__ = ["Lookup", "ahead", "features", "make", "make_all"]
+__all__ = ["OWN", "Lookup", "ahead", "features", "make", "make_all"]
 
 ASKED = ("place", "start", "end", "as_of", "horizon")
 
@@ -39,13 +40,14 @@ def make(spec: FeatureSpec, panel: Panel, plugins: Plugins | None = None) -> Loo
 
 
 def make_all(specs: Sequence[FeatureSpec], panel: Panel, plugins: Plugins | None = None) -> tuple[Lookup, ...]:
-    """Make all lookups of a project: ``place`` first, then those named; calendar and history where none is named.
+    """Make all lookups of a project: ``place`` (and ``own``, for rows), then those named, or calendar and history.
 
     Raises:
         ProjectError: all faults of all options at once.
     """
-    wanted = specs or (FeatureSpec(name="calendar", kind="calendar"), FeatureSpec(name="history", kind="history"))
-    made: list[Lookup] = [Place()]
+    usual = (FeatureSpec(name="calendar", kind="calendar"), FeatureSpec(name="history", kind="history"))
+    wanted = specs or (usual if panel.timed else ())
+    made: list[Lookup] = [Place(), Own()] if panel.rows else [Place()]
     problems: list[Problem] = []
     for spec in wanted:
         try:

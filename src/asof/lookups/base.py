@@ -14,6 +14,9 @@ from asof.ledgers.moments import Floats
 from asof.specs import FeatureSpec, Spec
 from asof.times import Step
 
+OWN = "own."
+"""Before the name of a column of its own that a question about a row carries."""
+
 
 class Lookup(Protocol):
     """A feature, or several, that reads sources as of the moment of each question. Never fitted.

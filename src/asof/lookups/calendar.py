@@ -59,7 +59,9 @@ class Calendar:
 
     def check(self, past: Past) -> list[Problem]:
         """Find a country that nobody keeps the holidays of, or a missing package."""
-        del past
+        if not past.panel.timed:
+            message = f"rows of {past.panel.source} have no time, so they have no calendar; leave it out"
+            return [Problem(message, where="features.calendar")]
         try:
             self._names([2020])
         except UserError as fault:

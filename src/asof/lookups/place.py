@@ -4,7 +4,7 @@ import polars as pl
 
 from asof.errors import Problem
 from asof.ledgers import Past
-from asof.lookups.base import table_of
+from asof.lookups.base import OWN, table_of
 
 
 class Place:
@@ -16,11 +16,13 @@ class Place:
         """Tell where each question is about; a place that is not in the panel is known by its cell alone."""
         places = past.panel.places
         asked = questions["place"]
+        if places.kind == "all":
+            return pl.DataFrame(height=questions.height)
         columns = {"place": asked}
         if places.coarser is not None:
             columns["coarser"] = past.coarser(asked)
         for name, degrees in (("lat", places.lat), ("lon", places.lon)):
-            if degrees is not None:
+            if degrees is not None and f"{OWN}{name}" not in questions.columns:  # its own point is nearer the truth
                 columns[name] = asked.replace_strict(places.ids, degrees, default=None, return_dtype=pl.Float64)
         return table_of(columns, questions.height)
 

@@ -66,12 +66,13 @@ class Plan:
         """Fill in the defaults: a week up to a year for days, hours as well for shorter periods, years for longer."""
         source = options.source or panel.source
         windows = _or(options.windows, _windows(panel.every))
-        predicted = (panel.column,) if panel.column and source == panel.source else ()
+        summed = panel.column if panel.measure != "classes" and source == panel.source else None
+        predicted = (summed,) if summed else ()
         return cls(
             source=source,
             windows=windows,
             lags=options.lags if source == panel.source else options.lags or (),
-            weekday=_or(options.weekday, _weekdays(panel.every)),
+            weekday=_or(options.weekday, () if panel.rows else _weekdays(panel.every)),
             hour=_or(options.hour, ("28d",) if panel.every.nominal < DAY else ()),
             ratios=_or(options.ratios, _ratios(windows)),
             of=_or(options.of, predicted),
@@ -86,6 +87,8 @@ class Plan:
         if not past.placed(self.source):
             return ("all",)
         places = past.panel.places
+        if places.kind == "all":
+            return ("place",)
         wanted: list[tuple[By, bool | None, bool]] = [
             ("place", True, True),
             ("coarser", self.coarser, places.coarser is not None),
@@ -103,7 +106,7 @@ class Plan:
         if self.lags is not None:
             return self.lags
         panel = past.panel
-        if panel.measure == "max":
+        if panel.measure == "max" or panel.rows:
             return ()
         shortest = shortest_lag(past, self.source)
         texts = [str(shortest), *_default_lags(panel.every)]
@@ -126,6 +129,8 @@ def problems(name: str, plan: Plan, past: Past) -> list[Problem]:
         near = difflib.get_close_matches(plan.source, past.sources, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return [Problem(f"no source {plan.source!r}{hint}", where=f"{where}.source")]
+    if past.table(plan.source).rows["_ended"].null_count() == past.table(plan.source).rows.height:
+        return [Problem(f"rows of {plan.source} have no time, so they have no history", where=f"{where}.source")]
     written = [
         *(("windows", text) for text in plan.windows),
         *(("weekday", text) for text in plan.weekday),
@@ -178,6 +183,8 @@ def _of_lags(plan: Plan, past: Past, where: str) -> list[Problem]:
     panel, path = past.panel, f"{where}.lags"
     if plan.source != panel.source:
         return [Problem(f"lags are labels of {panel.source}; {plan.source} has none", where=path)]
+    if panel.rows:
+        return [Problem("lags are labels of earlier periods; single rows have none: use windows", where=path)]
     if panel.measure == "max":
         return [Problem("lags of a maximum cannot be read; use windows of its column instead", where=path)]
     shortest = shortest_lag(past, plan.source)

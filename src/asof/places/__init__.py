@@ -20,7 +20,9 @@ from asof.places import geojson
 from asof.places.libraries import h3_library, shapely_library
 from asof.specs import PlaceSpec, PointSpec
 
-Kind = Literal["polygons", "h3", "column"]
+Kind = Literal["polygons", "h3", "column", "all"]
+EVERYWHERE = "all"
+"""Id of the one place of a project without places."""
 TOUCHING_DEGREES = 1e-5
 """Polygons nearer than this (about a metre) touch: digitised borders leave slivers between neighbours."""
 
@@ -66,14 +68,19 @@ def kind_of(spec: PlaceSpec) -> Kind:
     raise DataError("place: expected one of h3, polygons or column, such as `place: h3:8`")
 
 
-def load(spec: PlaceSpec, folder: Path) -> Places | None:
+def load(spec: PlaceSpec | None, folder: Path) -> Places | None:
     """Read the polygons of ``spec`` (relative to ``folder``); none for H3 cells and columns, known only from rows.
+
+    Without a ``spec`` everything is one place, ``all``.
 
     Several polygons with one id are one place, and an invalid outline is repaired; both are said in a finding.
 
     Raises:
         DataError: no file, not GeoJSON, no such property, not longitude and latitude in degrees, no polygon.
     """
+    if spec is None:
+        one = pl.Series("place", [EVERYWHERE], dtype=pl.String)
+        return Places(ids=one, names=one.alias("name"), kind="all")
     if kind_of(spec) != "polygons":
         return None
     shapely = shapely_library()
@@ -151,7 +158,7 @@ def coarser_resolution(spec: PlaceSpec) -> int:
 def assign(
     rows: pl.DataFrame,
     place_of_source: PointSpec | tuple[str, str] | str | None,
-    spec: PlaceSpec,
+    spec: PlaceSpec | None,
     places: Places | None,
 ) -> pl.Series:
     """Place id of each row: String, null = outside every place or without coordinates.
@@ -162,6 +169,8 @@ def assign(
         DataError: a column is missing, or a source with coordinates meets places that are a column.
     """
     nothing = pl.Series("_place", [None], dtype=pl.String).new_from_index(0, rows.height)
+    if spec is None:
+        return pl.Series("_place", [EVERYWHERE], dtype=pl.String).new_from_index(0, rows.height)
     if place_of_source is None:
         return nothing
     if isinstance(place_of_source, str):
@@ -221,7 +230,7 @@ def restored(table: pl.DataFrame) -> Places:
     known = {name: table[name] if table[name].null_count() < len(ids) else None for name in expected}
     shapes = None if known["outline"] is None else shapely_library().from_wkb(known["outline"].to_numpy())
     near = {place: tuple(others) for place, others in zip(ids, table["neighbours"].to_list(), strict=True)}
-    if kind == "column":
+    if kind in {"column", "all"}:
         near = {}
     return Places(ids, known["coarser"], known["name"], known["lat"], known["lon"], near, kind, shapes=shapes)
 
@@ -230,11 +239,13 @@ def _or(values: pl.Series | None, nothing: pl.Series) -> pl.Series:
     return nothing if values is None else values
 
 
-def geometry(spec: PlaceSpec, folder: Path, ids: pl.Series | None = None) -> dict[str, dict[str, Any]]:
+def geometry(spec: PlaceSpec | None, folder: Path, ids: pl.Series | None = None) -> dict[str, dict[str, Any]]:
     """Outlines for plots: id -> GeoJSON geometry, simplified to about 1/2000 of the whole map's width.
 
     H3 cells come from ``ids``; places that are a column have no outline, so the result is empty.
     """
+    if spec is None:
+        return {}
     shapely = shapely_library()
 
     kind = kind_of(spec)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from asof.project.trees import Node
+from asof.specs import MEASURES
 
 _CELLS = re.compile(r"h3:(\d{1,2})")
 _POLYGONS = re.compile(r"(?P<file>[^#]+\.(?:geo)?json(?:\.gz)?)(?:#(?P<id>.+))?")
@@ -27,6 +28,9 @@ def expand(root: Node) -> None:
             _change(per, "place", _place)
             _same_place(root, predict)
     _change(root, "features", _features)
+    judge = root.get("judge")
+    if judge is not None:
+        _listed(judge, "group")
     train = root.get("train")
     if train is not None:
         _change(train, "candidates", lambda node: node if node.value == "default" else _list(node))
@@ -35,11 +39,7 @@ def expand(root: Node) -> None:
 def _same_place(root: Node, predict: Node) -> None:
     """Places that are a column are that column of the counted source, unless it says otherwise."""
     column = predict.get("per", "place", "column")
-    named = [
-        text
-        for measure in ("count", "sum", "mean", "max")
-        if (child := predict.get(measure)) and (text := child.words())
-    ]
+    named = [text for measure in MEASURES if (child := predict.get(measure)) and (text := child.words())]
     source = root.get("sources", named[0].split(".")[0]) if len(named) == 1 else None
     if column is not None and column.words() and source is not None and source.is_map and "place" not in source.value:
         source.value["place"] = _again(column)

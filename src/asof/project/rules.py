@@ -1,6 +1,7 @@
 """What must hold across settings, as far as it can be known without reading data."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path as Folder
 
 from asof.errors import Problem
@@ -10,8 +11,8 @@ from asof.project.forms import NAMED
 from asof.project.messages import Path, nearest
 from asof.project.overlays import LOGIN
 from asof.project.trees import Node
+from asof.specs import MEASURES
 
-MEASURES = ("count", "sum", "mean", "max")
 PLACES = ("h3", "polygons", "column")
 UNFIT = ("bias", "median_ape")
 """Metrics that are shown but cannot choose: they are no mean of losses."""
@@ -56,9 +57,17 @@ def _predict(faults: Faults) -> None:
     given = [name for name in MEASURES if predict.has(name)]
     if len(given) != 1:
         got = " and ".join(given) if given else "none"
-        faults.say(("predict",), f"expected exactly one of count, sum, mean and max, got {got}", whole=False)
+        faults.say(
+            ("predict",),
+            f"expected exactly one of {', '.join(MEASURES[:-1])} and {MEASURES[-1]}, got {got}",
+            whole=False,
+        )
     for measure in given:
         _target(faults, measure)
+    if given in (["value"], ["classes"]):
+        _of_rows(faults, given[0])
+    elif not predict.has("per"):
+        faults.say(("predict", "per"), "missing: expected `per: {place: …, every: 1d}`; place may be left out")
     _per(faults, given)
     horizon = faults.at("predict", "horizon")
     if horizon is not None and horizon.is_list and not horizon.value:
@@ -71,6 +80,19 @@ def _predict(faults: Faults) -> None:
         elif faults.step(*path) is not None and text in seen:
             faults.say(path, f"{text} is listed twice")
         seen.add(text)
+
+
+def _of_rows(faults: Faults, measure: str) -> None:
+    """What has no meaning where each row is a unit."""
+    if faults.at("predict", "per", "every") is not None:
+        faults.say(
+            ("predict", "per", "every"), f"`{measure}:` predicts single rows, which have no periods: leave it out"
+        )
+    name = (faults.text("predict", measure) or "").split(".")[0]
+    source = faults.root.get("sources", name)
+    untimed = source is not None and source.is_map and not source.has("time")
+    if untimed and faults.at("predict", "horizon") is not None:
+        faults.say(("predict", "horizon"), f"rows of {name} have no time, so nothing lies ahead: leave it out")
 
 
 def _target(faults: Faults, measure: str) -> None:
@@ -88,7 +110,7 @@ def _target(faults: Faults, measure: str) -> None:
         faults.source(where, name)
 
 
-def _per(faults: Faults, given: list[str]) -> None:
+def _per(faults: Faults, given: Sequence[str]) -> None:
     where: Path = ("predict", "per")
     faults.step(*where, "every", least=1)
     faults.zone(*where, "zone")
@@ -98,7 +120,7 @@ def _per(faults: Faults, given: list[str]) -> None:
     source = faults.root.get("sources", (name or "").split(".")[0])
     if source is None or not source.is_map:
         return
-    if not source.has("time"):
+    if not source.has("time") and given[0] not in {"value", "classes"}:
         told = "missing: what is predicted per period needs the time of each row, such as `time: date`"
         faults.say(("sources", (name or "").split(".")[0], "time"), told)
     _located(faults, kind, source, str(name).split(".")[0])

@@ -26,7 +26,7 @@ def schema() -> Schema:
     _short_forms(definitions)
     partial = {f"{name}Part": _partial(definition) for name, definition in definitions.items()}
     _exactly_one(definitions["SourceSpec"], "files", "socrata")
-    _exactly_one(definitions["PredictSpec"], "count", "sum", "mean", "max")
+    _exactly_one(definitions["PredictSpec"], *specs.MEASURES)
     _exactly_one(definitions["PlaceSpec"], "h3", "polygons", "column")
     definitions["ProjectSpec"]["properties"]["environments"] = {
         "description": "Settings laid over the file by name; null takes a setting away.",
@@ -52,6 +52,7 @@ def _short_forms(definitions: dict[str, Schema]) -> None:
         ("CheckSpec", ("one_of",)),
         ("ProjectSpec", ("plugins",)),
         ("TrainSpec", ("candidates",)),
+        ("JudgeSpec", ("group",)),
     ):
         for name in names:
             _replace(definitions[model], name, one_text)

@@ -7,7 +7,7 @@ changed, lost or added file is noticed before anything of it is used.
 
 from asof.releases.fingerprints import fingerprint
 from asof.releases.folders import FORMAT, Contents, Release, environment, read, sweep, write
-from asof.releases.paths import model_folder, predictions_file, release_name, run_timestamp
+from asof.releases.paths import model_folder, predictions_file, release_name, rows_file, run_timestamp
 from asof.releases.seen import Seen, outside, seen
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "predictions_file",
     "read",
     "release_name",
+    "rows_file",
     "run_timestamp",
     "seen",
     "sweep",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asof.errors import DataError
 
+PREDICTIONS = "predictions.parquet"
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 
 
@@ -33,7 +34,12 @@ def predictions_file(folder: Path, start: date, end: date) -> Path:
 
     Days are written ``2020-03-01``; moments (datetimes) ``2020-03-01T0600``.
     """
-    return folder / "predictions" / f"{_moment(start)}_to_{_moment(end)}" / "predictions.parquet"
+    return folder / "predictions" / f"{_moment(start)}_to_{_moment(end)}" / PREDICTIONS
+
+
+def rows_file(folder: Path) -> Path:
+    """File of the answers to rows without a time: ``folder/predictions/rows/predictions.parquet``."""
+    return folder / "predictions" / "rows" / PREDICTIONS
 
 
 def _moment(value: date) -> str:

@@ -1,0 +1,232 @@
+"""Questions out of what a user gives: a file of rows, or moments as written on the command line."""
+
+import zoneinfo
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from asof import clocks, places, times
+from asof import rows as units
+from asof.checks import cells
+from asof.data import UTC_TIME
+from asof.errors import DataError
+from asof.flows.preparation import Prepared
+from asof.flows.workspace import Workspace
+from asof.lookups import OWN
+from asof.specs import SourceSpec
+from asof.times import Step
+
+PLACE_NAME = "place"
+TIME_NAMES = ("start", "time", "date", "datetime", "timestamp", "period")
+LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "longitude")
+
+
+def of_file(workspace: Workspace, prepared: Prepared, file: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(rows of a file as they are, a question about each in the same order), with the ``reason`` why one has none.
+
+    Of a panel: place (or latitude and longitude) and a time, perhaps a horizon. Of single rows: the columns that
+    the source has, as its files hold them; without a column of time as of now, the last moment that is known.
+    """
+    if prepared.panel.rows:
+        given = read_texts(file)
+        return given, _rows_of(workspace, prepared, given, file)
+    given = read_table(file)
+    return given, _periods_of(workspace, prepared, given, file)
+
+
+def read_table(file: Path, *, texts: bool = False) -> pl.DataFrame:
+    """Read a table of questions, all cells of CSV as text where ``texts``.
+
+    Raises DataError where it cannot be read or has no rows.
+    """
+    if not file.is_file():
+        message = f"{file}: no such file"
+        raise DataError(message)
+    readers: Mapping[str, Callable[..., pl.DataFrame]] = {
+        ".csv": _read_texts if texts else _read_csv,
+        ".parquet": pl.read_parquet,
+        ".json": pl.read_json,
+        ".ndjson": pl.read_ndjson,
+    }
+    suffix = file.suffix if file.suffix != ".gz" else Path(file.stem).suffix
+    if suffix not in readers:
+        message = f"{file}: expected one of {', '.join(readers)} (CSV also as .csv.gz)"
+        raise DataError(message)
+    try:
+        rows = readers[suffix](file)
+    except pl.exceptions.PolarsError as fault:
+        message = f"{file}: {str(fault).splitlines()[0]}"
+        raise DataError(message) from fault
+    if rows.height == 0:
+        message = f"{file}: there is no row to answer"
+        raise DataError(message)
+    return rows
+
+
+def read_texts(file: Path) -> pl.DataFrame:
+    """Read a table with every column as text, as sources are read; raises ``DataError`` as ``read_table`` does."""
+    typed = read_table(file, texts=True)
+    return typed.with_columns(pl.exclude(pl.String).cast(pl.String))
+
+
+def _read_csv(file: Path) -> pl.DataFrame:
+    """Read a CSV file; the column of places stays text, so that no leading zero is lost."""
+    columns = pl.read_csv(file, n_rows=0).columns
+    return pl.read_csv(file, schema_overrides={name: pl.String for name in columns if name.lower() == PLACE_NAME})
+
+
+def _read_texts(file: Path) -> pl.DataFrame:
+    return pl.read_csv(file, infer_schema=False)
+
+
+def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, file: Path) -> pl.DataFrame:
+    panel = prepared.panel
+    named = {column.lower(): column for column in rows.columns}
+    time_column = next((named[name] for name in TIME_NAMES if name in named), None)
+    if time_column is None:
+        known = ", ".join(rows.columns)
+        message = f"{file}: no column tells the time; expected one of {', '.join(TIME_NAMES)}, there are {known}"
+        raise DataError(message)
+    written = rows[time_column].cast(pl.String).to_list()
+    moments = [_try_moment(text, panel.zone) for text in written]
+    begun = times.floor(pl.Series("start", moments, dtype=UTC_TIME).fill_null(prepared.first), panel.every, panel.zone)
+    horizons = _horizons_of(rows, named, prepared)
+    place = _places_of(workspace, prepared, rows, named, file)
+    read = pl.Series([moment is not None for moment in moments])
+    told = {str(step): times.shift(begun, step, panel.zone, -1) for step in panel.horizons}
+    asked_at = pl.coalesce(pl.when(horizons == name).then(moment) for name, moment in told.items())
+    asked = pl.DataFrame({"place": place, "start": begun, "end": times.end(begun, panel.every, panel.zone)})
+    asked = asked.with_columns(as_of=asked_at).with_columns(
+        pl.when(read).then(pl.col("start", "end", "as_of")), horizon=horizons
+    )
+    return asked.with_columns(
+        reason=pl.when(~read)
+        .then(pl.lit(f"{time_column} is no time that can be read"))
+        .when(pl.col("place").is_null())
+        .then(pl.lit("the place is missing or outside every place"))
+        .when(pl.col("as_of").is_null())
+        .then(pl.lit(f"the horizon is none of {', '.join(told)}"))
+    )
+
+
+def _horizons_of(rows: pl.DataFrame, named: dict[str, str], prepared: Prepared) -> pl.Series:
+    if "horizon" in named:
+        return rows[named["horizon"]].cast(pl.String).alias("horizon")
+    return pl.Series("horizon", [str(prepared.panel.horizons[0])], dtype=pl.String).new_from_index(0, rows.height)
+
+
+def _places_of(
+    workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, named: dict[str, str], file: Path
+) -> pl.Series:
+    if PLACE_NAME in named:
+        ids = rows[named[PLACE_NAME]].cast(pl.String).alias("place")
+        known = prepared.panel.places
+        return ids if known.kind == "h3" else ids.set(~ids.is_in(known.ids.implode()), None)
+    lat, lon = (next((named[name] for name in names if name in named), None) for names in (LAT_NAMES, LON_NAMES))
+    if lat is None or lon is None:
+        message = (
+            f"{file}: no column tells the place; expected place, or lat and lon; there are {', '.join(rows.columns)}"
+        )
+        raise DataError(message)
+    return places.assign(rows, (lat, lon), workspace.spec.predict.per.place, prepared.panel.places).alias("place")
+
+
+def _rows_of(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, file: Path) -> pl.DataFrame:
+    """Questions about the rows of a file: the columns of their own are read as those of the source are."""
+    panel, spec = prepared.panel, workspace.spec.sources[prepared.panel.source]
+    named = given.rename(str.lower) if spec.header == "lower" else given
+    text = cells.clean(named, spec.missing_values)
+    lacking = [name for name in panel.own if name not in text.columns]
+    if lacking:
+        message = f"{file}: no column {', '.join(lacking)}; expected the columns that {panel.source} has"
+        raise DataError(message)
+    schema = prepared.counted.rows.schema
+    reasons = pl.Series("reason", [None] * text.height, dtype=pl.String)
+    columns = []
+    for name in panel.own:
+        kind = _kind(schema[name])
+        read = cells.read(text[name], kind)
+        columns.append(units.own(read).alias(OWN + name))
+        reasons = _first(reasons, read.is_null() & text[name].is_not_null(), f"{name} is {cells.KINDS[kind]}")
+    begun, ended, late = _moments_of(prepared, spec, text)
+    reasons = _first(reasons, late, "its time is missing or cannot be read")
+    place = places.assign(
+        _degrees(text, prepared), prepared.counted.place, workspace.spec.predict.per.place, panel.places
+    )
+    horizon = panel.horizons[0]
+    asked = pl.DataFrame({"place": place.alias("place"), "start": begun, "end": ended, "unit": _units(text, spec)})
+    return asked.with_columns(
+        times.shift(begun, horizon, panel.zone, -1).alias("as_of"),
+        pl.lit(str(horizon)).alias("horizon"),
+        *columns,
+        reasons,
+    )
+
+
+def _kind(dtype: pl.DataType) -> str:
+    """How cells of a column are read."""
+    if dtype == pl.Boolean:
+        return "boolean"
+    if dtype == pl.Date:
+        return "date"
+    return "number" if dtype.is_numeric() else "text"
+
+
+def _first(reasons: pl.Series, wrong: pl.Series, reason: str) -> pl.Series:
+    """Reasons with another one where there is none yet."""
+    return (
+        pl.select(pl.when(wrong & reasons.is_null()).then(pl.lit(reason)).otherwise(reasons))
+        .to_series()
+        .alias("reason")
+    )
+
+
+def _moments_of(prepared: Prepared, spec: SourceSpec, text: pl.DataFrame) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Start and end of each row's own time, and where it cannot be read; without a column of time it is now."""
+    if spec.time is None:
+        nothing = pl.Series("start", [None] * text.height, dtype=UTC_TIME)
+        return nothing, nothing.alias("end"), pl.repeat(value=False, n=text.height, dtype=pl.Boolean, eager=True)
+    if any(name not in text.columns for name in spec.time.columns):
+        now = pl.Series("start", [prepared.last], dtype=UTC_TIME).new_from_index(0, text.height)
+        return now, now.alias("end"), pl.repeat(value=False, n=text.height, dtype=pl.Boolean, eager=True)
+    clock = clocks.read(text, spec.time.model_copy(update={"available": None}), Step(0, "h")).times
+    begun, ended = (clock[name].cast(UTC_TIME) for name in ("_event", "_ended"))
+    return begun.alias("start"), ended.alias("end"), begun.is_null()
+
+
+def _degrees(text: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
+    """The file with its coordinates as numbers."""
+    point = prepared.counted.place
+    names = point if isinstance(point, tuple) else ()
+    return text.with_columns(cells.read(text[name], "number") for name in names if name in text.columns)
+
+
+def _units(text: pl.DataFrame, spec: SourceSpec) -> pl.Series:
+    """The key of each row, or its number in the file."""
+    if spec.key and all(name in text.columns for name in spec.key):
+        joined = text.select(pl.concat_str(list(spec.key), separator="|", ignore_nulls=True)).to_series()
+        return joined.alias("unit")
+    return pl.int_range(1, text.height + 1, eager=True).cast(pl.String).alias("unit")
+
+
+def moment(text: str, zone: str) -> datetime:
+    """Read a day or a moment as written on the command line; without an offset it is local to ``zone``."""
+    found = _try_moment(text, zone)
+    if found is None:
+        message = f"{text!r} is no day or moment; expected 2019-09-01 or 2019-09-01T06:00"
+        raise DataError(message)
+    return found
+
+
+def _try_moment(text: str | None, zone: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2019-09-01"):
+            return times.midnight(date.fromisoformat(text), zone)
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=zoneinfo.ZoneInfo(zone))

@@ -1,0 +1,91 @@
+"""The score of few rows without a time: nested folds, with the whole choice inside each.
+
+What is judged is the way in which a recipe is chosen and fitted, not one recipe: each outer fold chooses anew on folds
+of its own training rows, tunes, calibrates and fits there, and answers rows that none of it has met.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from asof import kfolds
+from asof.flows import judging, learning
+from asof.flows.judging import Judged, Verdicts
+from asof.flows.learning import Bench
+from asof.flows.workspace import Workspace
+from asof.recipes import Blend, Recipe
+from asof.splits import Split
+from asof.tuning import Selection
+
+OUTER = 5
+"""Parts of an outer round."""
+
+
+def judge(workspace: Workspace, bench: Bench, selection: Selection) -> Judged:
+    """Judge on nested folds; ``selection`` is the choice on all rows, made in the same way."""
+    wanted = bench.wanted
+    answers = nested(workspace, bench)
+    baseline = judging.best_baseline(selection.plan, wanted.measure)
+    folds = judging.out_of_fold(workspace, bench, selection, baseline)
+    calibration = judging.calibrate(folds, wanted)
+    model = learning.fit(workspace, bench, bench.split.train, selection.chosen)
+    asked = bench.material.side(bench.split.train)
+    found = Verdicts(model, baseline, asked, answers, judging.calibrated(folds, calibration), calibration)
+    return judging.summed_up(found, wanted, cut=None, until=None, opened=0)
+
+
+def nested(workspace: Workspace, bench: Bench) -> pl.DataFrame:
+    """Answers to every row by models whose choice, tuning and calibration have not met it; once in each repeat."""
+    wanted = bench.wanted
+    questions = bench.material.questions
+    outer = outer_folds(workspace, bench)
+    each = replace(wanted, budget_seconds=inner_budget(wanted.budget_seconds, len(outer)))
+    parts = []
+    for number, split in enumerate(outer):
+        inner = kfolds.folds(
+            questions, wanted.folds, seed=wanted.seed + 1000 + number, rows=split.train, classes=wanted.classes
+        )
+        laid = Bench(bench.material, split, inner, each)
+        chosen = learning.choose(workspace, laid)
+        baseline = judging.best_baseline(chosen.plan, wanted.measure)
+        calibration = judging.calibrate(judging.out_of_fold(workspace, laid, chosen, baseline), wanted)
+        model = learning.fit(workspace, laid, split.train, chosen.chosen)
+        plain = learning.fit(workspace, laid, split.train, baseline)
+        answers = judging.answer(bench.material.side(split.test), model, plain, calibration)
+        parts.append(answers.with_columns(_order=pl.Series(split.test), _repeat=pl.lit(number // OUTER)))
+        workspace.stages.done((number + 1) / len(outer))
+    return pl.concat(parts).sort("_repeat", "_order").drop("_repeat", "_order")
+
+
+def again(workspace: Workspace, bench: Bench, recipe: Recipe | Blend) -> np.ndarray:
+    """What ``recipe`` tells about every row in the same outer folds, in the order of ``nested``."""
+    wanted = bench.wanted
+    outer = outer_folds(workspace, bench)
+    told = []
+    for first in range(0, len(outer), OUTER):
+        repeat = outer[first : first + OUTER]
+        answers = [
+            learning.fit(workspace, Bench(bench.material, split, (), wanted), split.train, recipe).predict(
+                bench.material.features[split.test]
+            )
+            for split in repeat
+        ]
+        told.append(np.concatenate(answers)[np.argsort(np.concatenate([split.test for split in repeat]))])
+    return np.concatenate(told)
+
+
+def outer_folds(workspace: Workspace, bench: Bench) -> tuple[Split, ...]:
+    """The outer folds of all repeats, in order."""
+    return kfolds.folds(
+        bench.material.questions,
+        OUTER,
+        seed=bench.wanted.seed,
+        classes=bench.wanted.classes,
+        repeats=workspace.spec.judge.repeats,
+    )
+
+
+def inner_budget(budget_seconds: float, outer: int) -> float:
+    """Seconds of the choice in each outer fold: all of them together take as long as the choice on all rows."""
+    return float(np.round(budget_seconds / max(outer, 1), 3))
