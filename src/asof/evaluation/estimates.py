@@ -56,7 +56,8 @@ def estimate(
     resampled, so the cost hardly depends on the number of rows.
 
     Args:
-        answers: n rows; ``start`` and ``place`` tell the units; a frame without both is resampled row by row.
+        answers: n rows; ``start`` and ``place`` tell the units. Where both are missing or the same everywhere, groups
+            (``group``), or rows answered more than once (``unit``), are resampled whole, else row by row.
         parts: columns of n values.
         statistic: weighted means of the columns (numbers, or arrays of one shape) -> the figure.
         bootstrap: how it is drawn; none: the usual way.
@@ -90,13 +91,18 @@ def between(value: float, draws: Floats, level: float) -> Estimate:
 
 
 def _sums(answers: pl.DataFrame, columns: Floats) -> tuple[Floats, Floats | None, Floats | None]:
-    """Sums per place-period, per period in the order of time, and per place (or bundle of rows without either)."""
+    """Sums per place-period, per period in the order of time, and per place (or group, or bundle of single rows)."""
     names = [f"_{index}" for index in range(columns.shape[1])]
     values = [pl.Series(name, columns[:, index]) for index, name in enumerate(names)]
-    units = [name for name in ("start", "place") if name in answers.columns]
-    if not units:
+    units = [name for name in ("start", "place") if name in answers.columns and answers[name].n_unique() > 1]
+    alone = next((name for name in ("group", "unit") if name in answers.columns), None)
+    if not units and alone is not None:
+        units = [alone]
+    if not units and not {"start", "place"} & set(answers.columns):
         bundles = pl.DataFrame(values).group_by(pl.int_range(pl.len()) % BUNDLES, maintain_order=True)
         return columns, None, bundles.agg(pl.col(names).sum()).select(names).to_numpy()
+    if not units:
+        return columns.sum(axis=0, keepdims=True), None, None
     cells = answers.select(units).with_columns(values).group_by(units, maintain_order=True).agg(pl.col(names).sum())
     cells = cells.sort(units)
     sums: dict[str, Floats] = {}
@@ -104,7 +110,7 @@ def _sums(answers: pl.DataFrame, columns: Floats) -> tuple[Floats, Floats | None
         grouped = cells.group_by(unit, maintain_order=True).agg(pl.col(names).sum()).sort(unit)
         if grouped.height > 1:
             sums[unit] = grouped.select(names).to_numpy()
-    return cells.select(names).to_numpy(), sums.get("start"), sums.get("place")
+    return cells.select(names).to_numpy(), sums.get("start"), sums.get("place", sums.get(alone or ""))
 
 
 def _week(answers: pl.DataFrame, periods: Floats | None, how: Bootstrap) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -190,7 +191,7 @@ def answerable(workspace: Workspace, prepared: Prepared, cut: datetime, until: d
 def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Selection:
     """Choose a recipe on the folds: by searching within the budget, or by replaying ``plan``."""
     material, wanted = bench.material, bench.wanted
-    tables = [(material.table(fold.train), material.table(fold.test)) for fold in bench.folds]
+    tables = fold_tables(material, bench.folds, wanted)
     if plan is not None:
         return tuning.replay(plan, tables, threads=wanted.threads, plugins=workspace.plugins)
     return tuning.select(
@@ -204,7 +205,20 @@ def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Sele
         encoders=workspace.spec.train.encoders,
         plugins=workspace.plugins,
         on_trial=workspace.stages.done,
+        classes=wanted.classes,
     )
+
+
+def fold_tables(material: Material, folds: Sequence[Split], wanted: Terms) -> list[tuple[Table, Table]]:
+    """(training, test) tables of folds; training rows in the order of time, or without one by chance.
+
+    The last of them are watched to stop boosting: a file may be sorted by its label.
+    """
+    draw = np.random.default_rng(wanted.seed)
+    return [
+        (material.table(fold.train if wanted.timed else draw.permutation(fold.train)), material.table(fold.test))
+        for fold in folds
+    ]
 
 
 def folds_before(material: Material, cut: datetime, wanted: Terms) -> tuple[Split, ...]:
