@@ -3,13 +3,14 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 import polars as pl
 import pytest
 
 from asof.errors import DataError
-from asof.intervals import Calibration, calibrate, count_chance, coverage, pit, read
+from asof.intervals import Calibration, calibrate, count_chance, coverage, coverages, pit, read
 
 
 def counts(rows: int, seed: int, *, dispersion: float = 0.0, tilt: float = 1.0) -> pl.DataFrame:
@@ -184,3 +185,75 @@ def test_what_cannot_be_calibrated_is_refused(label: list[float | None], level: 
 def test_a_transform_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="expected one each per row, and some"):
         pit([], [])
+
+
+def moving(seed: int, *, moves: float, days: int = 140, rows: int = 4) -> pl.DataFrame:
+    """Errors whose spread is another every 28 days, by a factor of usually e to the power of ``moves``."""
+    random = np.random.default_rng(seed)
+    spread = np.exp(moves * random.normal(size=-(-days // 28)))[np.arange(days) // 28]
+    start = [datetime(2019, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(days) for _ in range(rows)]
+    label = (spread[:, None] * random.normal(size=(days, rows))).ravel()
+    return pl.DataFrame({"start": start, "prediction": np.zeros(label.size), "label": label})
+
+
+def test_where_earlier_errors_did_not_hold_later_ones_intervals_are_widened() -> None:
+    held: dict[str, list[float]] = {"moving": [], "untimed": [], "still": []}
+    for seed in range(60):
+        for name, moves in (("moving", 0.6), ("untimed", 0.6), ("still", 0.0)):
+            answers = moving(seed, moves=moves)
+            folds = answers[: 112 * 4].drop("start") if name == "untimed" else answers[: 112 * 4]
+            low, high = calibrate(folds, "number").interval(np.zeros(112))
+            label = answers["label"].to_numpy()[112 * 4 :]
+            held[name].append(float(np.mean((low <= label) & (label <= high))))
+    assert np.mean(held["moving"]) > np.mean(held["untimed"]) + 0.01
+    assert 0.86 <= np.mean(held["moving"]) <= 0.93
+    assert 0.89 <= np.mean(held["still"]) <= 0.925
+
+
+def test_widened_intervals_keep_the_level_that_was_asked_for() -> None:
+    growing = moving(1, moves=0.0, days=112).with_columns(
+        label=pl.col("label") * pl.Series(np.repeat([1, 2, 4, 8], 112))
+    )
+    made = calibrate(growing, "number")
+    shuffled = calibrate(growing.with_columns(start=pl.col("start").shuffle(seed=3)), "number")
+    assert made.level == shuffled.level == 0.9
+    assert made.interval([0.0])[1][0] > 1.2 * shuffled.interval([0.0])[1][0]
+    low, high = made.interval(growing["prediction"])
+    share = held(made, growing[336:])["coverage"][0]
+    assert share > 0.85
+    assert (low < high).all()
+
+
+def test_coverage_is_told_by_all_that_it_may_depend_on() -> None:
+    days = [datetime(2019, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(8)]
+    rows = [(day, f"p{place}", float(place), "1d") for day in days for place in range(4)]
+    answers = pl.DataFrame(rows, schema=["start", "place", "prediction", "horizon"], orient="row").with_columns(
+        label=pl.col("prediction"), low=pl.col("prediction") - 1, high=pl.col("prediction") + 1
+    )
+    told = coverages(answers.with_columns(label=pl.when(pl.col("place") == "p3").then(9.0).otherwise("label")))
+    assert told.columns == ["by", "group", "rows", "coverage", "below", "above", "width"]
+    assert told["by"].unique(maintain_order=True).to_list() == ["all", "place", "period", "prediction"]
+    assert told.filter(by="all")["coverage"].to_list() == [0.75]
+    assert told.filter(by="place").select("group", "rows", "coverage").rows() == [
+        ("1", 8, 1.0),
+        ("2", 8, 1.0),
+        ("3", 8, 1.0),
+        ("4", 8, 0.0),
+    ]
+    assert told.filter(by="period")["coverage"].to_list() == [0.75] * 4
+    assert told.filter(by="place")["above"].to_list() == [0.0, 0.0, 0.0, 1.0]
+    both = coverages(answers.with_columns(horizon=pl.Series(["1d", "2d"] * 16)))
+    assert both.filter(by="horizon").select("group", "rows").rows() == [("1d", 16), ("2d", 16)]
+    bare = coverages(answers.select("label", "prediction", "low", "high")[:3])
+    assert bare.select("by", "group", "rows").rows() == [("all", "all", 3)]
+
+
+@pytest.mark.parametrize("kind", ["count", "number"])
+def test_two_rows_and_equal_labels_are_calibrated_without_a_fault(kind: Literal["count", "number"]) -> None:
+    two = moving(1, moves=0.0)[:2].with_columns(label=pl.lit(3.0), prediction=pl.lit(3.0))
+    for answers in (two, pl.concat([two] * 200).with_columns(start=moving(1, moves=0.0)["start"][:400])):
+        low, high = calibrate(answers, kind).interval([3.0])
+        assert low[0] <= 3.0 <= high[0]
+        assert np.isfinite([low[0], high[0]]).all()
+    none = two.with_columns(label=pl.lit(0.0), prediction=pl.lit(0.0))
+    assert calibrate(none, kind).interval([0.0])[1].tolist() == [0.0]

@@ -4,12 +4,13 @@ Split-conformal, on a score of each judged answer. For counts the score is where
 binomial distribution about the prediction (randomised, because counts are steps; distributional conformal prediction,
 Chernozhukov, Wüthrich and Zhu 2021), so that one scale serves quiet and busy places. For numbers it is the error,
 divided by the usual error at that level of prediction (Lei et al. 2018). Places with few rows share their scores: rows
-are pooled by the level of the prediction, never by place. Later scores weigh more (Barber et al. 2023). Under time
-order this has no guarantee, so ``coverage`` is measured on the holdout.
+are pooled by the level of the prediction, never by place. Later scores weigh more (Barber et al. 2023), and where
+intervals made of the earlier scores would have missed too many of the later ones, they are widened (as in Gibbs and
+Candès 2021). Under time order this has no guarantee, so ``coverage`` is measured on the holdout.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,10 +26,15 @@ LEAST_SCORES = 200
 LEAST_GRID = 100
 """Fewer counts than this say less about their distribution than the negative binomial one does."""
 MOST_BANDS = 10
+QUARTERS = 4
 LEAST_MEAN = 1e-6
 """A count predicted at less is read as predicted at this."""
-HALF_LIFE_DAYS = 90.0
-"""A score this much older than the latest weighs half."""
+STRETCHES = 4
+"""Scores are read in this many stretches of time: one that is a stretch older than the latest weighs half."""
+LEAST_STRETCH = 20
+"""Scores before and in a stretch from which it is told how far the earlier ones held."""
+MOST_LEVEL = 0.985
+"""The highest level that is read off ``GRID``."""
 GRID = np.linspace(0.005, 0.995, 199)
 """Levels at which the scores of a band are kept, for the predictive distribution."""
 
@@ -133,16 +139,50 @@ def calibrate(
     kind: Kind,
     *,
     level: float = 0.9,
-    half_life_days: float = HALF_LIFE_DAYS,
+    half_life_days: float | None = None,
     seed: int = 20,
 ) -> Calibration:
     """Calibrate intervals on judged answers of forward folds (n rows: label, prediction; start where there is time).
+
+    Args:
+        answers: the folds' answers, each by a model that knew only what came before.
+        kind: of the label.
+        level: share of labels that shall lie within.
+        half_life_days: a score this much older than the latest weighs half; none: a fourth of the time they span.
+        seed: of the randomised places of counts.
 
     Raises:
         DataError: no answers, unknown values, negative counts, a level outside 0..1.
     """
     label, told = _judged(answers, kind, level)
-    weight = _recency(answers, half_life_days)
+    days = _days(answers)
+    life = half_life_days or max(float(days.max()) / STRETCHES, 1.0)
+    weight = np.asarray(np.exp2((days - days.max()) / life), dtype=np.float64)
+    stretch = np.minimum((days * STRETCHES / max(float(days.max()), 1e-9)).astype(np.int64), STRETCHES - 1)
+    made = _made(label, told, weight, kind, level=level, seed=seed)
+    needed = _needed(label, told, weight, kind, stretch=stretch, made=made)
+    # Half of the way: what is seen between so few stretches is itself uncertain.
+    return (
+        made
+        if needed <= level
+        else replace(_made(label, told, weight, kind, level=(level + needed) / 2, seed=seed), level=level)
+    )
+
+
+def _needed(
+    label: Floats, told: Floats, weight: Floats, kind: Kind, *, stretch: NDArray[np.int64], made: Calibration
+) -> float:
+    """Level at which intervals made of earlier stretches would have held the asked share of each later one's labels."""
+    off = []
+    for later in range(1, STRETCHES):
+        before, now = stretch < later, stretch == later
+        if min(np.count_nonzero(before), np.count_nonzero(now)) >= LEAST_STRETCH:
+            earlier = _made(label[before], told[before], weight[before], kind, level=made.level, seed=later)
+            off.append(np.abs(2 * pit(label[now], told[now], earlier, seed=later).values - 1))
+    return min(float(np.quantile(np.concatenate(off), made.level)), max(MOST_LEVEL, made.level)) if off else made.level
+
+
+def _made(label: Floats, told: Floats, weight: Floats, kind: Kind, *, level: float, seed: int) -> Calibration:
     bands = int(min(MOST_BANDS, max(1, len(label) // LEAST_SCORES)))
     edges = np.unique(np.quantile(told, np.arange(1, bands) / bands)) if bands > 1 else np.empty(0)
     band = np.searchsorted(edges, told, side="right")
@@ -247,6 +287,36 @@ def coverage(answers: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
     )
 
 
+def coverages(answers: pl.DataFrame) -> pl.DataFrame:
+    """Coverage whole and by all that it may depend on, as tidy rows: ``by`` and the columns of ``coverage``.
+
+    ``by`` is ``all``, ``horizon``, and quarters (``group`` 1 to 4) of ``place`` by their mean prediction, of ``period``
+    by time, of ``prediction`` by its size; those without a meaning here are left out.
+    """
+    judged = answers.filter(pl.col("label").is_not_null())
+    groups = {"all": pl.lit("all")}
+    if "horizon" in judged.columns and judged["horizon"].n_unique() > 1:
+        groups["horizon"] = pl.col("horizon")
+    if "place" in judged.columns and judged["place"].n_unique() >= QUARTERS:
+        level = pl.col("prediction").mean().over("place")
+        groups["place"] = _quarter(pl.struct(level, "place"))
+    if "start" in judged.columns and judged["start"].n_unique() >= QUARTERS:
+        groups["period"] = _quarter(pl.col("start"))
+    if judged["prediction"].n_unique() >= QUARTERS:
+        groups["prediction"] = _quarter(pl.col("prediction"))
+    tables = [
+        coverage(judged.with_columns(_group=group), "_group").sort("group").insert_column(0, pl.lit(by).alias("by"))
+        for by, group in groups.items()
+    ]
+    return pl.concat(tables)
+
+
+def _quarter(value: pl.Expr) -> pl.Expr:
+    """Quarter (1 to 4) of the distinct values in which each lies."""
+    rank = value.rank("dense")
+    return ((rank - 1) * QUARTERS // rank.max() + 1).cast(pl.String)
+
+
 @dataclass(frozen=True)
 class Pit:
     """Where labels fall in their predictive distributions: even over 0..1 if these are right."""
@@ -309,12 +379,12 @@ def _count_at(mean: Floats, dispersion: float, level: Floats) -> Floats:
     return np.asarray(high, dtype=np.float64)
 
 
-def _recency(answers: pl.DataFrame, half_life_days: float) -> Floats:
-    if "start" not in answers.columns or not answers["start"].dtype.is_temporal():
-        return np.ones(answers.height)
+def _days(answers: pl.DataFrame) -> Floats:
+    """Days from the first start to each; zeros where there is no time."""
+    if "start" not in answers.columns or not answers["start"].dtype.is_temporal() or answers["start"].null_count():
+        return np.zeros(answers.height)
     times = answers["start"].cast(pl.Datetime("us", "UTC")).to_physical().to_numpy().astype(np.float64)
-    age_days = (times.max() - times) / 86_400e6
-    return np.asarray(np.exp2(-age_days / half_life_days), dtype=np.float64)
+    return np.asarray((times - times.min()) / 86_400e6, dtype=np.float64)
 
 
 def _shares(weight: Floats) -> Floats:
