@@ -130,6 +130,72 @@ class Blank(Broken):
     answer = float("nan")
 
 
+class Keyless(Broken):
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Any:
+        return {}["nothing"]  # type: ignore[index]
+
+
+class Answering(Broken):
+    """It answers by a function of the label's mean and the features."""
+
+    told: ClassVar[Any]
+
+    def fit(self, table: Table, job: Job, watch: Table | None = None) -> Any:
+        answer = type(self).told
+        return SimpleNamespace(rounds=None, predict=lambda features, threads=1: answer(features["crashes_lag_7d"]))
+
+
+class Infinite(Answering):
+    told = staticmethod(lambda rate: np.where(np.arange(len(rate)) == 7, np.inf, 1.0))
+
+
+class Short(Answering):
+    told = staticmethod(lambda rate: np.ones(len(rate) - 1))
+
+
+class Sorted(Answering):
+    told = staticmethod(lambda rate: rate.sort().to_numpy())
+
+
+class Wide(Answering):
+    told = staticmethod(lambda rate: np.ones((len(rate), 2)) / 2)
+
+
+class Dropping:
+    """A user's encoder that leaves out rows."""
+
+    def fit(self, table: Table) -> dict[str, Any]:
+        return {}
+
+    def encode(self, features: pl.DataFrame, state: dict[str, Any]) -> pl.DataFrame:
+        return features[1:]
+
+
+WRONG = {
+    "keyless": (Keyless, "failed on fold 2: 'nothing'"),
+    "infinite": (Infinite, "failed on fold 2: infinite: prediction of row 7 is inf; 1 such rows"),
+    "short": (Short, "failed on fold 2: short: 200 rows got predictions of shape (199,); expected (200,)"),
+    "sorted": (Sorted, "failed on fold 2: sorted: the answer to a row depends on the order of rows, or on the others"),
+    "wide": (Wide, "failed on fold 2: wide: 200 rows got predictions of shape (200, 2); expected (200,)"),
+}
+
+
+def test_a_plug_in_that_answers_wrongly_is_a_failed_candidate() -> None:
+    plugins = SimpleNamespace(encoders={}, estimators={name: made for name, (made, _) in WRONG.items()}, metrics={})
+    chosen = select(2000, candidates=(*WRONG, "poisson"), plugins=plugins, clock=ticking(30))
+    why = {trial.recipe.name: trial.why for trial in chosen.plan.trials}
+    assert {name: why[name] for name in WRONG} == {name: said for name, (_, said) in WRONG.items()}
+    assert isinstance(chosen.chosen, Recipe)
+    assert chosen.chosen.estimator == "poisson"
+
+
+def test_an_encoder_that_loses_rows_is_a_failed_candidate() -> None:
+    plugins = SimpleNamespace(encoders={"dropping": Dropping}, estimators={}, metrics={})
+    chosen = select(0, candidates=("poisson",), encoders=("dropping",), plugins=plugins)
+    why = {trial.recipe.name: trial.why for trial in chosen.plan.trials}
+    assert why["poisson"].startswith("failed on fold 2: encoder dropping: 600 rows became 599; expected one for each")
+
+
 def test_a_candidate_that_fails_is_recorded_and_not_fatal() -> None:
     plugins = SimpleNamespace(encoders={}, estimators={"broken": Broken, "blank": Blank}, metrics={})
     chosen = select(1000, candidates=("broken", "blank", "poisson"), plugins=plugins, clock=ticking(30))
@@ -232,6 +298,15 @@ def test_a_blend_is_kept_only_where_it_pays() -> None:
     assert all(trial.stage != "blend" for trial in single.plan.trials)
 
 
+def test_without_time_the_watched_rows_are_spread_over_the_labels() -> None:
+    label = np.repeat([0.0, 1.0], [900, 100])  # sorted, as files are
+    learn, watch = stretches(Table(pl.DataFrame({"a": np.arange(1000.0)}), pl.Series(label)), 5000, timed=False)
+    assert watch is not None
+    assert (len(learn) + len(watch), len(watch)) == (1000, 143)
+    assert watch.label.sum() == 14
+    assert sorted([*learn.features["a"], *watch.features["a"]]) == list(range(1000))
+
+
 def test_candidates_are_compared_on_evenly_spaced_rows_and_watch_the_last() -> None:
     given = Table(pl.DataFrame({"a": np.arange(1000.0)}), pl.Series(np.zeros(1000)))
     learn, watch = stretches(given, 500)
@@ -296,3 +371,15 @@ def test_classes_are_chosen_by_their_probabilities(classes: int) -> None:
     told = model.predict(folds[0][1].features)
     assert told.shape == (250, classes)
     assert told.sum(axis=1) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "auc", "brier"])
+def test_classes_are_chosen_by_any_metric_of_theirs(metric: str) -> None:
+    folds = [(rows_of_classes(400, n), rows_of_classes(200, 10 + n)) for n in range(3)]
+    terms: dict[str, Any] = {"task": "class", "classes": 2, "metric": metric, "timed": False}
+    chosen = tuning.select(folds, budget_seconds=25, candidates=("logistic", "extra_trees"), clock=ticking(), **terms)
+    scores = {trial.recipe.name: trial.score for trial in chosen.plan.trials}
+    worse = scores["mean"] if metric != "brier" else -scores["mean"]
+    assert (scores["logistic"] if metric != "brier" else -scores["logistic"]) > worse
+    assert Plan.read(chosen.plan.write()).timed is False
+    assert tuning.replay(chosen.plan, folds).plan == chosen.plan

@@ -4,7 +4,7 @@ Answers are a frame with ``label`` (codes 0..k-1) and ``prediction`` (an Array o
 where the same row was answered more than once, in repeated folds. What is found here is found on training questions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -181,6 +181,27 @@ def calibration_error(answers: pl.DataFrame, bins: int = BINS) -> float:
     return total / len(label)
 
 
+def above(threshold: float) -> Callable[[Floats], Codes]:
+    """Return the rule that decides on class 1 of two where its probability is at least ``threshold``."""
+    return Calibrated(2, threshold=threshold).decide
+
+
+def best_threshold(label: Floats, chance: Floats, metric: Metric) -> float:
+    """Threshold of the probability of class 1 at which ``metric`` is best; of equally good ones that nearest to 0.5.
+
+    Args:
+        label: n codes 0 or 1.
+        chance: n probabilities of class 1.
+        metric: one that judges decisions.
+    """
+    sign = 1.0 if metric.greater_is_better else -1.0
+    told = np.stack([1 - chance, chance], axis=1)
+    levels = np.unique(np.quantile(chance, np.linspace(0, 1, GRID)))
+    tried = np.append((levels[1:] + levels[:-1]) / 2, 0.5)
+    tried = tried[np.argsort(np.abs(tried - 0.5), kind="stable")]
+    return float(tried[int(np.argmax([sign * deciding(metric, above(one))(label, told) for one in tried]))])
+
+
 def wilson(hits: float, count: float) -> tuple[float, float]:
     """Lower and upper end of the 95 % interval of a share, Wilson 1927; 0 and 1 where nothing was counted."""
     if count <= 0:
@@ -267,27 +288,22 @@ def _steps(is_it: NDArray[np.bool_], told: Floats) -> tuple[tuple[float, float],
 
 def _decided(chosen: Calibrated, metric: Metric, label: Floats, told: Floats, block: Codes) -> Calibrated:
     """Find the threshold that is best for the metric; kept where thresholds so found gain on other answers, surely."""
-    sign = 1.0 if metric.greater_is_better else -1.0
-
-    def value(threshold: Floats | float, kept: NDArray[np.bool_]) -> float:
-        codes = (told[:, 1] >= threshold).astype(np.int64)[kept]
-        return sign * deciding(metric, lambda _: codes)(label[kept], told[kept])
-
-    levels = np.unique(np.quantile(told[:, 1], np.linspace(0, 1, GRID)))
-    tried = np.append((levels[1:] + levels[:-1]) / 2, 0.5)
-    tried = tried[np.argsort(np.abs(tried - 0.5), kind="stable")]  # of equally good ones that nearest to 0.5
-
-    def best(kept: NDArray[np.bool_]) -> float:
-        return float(tried[int(np.argmax([value(one, kept) for one in tried]))])
-
     parts = [block != number for number in np.unique(block)]
     if len(parts) < 2:
         return chosen
     found = np.empty(len(label))
     for others in parts:
-        found[~others] = best(others)
-    every = np.ones(len(label), dtype=np.bool_)
-    gain = value(found, every) - value(0.5, every)
-    without = np.array([value(found, kept) - value(0.5, kept) for kept in parts])
+        found[~others] = best_threshold(label[others], told[others, 1], metric)
+    codes = (told[:, 1] >= found).astype(np.int64)
+
+    def gain(kept: NDArray[np.bool_]) -> float:
+        made = deciding(metric, lambda _: codes[kept])(label[kept], told[kept])
+        return (1.0 if metric.greater_is_better else -1.0) * (
+            made - deciding(metric, above(0.5))(label[kept], told[kept])
+        )
+
+    without = np.array([gain(kept) for kept in parts])
     error = float(np.sqrt((len(parts) - 1) / len(parts) * ((without - without.mean()) ** 2).sum()))
-    return replace(chosen, threshold=best(every)) if gain > error else chosen
+    if gain(np.ones(len(label), dtype=np.bool_)) <= error:
+        return chosen
+    return replace(chosen, threshold=best_threshold(label, told[:, 1], metric))

@@ -92,10 +92,13 @@ def encode(
     watched = None if watch is None else prepare(watch.features, columns)
     steps = tuple(encoders.make(plan, None if plugins is None else plugins.encoders) for plan in plans)
     states: list[State] = []
-    for step in steps:
+    for plan, step in zip(plans, steps, strict=True):
         state = step.fit(table)
         states.append(state)
+        rows = len(table)
         table = encoders.encode_training(step, table, state)
+        if len(table) != rows:
+            raise DataError(f"encoder {plan.name}: {rows} rows became {len(table)}; expected one for each, in order")
         watched = None if watched is None else step.encode(watched, state)
     seen = None if watch is None or watched is None else replace(watch, features=watched)
     return Encoded(columns, steps, tuple(states), table, seen)

@@ -18,7 +18,7 @@ from asof.errors import DataError
 from asof.estimators import Choice, Real, Space
 from asof.estimators.portfolio import baselines, portfolio
 from asof.recipes import Blend, EncoderPlan, Parts, Recipe
-from asof.tuning.benches import Bench, Floats, Fold, Terms
+from asof.tuning.benches import Bench, Floats, Fold, Terms, foreign
 from asof.tuning.blends import blend, with_rounds
 from asof.tuning.plans import Plan, Selection, Trial, tidy
 
@@ -51,6 +51,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     rows: int = ROWS,
     plugins: Parts | None = None,
     classes: int = 0,
+    timed: bool = True,
 ) -> Selection:
     """Choose a recipe by the mean of the metric over the folds.
 
@@ -68,6 +69,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         rows: training rows of a fold that candidates are compared on.
         plugins: encoders and estimators beside ours.
         classes: number of classes, for the task ``class``.
+        timed: whether rows come in the order of time.
 
     Raises:
         DataError: no fold, an unknown or unfitting metric or candidate, or nothing that could be judged.
@@ -77,7 +79,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     first = tuple(EncoderPlan(name) for name in encoders)
     names = [replace(recipe, encoders=(*first, *recipe.encoders)) for recipe in names]
     run = _Run(
-        Bench(folds, Terms(task, metric, seed, threads, rows, plugins, classes)),
+        Bench(folds, Terms(task, metric, seed, threads, rows, plugins, classes, timed)),
         lambda: clock() - start < budget_seconds,
     )
 
@@ -117,7 +119,8 @@ def replay(
     """
     used = plan.threads if threads is None else threads
     run = _Run(
-        Bench(folds, Terms(plan.task, plan.metric, plan.seed, used, plan.rows, plugins, plan.classes)), lambda: True
+        Bench(folds, Terms(plan.task, plan.metric, plan.seed, used, plan.rows, plugins, plan.classes, plan.timed)),
+        lambda: True,
     )
     for number, trial in enumerate(plan.trials, 1):
         if isinstance(trial.recipe, Recipe):
@@ -148,20 +151,25 @@ class _Run:
                 return None
             try:
                 score, rounds[fold], told[fold] = self.bench.judge(recipe, fold, whole=stage == "baseline")
-            except estimators.failures() as error:
-                why = f"failed on fold {fold}: {error}".splitlines()[0]
+            except self._failures(recipe) as error:
+                why = f"failed on fold {fold}: {str(error) or type(error).__name__}".splitlines()[0]
                 break
             if not math.isfinite(score):
                 why = f"its score on fold {fold} is {score}"
                 break
             scores[fold] = score
-            if stage == "search" and self._hopeless(scores):
+            if stage == "search" and not self.bench.metric.decides and self._hopeless(scores):
                 why = f"stopped at fold {fold}: worse than the best by more than {STOP:.1%}"
                 break
-        trial = Trial(stage, recipe, tuple(scores), tuple(rounds), why)
+        judged = tuple(scores) if why else self.bench.scores(told)
+        trial = Trial(stage, recipe, judged, tuple(rounds), why)
         self.trials.append(trial)
         self.told.append(tuple(told))
         return trial
+
+    def _failures(self, recipe: Recipe) -> tuple[type[Exception], ...]:
+        """Errors by which a candidate may fail without the others: any where a plug-in's code is run."""
+        return (Exception,) if foreign(recipe) else estimators.failures()
 
     def best(self) -> int | None:
         """Number of the best trial so far; the earlier one of equals."""
@@ -303,5 +311,6 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
         tuple(trials),
         chosen,
         classes=terms.classes,
+        timed=terms.timed,
     )
     return Selection(plan, tidy(trials), tuple(findings))

@@ -39,14 +39,14 @@ def blend(bench: Bench, trials: Sequence[Trial], told: Sequence[Sequence[Floats]
     if len(chosen) < 2 or len(folds) < 2:
         return None
     library = [told[number] for number in chosen]
-    scores = []
+    mixed = []
     for fold in folds:
         weights = _greedy(bench, library, [other for other in folds if other != fold])
-        scores.append(bench.score(fold, mix([member[fold] for member in library], weights)))
+        mixed.append(mix([member[fold] for member in library], weights))
     weights = _greedy(bench, library, list(folds))
     members = [(with_rounds(trials[n]), weight) for n, weight in zip(chosen, weights, strict=True) if weight > 0]
     found = Blend("blend", tuple(recipe for recipe, _ in members), tuple(weight for _, weight in members))
-    trial = Trial("blend", found, tuple(scores))
+    trial = Trial("blend", found, bench.scores(mixed))
     best = trials[chosen[0]].score
     gain = bench.sign * (best - trial.score)
     return trial, len(members) > 1 and gain > TOLERANCE * abs(best)
@@ -85,8 +85,8 @@ def _greedy(bench: Bench, library: Sequence[Sequence[Floats]], folds: Sequence[i
         allowed = range(len(library)) if len(set(picks)) < MEMBERS else sorted(set(picks))
         losses = []
         for number in allowed:
-            scores = [bench.score(fold, (sums[fold] + library[number][fold]) / step) for fold in folds]
-            losses.append((bench.sign * float(np.mean(scores)), number))
+            each = [bench.loss(fold, (sums[fold] + library[number][fold]) / step) for fold in folds]
+            losses.append((float(np.mean(each)), number))
         best = min(losses)[1]
         picks.append(best)
         for fold in folds:

@@ -52,6 +52,8 @@ class Plan:
     """With the boosting rounds of the final fit: the median over folds."""
     classes: int = 0
     """Number of classes; 0 for counts and numbers."""
+    timed: bool = True
+    """Whether rows came in the order of time."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -73,7 +75,9 @@ class Plan:
             "rows": self.rows,
             "trials": trials,
             "chosen": recipes.plan_of(self.chosen),
+            # only what differs, so that plans written earlier are written as they were
             **({"classes": self.classes} if self.classes else {}),
+            **({} if self.timed else {"timed": False}),
         }
 
     @classmethod
