@@ -111,10 +111,26 @@ def test_the_coarser_place_is_the_property_that_the_project_names(tmp_path: Path
     assert loaded is not None
     assert loaded.coarser is not None
     assert loaded.coarser.to_list() == ["Y", "X"]
-    told = places.coarser_of(pl.Series(["a", None, "b", "z"]), spec, loaded)
-    assert told is not None
-    assert told.to_list() == ["Y", None, "X", None]
-    assert places.coarser_of(pl.Series(["a"]), spec, places.load(spec, tmp_path)) is None
+
+
+def test_places_left_out_are_gone_everywhere(tmp_path: Path) -> None:
+    spec = write(tmp_path, [feature("a", square(0, 0)), feature("b", square(1, 0)), feature("c", square(5, 0))])
+    loaded = places.load(spec, tmp_path)
+    assert loaded is not None
+    left = places.without(loaded, pl.Series(["b"]))
+    assert left.ids.to_list() == ["a", "c"]
+    assert left.neighbours == {"a": (), "c": ()}
+    assert left.lat is not None
+    assert left.shapes is not None
+    assert (len(left.lat), len(left.shapes)) == (2, 2)
+
+
+def test_without_a_place_everything_is_one(tmp_path: Path) -> None:
+    one = places.load(None, tmp_path)
+    assert one is not None
+    assert (one.ids.to_list(), one.kind, len(places.of_rows(one.ids, PlaceSpec(column="x")))) == (["all"], "all", 1)
+    assert places.assign(pl.DataFrame({"x": [1, 2]}), None, None, one).to_list() == ["all", "all"]
+    assert places.restored(places.stored(one)).kind == "all"
 
 
 def test_gzip_is_read_whatever_the_name(tmp_path: Path) -> None:
@@ -184,9 +200,6 @@ def test_cells_come_from_points_with_their_ring_and_coarser_cell() -> None:
     assert known.lat is not None
     assert known.lat[0] == pytest.approx(40.699471, abs=1e-6)
     assert places.load(spec, Path()) is None
-    told = places.coarser_of(pl.Series([CELL, None]), spec, None)
-    assert told is not None
-    assert told.to_list() == ["862a1072fffffff", None]
 
 
 def test_the_coarser_resolution_is_two_steps_up_or_as_said() -> None:

@@ -7,6 +7,7 @@ from asof.data import Finding
 from asof.flows.ingestion import Ingested
 from asof.flows.judging import Judged
 from asof.flows.learning import Bench
+from asof.flows.newplaces import NewPlaces
 from asof.promotion import Decision
 from asof.tuning import Selection
 
@@ -26,3 +27,5 @@ class Found:
     """What was ingested on the way; empty where nothing was read."""
     key: str
     """Hash of all inputs."""
+    new_places: NewPlaces | None = None
+    """None where places are too few to hold some out."""

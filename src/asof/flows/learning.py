@@ -22,6 +22,8 @@ from asof.splits import Split
 from asof.times import Step
 from asof.tuning import Plan, Selection
 
+LEAST = splits.LEAST_TRAIN
+"""Fewer training questions than this give no model worth judging."""
 TASKS = {"count": "count", "classes": "class"}
 """Task of a measure; that of the others is a number."""
 METRICS = {"count": "poisson_deviance", "class": "log_loss"}

@@ -169,6 +169,7 @@ def run_result(workspace: Workspace, prepared: Prepared, found: Found, name: str
         "explained": plain(judged.explained) if judged.explained else None,
         "noise": judged.ceiling.noise_deviance if judged.ceiling else None,
         "coverage": judged.coverage,
+        "new_places": _new_places(found),
         "horizons": [
             {**row, **finite({k: row[k] for k in ("low", "high")}), "skill": finite(row["skill"])}
             for row in judged.horizons
@@ -187,6 +188,14 @@ def run_result(workspace: Workspace, prepared: Prepared, found: Found, name: str
     }
     cleaned: dict[str, Any] = finite(result)
     return cleaned
+
+
+def _new_places(found: Found) -> dict[str, Any] | None:
+    new = found.new_places
+    if new is None:
+        return None
+    figures = {"score": new.score.plain(), "baseline": new.baseline, "skill": new.skill.plain()}
+    return {**figures, "rows": new.rows, "places": new.places, "blocks": new.blocks}
 
 
 def plain(estimate: Estimate) -> dict[str, float | None]:

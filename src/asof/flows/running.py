@@ -14,12 +14,13 @@ from asof import kfolds, releases, splits
 from asof.audit import Audit, Outcome
 from asof.data import Finding, Severity
 from asof.errors import DataError, OutsideError
-from asof.flows import auditing, comparing, intake, judging, learning, nesting, preparation, recording
+from asof.flows import auditing, comparing, intake, judging, learning, nesting, newplaces, preparation, recording
 from asof.flows.auditing import Accused
 from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
 from asof.flows.judging import Judged
 from asof.flows.learning import Bench
+from asof.flows.newplaces import NewPlaces
 from asof.flows.predicting import OtherFeatures, predict_next
 from asof.flows.preparation import Prepared
 from asof.flows.recording import Made
@@ -202,6 +203,7 @@ def _make(
             stage.note = (
                 f"{bench.wanted.metric} {judged.scores[bench.wanted.metric].value:.4f}, skill {judged.skill.value:.1%}"
             )
+        new = _new_places(workspace, prepared, bench, selection, judged)
         with workspace.stages("audit") as stage:
             accused = Accused(bench, judged.asked.questions, selection.plan, judged.model)
             audit = auditing.examine(workspace, prepared, accused)
@@ -220,7 +222,7 @@ def _make(
         return recording.make(
             workspace,
             prepared,
-            Found(bench, selection, judged, audit, decision, tuple(findings), tuple(done), key),
+            Found(bench, selection, judged, audit, decision, tuple(findings), tuple(done), key, new),
             tracker,
         )
 
@@ -230,6 +232,17 @@ def _judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Se
     if bench.split.test.size:
         return judging.judge(workspace, prepared, bench, selection)
     return nesting.judge(workspace, bench, selection)
+
+
+def _new_places(
+    workspace: Workspace, prepared: Prepared, bench: Bench, selection: Selection, judged: Judged
+) -> NewPlaces | None:
+    if newplaces.blocks_of(prepared.panel.places) is None:
+        return None
+    with workspace.stages("new places") as stage:
+        new = newplaces.judge(workspace, prepared, bench, selection.chosen, judged)
+        stage.note = f"skill {new.skill.value:.1%} in places never met" if new else "too few questions"
+    return new
 
 
 def _doubts(selection: Selection, judged: Judged) -> list[Finding]:

@@ -127,17 +127,28 @@ def of_rows(ids: pl.Series, spec: PlaceSpec, coarser: pl.Series | None = None) -
     return Places(ids=unique, coarser=above, names=unique.alias("name"), kind=kind_of(spec))
 
 
-def coarser_of(ids: pl.Series, spec: PlaceSpec, places: Places | None) -> pl.Series | None:
-    """Coarser place of each id (String, null = unknown), or none where places have no coarser ones."""
-    if kind_of(spec) == "h3":
-        h3 = h3_library()
+def without(places: Places, ids: pl.Series) -> Places:
+    """Return ``places`` without those in ``ids``."""
+    kept = ~places.ids.is_in(ids.implode())
+    gone = set(ids.to_list())
 
-        cells = ids.cast(pl.String).alias("cell").to_frame()
-        parent = h3.cell_to_parent(pl.col("cell").cast(pl.String), coarser_resolution(spec))
-        return cells.select(parent.cast(pl.String).alias("coarser"))["coarser"]
-    if places is None or places.coarser is None:
-        return None
-    return ids.cast(pl.String).replace_strict(places.ids, places.coarser, default=None, return_dtype=pl.String)
+    def left(column: pl.Series | None) -> pl.Series | None:
+        return None if column is None else column.filter(kept)
+
+    return Places(
+        ids=places.ids.filter(kept),
+        coarser=left(places.coarser),
+        names=left(places.names),
+        lat=left(places.lat),
+        lon=left(places.lon),
+        neighbours={
+            place: tuple(other for other in near if other not in gone)
+            for place, near in places.neighbours.items()
+            if place not in gone
+        },
+        kind=places.kind,
+        shapes=None if places.shapes is None else places.shapes[kept.to_numpy()],
+    )
 
 
 def coarser_resolution(spec: PlaceSpec) -> int:
