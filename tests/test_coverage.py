@@ -40,6 +40,10 @@ def days(found: Coverage, zone: str = ZONE) -> list[tuple[int, int]]:
     return [(number(low), number(high)) for low, high in zip(found.starts, found.ends, strict=True)]
 
 
+WEEK = [80, 80, 80, 80, 80, 5, 3]
+"""Quiet at week-ends."""
+
+
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
@@ -59,20 +63,83 @@ def days(found: Coverage, zone: str = ZONE) -> list[tuple[int, int]]:
         pytest.param([*[100] * 5, 0, 0] * 8, [(0, 54)], id="closed at week-ends"),
         pytest.param([*[80] * 5, 12, 3] * 8, [(0, 56)], id="quiet at week-ends"),
         pytest.param([*[100] * 28, *[1] * 21, *[100] * 14], [(0, 28), (49, 63)], id="a hole of whole weeks"),
+        pytest.param([*[100] * 30, *[2] * 9, 30, 60, *[100] * 9], [(0, 30), (41, 50)], id="back step by step"),
+        pytest.param([*[100] * 30, *[2] * 9, *[40] * 20], [(0, 30), (46, 59)], id="back on a lower level after a week"),
+        pytest.param([*[0, 30, 60], *[100] * 30], [(3, 33)], id="a beginning step by step"),
+        pytest.param(
+            [*WEEK * 5, 80, 0, 1, 80, 80, 5, 3, *WEEK], [(0, 49)], id="two holidays where week-ends are quiet"
+        ),
+        pytest.param([*WEEK * 5, 80, 80, 80, 80, 0, 5, 3, *WEEK], [(0, 49)], id="a holiday before a week-end"),
+        pytest.param([*WEEK * 5, *[0] * 14, *WEEK], [(0, 37), (49, 56)], id="more than holidays"),
+        pytest.param([*[80] * 35, 0, *[80] * 6], [(0, 35), (36, 42)], id="no holidays where no weekday is quiet"),
     ],
 )
 def test_stretches(counts: list[int], expected: list[tuple[int, int]]) -> None:
     assert days(coverage.of(rows(counts), ZONE)) == expected
 
 
-def test_later_rows_change_nothing_about_earlier_days() -> None:
-    """The rows up to any evening tell the same of all days before that day, whatever comes later."""
+def at_hours(hours: list[int], *, days: int, last: int) -> pl.DataFrame:
+    """Rows at these local hours on each of ``days`` days; on the last only those before the hour ``last``."""
+    moments = [
+        datetime(FIRST.year, FIRST.month, FIRST.day, hour, tzinfo=ZoneInfo(ZONE)) + timedelta(days=day)
+        for day in range(days)
+        for hour in hours
+        if day < days - 1 or hour < last
+    ]
+    event = pl.Series("_event", [moment.astimezone(UTC) for moment in moments], UTC_TIME)
+    return pl.DataFrame([event, event.dt.offset_by("1m").alias("_ended")])
+
+
+@pytest.mark.parametrize(
+    ("hours", "last", "whole"),
+    [
+        pytest.param(list(range(12)), 5, False, id="a few rows a day, and seven of twelve are still to come"),
+        pytest.param(list(range(12)), 7, True, id="the last five may be missing by chance"),
+        pytest.param([*range(8, 18)] * 10, 18, True, id="closed at six in the evening"),
+        pytest.param([*range(8, 18)] * 10, 16, False, id="a hundred rows a day, and a fifth is still to come"),
+        pytest.param([9], 10, True, id="a row a day"),
+    ],
+)
+def test_a_last_day_that_ends_early_is_not_whole(hours: list[int], last: int, *, whole: bool) -> None:
+    """By the hours at which the rows of other days come."""
+    assert days(coverage.of(at_hours(hours, days=30, last=last), ZONE)) == [(0, 30 if whole else 29)]
+
+
+def test_a_first_day_is_held_against_the_hours_of_the_others() -> None:
+    """A shop that opens at eight has whole days; one whose first row comes at noon has not."""
+    table = at_hours([*range(8, 18)] * 10, days=30, last=18)
+    assert days(coverage.of(table, ZONE)) == [(0, 30)]
+    local = table["_event"].dt.convert_time_zone(ZONE)
+    noon = table.filter((local.dt.date() > FIRST) | (local.dt.hour() >= 12))
+    assert days(coverage.of(noon, ZONE)) == [(1, 30)]
+
+
+def test_holidays_are_told() -> None:
+    """Counted as zeros, in days, by name."""
+    table = rows([*WEEK * 5, 80, 0, 1, 80, 80, 5, 3, *WEEK], "UTC").with_columns(x=1.0)
+    [found] = [one for one in coverage.findings(table, ["x"], "UTC", name="s") if "holidays" in one.message]
+    assert (found.severity, found.subject, found.rows) == (Severity.NOTE, "s", 2)
+    assert found.message.startswith("2 busy days have hardly a row (2023-02-07, 2023-02-08): the source rests on")
+
+
+def scarce(count: int) -> list[int]:
+    """Days of which every fourth ten has next to no rows."""
     random = np.random.default_rng(7)
-    counts = [int(random.poisson(60)) if number % 40 < 30 else int(random.poisson(2)) for number in range(200)]
+    return [int(random.poisson(60 if number % 40 < 30 else 1)) + 1 for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [scarce(200), [1 if day in {53, 60, 61, 86, 87, 88, 89, 92} else WEEK[day % 7] for day in range(140)]],
+    ids=["holes", "holidays and a hole"],
+)
+def test_later_rows_change_nothing_about_earlier_days(counts: list[int]) -> None:
+    """The rows up to any evening tell the same of all days before that day, whatever comes later."""
     table = rows(counts)
     whole = days(coverage.of(table, ZONE))
     local = table["_event"].dt.convert_time_zone(ZONE).dt.date()
-    for last in range(40, 199, 13):
+    assert len(whole) > 1
+    for last in range(40, len(counts) - 1, 3):
         part = days(coverage.of(table.filter(local <= FIRST + timedelta(days=last)), ZONE))
         assert [(low, min(high, last)) for low, high in part if low < last] == [
             (low, min(high, last)) for low, high in whole if low < last
@@ -214,8 +281,22 @@ def test_the_break_of_spring_2016_is_found_without_being_told(shared_data: Path)
 def test_the_hole_of_autumn_2023_is_not_covered(shared_data: Path) -> None:
     names = ("crash_date", "crash_time", "latitude", "longitude")
     table = collisions(shared_data, "nyc_collisions_2023-03_2024-04.csv.gz", names, "%Y/%m/%d %H:%M")
-    stretches = [(date(2023, 3, 13), date(2023, 7, 23)), (date(2023, 10, 11), date(2024, 4, 2))]
+    stretches = [(date(2023, 3, 15), date(2023, 7, 23)), (date(2023, 10, 14), date(2024, 4, 2))]
     assert days(coverage.of(table, ZONE)) == [((low - FIRST).days, (high - FIRST).days) for low, high in stretches]
     found: list[Finding] = coverage.findings(table, ["latitude", "longitude"], ZONE)
-    assert found[0].message.startswith("619 scattered rows lie before 2023-03-13")
-    assert found[1].message.startswith("hole: 426 rows from 2023-07-23 up to 2023-10-11 (exclusive)")
+    assert found[0].message.startswith("853 scattered rows lie before 2023-03-15")
+    assert found[1].message.startswith("hole: 703 rows from 2023-07-23 up to 2023-10-14 (exclusive)")
+
+
+@pytest.mark.needs("shared data")
+def test_the_holidays_of_house_sales_are_no_holes(shared_data: Path) -> None:
+    """Independence Day, Thanksgiving and the day after, Christmas, New Year; and the end, where they trickle out."""
+    table = pl.read_csv(shared_data / "king_county" / "kc_house_data_dirty.csv.gz", columns=["date"])
+    event = table["date"].str.to_datetime("%m/%d/%Y", time_unit="us").dt.replace_time_zone("America/Los_Angeles")
+    event = event.dt.convert_time_zone("UTC")
+    sales = pl.DataFrame({"_event": event, "_ended": event.dt.offset_by("1d")})
+    first, until = date(2014, 5, 2), date(2015, 5, 19)
+    zone = "America/Los_Angeles"
+    assert days(coverage.of(sales, zone), zone) == [((first - FIRST).days, (until - FIRST).days)]
+    [found] = [one for one in coverage.findings(sales, [], zone) if "holidays" in one.message]
+    assert "2014-07-04, 2014-11-27, 2014-11-28, 2014-12-25, 2015-01-01, 2015-05-15, …" in found.message

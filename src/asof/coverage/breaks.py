@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from asof import times
-from asof.coverage.stretches import of
+from asof.coverage.stretches import holidays, of
 from asof.data import UTC_TIME, Coverage, Finding, Severity
 
 Values = npt.NDArray[np.float64]
@@ -71,13 +71,13 @@ def findings(
         covered: stretches declared to be complete: what looks like a hole in them is none.
 
     Returns:
-        Findings of the check ``coverage``, in the order of: holes, rows, columns.
+        Findings of the check ``coverage``, in the order of: holes, holidays, rows, columns.
     """
     timed = rows.filter(pl.col("_event").is_not_null())
     if timed.is_empty():
         return []
     coverage = of(timed, zone, covered)
-    found = [] if covered else _holes(timed, coverage, zone, name)
+    found = [] if covered else [*_holes(timed, coverage, zone, name), *_holidays(timed, coverage, zone, name)]
     for every in ("1mo", "1w"):
         periods = count(timed, [*columns, *others], coverage, zone, every)
         if len(periods.names) >= FEWEST:
@@ -140,6 +140,19 @@ def _holes(rows: pl.DataFrame, coverage: Coverage, zone: str, name: str) -> list
         )
         found.append(Finding("coverage", Severity.WARNING, name, message, None, None, inside))
     return found
+
+
+def _holidays(rows: pl.DataFrame, coverage: Coverage, zone: str, name: str) -> list[Finding]:
+    """One finding for the busy days without rows that count as zeros."""
+    days = [str(day) for day in holidays(rows, zone) if times.midnight(day, zone) < coverage.end]
+    if not days:
+        return []
+    shown = ", ".join(days[:6]) + (", …" if len(days) > 6 else "")
+    message = (
+        f"{len(days)} busy days have hardly a row ({shown}): the source rests on some weekdays, so these are taken "
+        "for holidays and count as zeros (declare covered: to say which days are complete)"
+    )
+    return [Finding("coverage", Severity.NOTE, name, message, None, None, len(days))]
 
 
 def _day(moment: object, zone: str) -> str:

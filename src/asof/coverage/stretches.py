@@ -1,7 +1,8 @@
 """Which stretches of time a source covers: local days with about as many rows as usual."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,16 @@ Flags = npt.NDArray[np.bool_]
 
 HOLE: Final = 1 / 20
 """A day with fewer than this share of the usual rows begins a hole."""
-BACK: Final = 1 / 4
-"""A hole ends, and coverage begins, with the first day that has this share; a last day with fewer is still going on."""
+BACK: Final = 2 / 3
+"""A hole ends, and coverage begins, with the first day that has this share: before it the source is coming back."""
+LOWER: Final = 1 / 4
+"""Or after a week of days with this share: the source is back on a lower level. A last day with fewer goes on."""
+WEEK: Final = 7
+"""Length of that week in days."""
+HOLIDAYS: Final = 2
+"""In a source that rests on some weekday, so many busy days in a row without rows are holidays."""
+RESTED: Final = 4
+"""Covered days of a weekday from which it is known that the source rests on it."""
 USUAL_DAYS: Final = 28
 """What is usual on a day is the median of this many covered days before it."""
 USUAL_WEEKS: Final = 8
@@ -27,20 +36,24 @@ FEWEST_DAYS: Final = 7
 ENOUGH: Final = 20
 """Usual rows a day below which a hole cannot be told from chance."""
 CHANCE: Final = 0.001
-"""A first day whose rows begin so late that this chance is not reached is a part of a day."""
+"""A first day whose rows begin so late, or a last one whose rows end so early, by the hours of other days, that it
+happens by chance with less than this (a Poisson count of the rows that lack), is a part of a day."""
 
 
 def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date, date]] = ()) -> Coverage:
     """Find the stretches that a source covers.
 
     Coverage begins with the local day of the first row: the next day, where the rows of the first begin late in it;
-    and where single rows lie scattered long before the bulk, with the bulk (the first day with 1/4 of the median of
+    and where single rows lie scattered long before the bulk, with the bulk (the first day with 2/3 of the median of
     the 28 days from it on, and 1/20 of the rows of the day of the median row). From there on, whether a day is covered
     depends only on rows up to that day, so that later rows change nothing about it: a hole begins with a day that has
     fewer than 1/20 of the usual rows (median of the last 28 covered days, or of the last 8 of its weekday where that is
-    less; at least 20 rows) and ends with one that has 1/4 of them; a day that was as low a week before, with usual days
-    in between, such as a closed Sunday, is no hole.
-    Coverage ends with the local day of the last row, or before it where it has fewer than 1/4 of the usual rows.
+    less; at least 20 rows) and ends with one that has 2/3 of them, or after a week of days that have 1/4. No holes
+    are: a day that was as low a week before, with usual days in between, such as a closed Sunday; and, in a source
+    that rests on some weekday, up to two busy days in a row, such as Christmas. So in such a source the first two
+    days of a hole are taken for zeros; the counts up to them cannot tell.
+    Coverage ends with the local day of the last row, or before it where it has fewer than 1/4 of the usual rows, or
+    where its rows end earlier than those of other days do.
 
     Args:
         rows: n rows with ``_event`` and ``_ended`` (UTC).
@@ -55,15 +68,28 @@ def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date, date]] = ())
     days, counts = daily(rows, zone)
     if not days:
         return Coverage((), ())
-    first = times.local(rows["_event"].drop_nulls().sort().head(1), zone)[0]
-    begin = _begin(counts, int(len(days) > 1 and _is_late(first, int(counts[0]))))
+    begin = _begin(counts, int(_begins_late(rows, zone, days, counts)))
     kept = np.zeros(len(counts), dtype=bool)
-    kept[begin:] = _kept(counts[begin:])
+    kept[begin:], usual = _kept(counts[begin:])
+    if kept[-1] and _ends_early(rows, zone, [day for day, whole in zip(days, kept, strict=True) if whole], usual):
+        kept[-1] = False
     edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(np.int8)))
     midnights = [*days, days[-1] + timedelta(days=1)]
     starts = tuple(times.midnight(midnights[index], zone) for index in edges[::2])
     ends = tuple(times.midnight(midnights[index], zone) for index in edges[1::2])
     return Coverage(starts, (*ends[:-1], _last_end(rows, ends[-1], reaches_end=bool(kept[-1]))))
+
+
+def holidays(rows: pl.DataFrame, zone: str) -> list[date]:
+    """Covered busy days with hardly a row, taken for holidays since the source rests on some weekday."""
+    days, counts = daily(rows, zone)
+    if not days:
+        return []
+    begin = _begin(counts, 0)
+    judged = _Days()
+    for count in counts[begin:]:
+        judged.is_covered(int(count))
+    return [days[begin + index] for index in judged.holidays]
 
 
 def daily(rows: pl.DataFrame, zone: str) -> tuple[list[date], Counts]:
@@ -89,13 +115,6 @@ def _declared(covered: Sequence[tuple[date, date]], zone: str) -> Coverage:
     return Coverage(tuple(low for low, _ in spans), tuple(high for _, high in spans))
 
 
-def _is_late(first: datetime, count: int) -> bool:
-    """Whether ``count`` rows of a day, of which the first is at ``first`` (local), begin too late for a whole day."""
-    gone = (first - first.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(days=1)
-    # Rows spread evenly over a day all lie in its last part with this chance.
-    return bool((1 - gone) ** count < CHANCE)
-
-
 def _begin(counts: Counts, first: int) -> int:
     """Index of the first day of the bulk of the rows, not before ``first``."""
     ordered = np.sort(counts)
@@ -109,30 +128,102 @@ def _begin(counts: Counts, first: int) -> int:
     return first
 
 
-def _kept(counts: Counts) -> Flags:
-    """Which days are covered; each day is decided by itself and the days before it."""
-    kept = np.ones(len(counts), dtype=bool)
-    low = np.zeros(len(counts), dtype=bool)
-    usual_rows: list[int] = []
-    of_weekday: list[list[int]] = [[] for _ in range(7)]
-    inside = False
-    usual = level = 0.0
-    for day, count in enumerate(counts):
-        usual = float(np.median(usual_rows[-USUAL_DAYS:])) if len(usual_rows) >= FEWEST_DAYS else 0.0
-        same = of_weekday[day % 7][-USUAL_WEEKS:]
-        # A quiet weekday is held against its like: a low count alone must not make a day unknown.
-        level = min(usual, float(np.median(same))) if same else usual
-        low[day] = count < (BACK if inside else HOLE) * level if level >= ENOUGH else inside
-        # As low a week ago, and not ever since: the rhythm of the week.
-        rhythm = day >= 7 and low[day - 7] and not low[day - 6 : day].all()
-        kept[day] = not low[day] or rhythm
-        inside = bool(low[day]) and not rhythm
-        if kept[day]:
-            usual_rows.append(int(count))
-            of_weekday[day % 7].append(int(count))
-    if len(counts) > 1 and usual >= ENOUGH and counts[-1] < BACK * level:
+def _begins_late(rows: pl.DataFrame, zone: str, days: Sequence[date], counts: Counts) -> bool:
+    """Whether the rows of the first day begin too late for a whole day: by those of the days after it."""
+    local = _local(rows, zone, days[: 1 + USUAL_DAYS])
+    first = local.filter(pl.col("day") == days[0])["event"].min()
+    after = local.filter(pl.col("day") > days[0])["event"]
+    if not isinstance(first, datetime) or after.is_empty():
+        return False
+    missing = int((after.dt.time() < first.time()).sum()) / (len(counts[: 1 + USUAL_DAYS]) - 1)
+    return bool(np.exp(-missing) < CHANCE)
+
+
+def _ends_early(rows: pl.DataFrame, zone: str, covered: Sequence[date], usual: float) -> bool:
+    """Whether the rows of the last covered day end too early for a whole day: by those of the days before it."""
+    local = _local(rows, zone, covered[-1 - USUAL_DAYS :])
+    last = local.filter(pl.col("day") == covered[-1])["ended"].max()
+    before = local.filter(pl.col("day") < covered[-1])["ended"]
+    if not isinstance(last, datetime) or last.date() > covered[-1] or before.is_empty():
+        return False
+    clock = before.dt.time()
+    later = float(((clock > last.time()) | (clock == time())).mean() or 0.0)  # type: ignore[arg-type]
+    return bool(np.exp(-usual * later) < CHANCE)
+
+
+def _local(rows: pl.DataFrame, zone: str, days: Sequence[date]) -> pl.DataFrame:
+    """Rows of some days: local ``day``, ``event`` and ``ended``."""
+    events = times.local(rows["_event"], zone)
+    ended = times.local(rows["_ended"], zone) if "_ended" in rows.columns else events
+    local = pl.DataFrame({"day": events.dt.date(), "event": events, "ended": ended})
+    return local.filter(pl.col("day").is_in(list(days)))
+
+
+def _kept(counts: Counts) -> tuple[Flags, float]:
+    """Which days are covered, each decided by itself and the days before it; and what is usual on the last."""
+    judged = _Days()
+    kept = np.array([judged.is_covered(int(count)) for count in counts], dtype=bool)
+    if len(counts) > 1 and judged.usual() >= ENOUGH and counts[-1] < LOWER * judged.level:
         kept[-1] = False
-    return kept
+    return kept, judged.level
+
+
+@dataclass
+class _Days:
+    """The days so far: what is usual, and whether we are in a hole."""
+
+    counts: list[int] = field(default_factory=list)
+    """Rows of the covered days."""
+    of_weekday: list[list[int]] = field(default_factory=lambda: [[] for _ in range(7)])
+    """The same by weekday."""
+    low: list[bool] = field(default_factory=list)
+    """Whether each day, covered or not, was too low."""
+    inside: bool = False
+    back: int = 0
+    """Days in a row, in a hole, with a quarter of the usual rows."""
+    missed: int = 0
+    """Busy days in a row without rows."""
+    holidays: list[int] = field(default_factory=list)
+    """Numbers of the days that were taken for holidays."""
+    level: float = 0.0
+    """Usual rows of the last day that was judged."""
+
+    def is_covered(self, count: int) -> bool:
+        """Judge the next day by its rows."""
+        day = len(self.low)
+        same = self.of_weekday[day % 7]
+        usual = self.usual()
+        # A quiet weekday is held against its like: a low count alone must not make a day unknown.
+        self.level = min(usual, float(np.median(same[-USUAL_WEEKS:]))) if same else usual
+        low = self._is_low(count, usual) if self.level >= ENOUGH else self.inside
+        self.low.append(low)
+        # As low a week ago, and not ever since: the rhythm of the week.
+        rhythm = day >= 7 and self.low[day - 7] and not all(self.low[day - 6 : day])
+        self.inside = low and not rhythm
+        if not self.inside:
+            self.counts.append(count)
+            same.append(count)
+        return not self.inside
+
+    def usual(self) -> float:
+        """Median rows of the last covered days."""
+        return float(np.median(self.counts[-USUAL_DAYS:])) if len(self.counts) >= FEWEST_DAYS else 0.0
+
+    def _is_low(self, count: int, usual: float) -> bool:
+        if self.inside:
+            self.back = self.back + 1 if count >= LOWER * self.level else 0
+            return count < BACK * self.level and self.back <= WEEK
+        self.back = 0
+        self.missed = self.missed + 1 if count < HOLE * self.level else 0
+        if self.missed == 0 or self.missed > HOLIDAYS or not self._rests(usual):
+            return self.missed > 0
+        self.holidays.append(len(self.low))
+        return False
+
+    def _rests(self, usual: float) -> bool:
+        """Whether some weekday is known to be quiet."""
+        known = [same[-USUAL_WEEKS:] for same in self.of_weekday if len(same) >= RESTED]
+        return any(float(np.median(same)) < LOWER * usual for same in known)
 
 
 def _last_end(rows: pl.DataFrame, end: datetime, *, reaches_end: bool) -> datetime:
