@@ -240,3 +240,28 @@ def test_an_interval_holds_only_what_the_metric_can_be() -> None:
         assert low <= told.low <= told.value <= told.high <= high
     perfect = frame.with_columns(prediction=pl.col("label"))
     assert score(perfect, "rmse", FEW).plain() == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_classes_have_intervals_skill_and_scores_by_group() -> None:
+    random = np.random.default_rng(4)
+    chance = random.uniform(0.05, 0.95, 600)
+    told = np.stack([1 - chance, chance], axis=1)
+    answers = pl.DataFrame(
+        {
+            "label": (random.random(600) < chance).astype(float),
+            "prediction": told,
+            "baseline": np.full((600, 2), 0.5),
+            "place": np.where(np.arange(600) % 2, "a", "b"),
+        }
+    )
+    for name in ("log_loss", "brier", "accuracy", "auc", "f1"):
+        found = score(answers.drop("place"), name, FEW)
+        assert found.value == pytest.approx(METRICS[name](answers["label"].to_numpy(), told))
+        assert found.low < found.value < found.high
+        assert 0.03 < found.high - found.low < 0.2
+    saved = skill(answers.drop("place"), "log_loss", bootstrap=FEW)
+    assert saved.value == pytest.approx(1 - METRICS["log_loss"](answers["label"].to_numpy(), told) / np.log(2))
+    assert 0 < saved.low < saved.value < saved.high < 1
+    assert scores(answers, ["auc"], by="place")["rows"].to_list() == [300, 300]
+    with pytest.raises(DataError, match="skill: auc is no mean loss; expected one of brier, log_loss"):
+        skill(answers, "auc")

@@ -220,3 +220,22 @@ def test_a_metric_that_does_not_fit_the_task_names_those_that_do() -> None:
         fitting("acuracy", "class")
     dear = of_losses("dear", lambda label, told: np.abs(label))
     assert fitting("dear", "class", {"dear": dear}) is dear
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_what_rows_add_to_the_area_has_its_mean_and_its_spread(count: int) -> None:
+    random = np.random.default_rng(8)
+    label = random.integers(0, count, 300).astype(float)
+    told = random.dirichlet(np.ones(count), 300)
+    told[np.arange(300), label.astype(int)] += 0.4
+    told = (told / told.sum(axis=1, keepdims=True)).round(3)
+    told[:, 0] += 1 - told.sum(axis=1)
+    weight = random.integers(1, 4, 300).astype(float)
+    auc = METRICS["auc"]
+    assert auc.influence is not None
+    for weights in (None, weight):
+        moved = auc.influence(label, told, weights)
+        assert np.average(moved, weights=weights) == pytest.approx(auc(label, told, weights), abs=1e-12)
+    drawn = [random.integers(0, 300, 300) for _ in range(400)]
+    spread = np.std([auc(label[rows], told[rows]) for rows in drawn])
+    assert auc.influence(label, told, None).std() / np.sqrt(300) == pytest.approx(spread, rel=0.12)

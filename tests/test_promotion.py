@@ -151,3 +151,18 @@ def test_the_record_is_plain_data() -> None:
     assert told["comparison"]["verdict"] == "better"
     assert told["comparison"]["gain"].keys() == {"value", "low", "high"}
     assert decide([], None).plain()["comparison"] is None
+
+
+def test_models_of_classes_are_compared_on_their_probabilities() -> None:
+    random = np.random.default_rng(6)
+    chance = random.uniform(0.05, 0.95, 800)
+    blunt = 0.5 + (chance - 0.5) * 0.3
+    answers = pl.DataFrame(
+        {
+            "label": (random.random(800) < chance).astype(float),
+            "champion": np.stack([1 - blunt, blunt], axis=1),
+            "challenger": np.stack([1 - chance, chance], axis=1),
+        }
+    )
+    assert compare(answers, "log_loss").verdict == "better"
+    assert compare(answers, "auc").verdict == "cannot tell", "the order of rows is the same"

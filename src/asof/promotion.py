@@ -16,6 +16,7 @@ import polars as pl
 from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.evaluation import Bootstrap, Estimate, estimate
+from asof.evaluation.estimates import numbers
 from asof.metrics import METRICS, Metric, find
 
 Verdict = Literal["better", "worse", "cannot tell"]
@@ -111,17 +112,18 @@ def compare(answers: pl.DataFrame, metric: str | Metric, bootstrap: Bootstrap | 
         DataError: no rows, unknown values, or a metric without row losses.
     """
     chosen = metric if isinstance(metric, Metric) else find(metric)
-    if chosen.exact is not None or chosen.name == "bias":
+    if not chosen.resamples or chosen.name == "bias":
         raise DataError(
             f"compare: {chosen.name} cannot be resampled as a loss; choose poisson_deviance, rmse, mae or r2"
         )
-    label, old, new = (answers[name].cast(pl.Float64).to_numpy() for name in ("label", "champion", "challenger"))
+    label, old, new = (numbers(answers, name) for name in ("label", "champion", "challenger"))
     before, after = chosen(label, old), chosen(label, new)
-    theirs, ours = chosen.parts(label, old), chosen.parts(label, new)
+    theirs, finish = chosen.resampled(label, old)
+    ours, _ = chosen.resampled(label, new)
     sign = 1.0 if chosen.greater_is_better else -1.0
 
     def gained(*means: Any) -> Any:
-        return sign * (chosen.finish(*means[: len(ours)]) - chosen.finish(*means[len(ours) :]))
+        return sign * (finish(*means[: len(ours)]) - finish(*means[len(ours) :]))
 
     gain = estimate(answers, (*ours, *theirs), gained, bootstrap)
     periods = answers["start"].n_unique() if "start" in answers.columns else answers.height

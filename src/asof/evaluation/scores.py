@@ -21,10 +21,10 @@ def score(answers: pl.DataFrame, metric: str | Metric, bootstrap: Bootstrap | No
     label, prediction = numbers(answers, "label"), numbers(answers, "prediction")
     weight = numbers(answers, "weight") if "weight" in answers.columns else None
     value = chosen(label, prediction, weight)
-    if chosen.exact is not None:
+    if not chosen.resamples:
         return Estimate(value, float("nan"), float("nan"))
-    parts = chosen.parts(label, prediction)
-    return _possible(estimate(answers, parts, chosen.finish, bootstrap), chosen, parts)
+    parts, finish = chosen.resampled(label, prediction, weight)
+    return _possible(estimate(answers, parts, finish, bootstrap), chosen, parts)
 
 
 def _possible(told: Estimate, metric: Metric, parts: Sequence[Floats]) -> Estimate:

@@ -35,6 +35,9 @@ class Metric:
     """Whether negative labels are refused."""
     exact: Callable[[Floats, Floats, Floats | None], float] | None = None
     """A metric that is no function of means (a median) is computed by this instead."""
+    influence: Callable[[Floats, Floats, Floats | None], Floats] | None = None
+    """(labels, predictions, weights) -> n values whose weighted mean is ``exact``'s answer and that move with it as
+    rows come and go, so that it has an interval too; none: it has none."""
     tasks: frozenset[str] = NUMBERS
     """What it judges: ``count``, ``number``, ``class``."""
     bounds: tuple[float, float] = (-math.inf, math.inf)
@@ -53,6 +56,19 @@ class Metric:
             return self.exact(truth, told, weights)
         means = [np.average(column, weights=weights) for column in self.parts(truth, told)]
         return float(self.finish(*means))
+
+    @property
+    def resamples(self) -> bool:
+        """Whether a bootstrap has something to resample: means of columns, or what each row adds."""
+        return self.exact is None or self.influence is not None
+
+    def resampled(
+        self, label: Floats, prediction: Floats, weight: Floats | None = None
+    ) -> tuple[tuple[Floats, ...], Callable[..., Floats]]:
+        """Columns of n values and what is made of their means, for a bootstrap."""
+        if self.influence is None:
+            return self.parts(label, prediction), self.finish
+        return (self.influence(label, prediction, weight),), same
 
 
 def of_losses(name: str, function: Callable[[Floats, Floats], ArrayLike]) -> Metric:

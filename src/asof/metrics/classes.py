@@ -101,6 +101,31 @@ def _area(positive: NDArray[np.bool_], told: Floats, weight: Floats) -> float:
     return float(yes @ (below + no / 2)) / pairs if pairs > 0 else float("nan")
 
 
+def _auc_influence(label: Floats, prediction: Floats, weight: Floats | None) -> Floats:
+    """What each row adds to the area (placement values, DeLong et al. 1988), so that their mean is the area."""
+    weights = np.ones(len(label)) if weight is None else weight
+    count = prediction.shape[1]
+    judged = [1] if count == 2 else range(count)
+    each = [_placements(label == code, prediction[:, code], weights) for code in judged]
+    known = [moved for moved in each if np.isfinite(moved).all()]
+    return np.mean(known, axis=0) if known else np.full(len(label), np.nan)
+
+
+def _placements(positive: NDArray[np.bool_], told: Floats, weight: Floats) -> Floats:
+    _, level = np.unique(told, return_inverse=True)
+    height = int(level.max()) + 1
+    yes = np.bincount(level, np.where(positive, weight, 0.0), height)
+    no = np.bincount(level, np.where(positive, 0.0, weight), height)
+    if not yes.sum() * no.sum() > 0:
+        return np.full(len(told), np.nan)
+    beaten = (np.cumsum(no) - no / 2)[level] / no.sum()
+    beating = (yes.sum() - np.cumsum(yes) + yes / 2)[level] / yes.sum()
+    area = float(yes @ (np.cumsum(no) - no / 2)) / float(yes.sum() * no.sum())
+    share = np.where(positive, yes.sum(), no.sum()) / weight.sum()
+    out: Floats = area + (np.where(positive, beaten, beating) - area) / share
+    return out
+
+
 log_loss = Metric("log_loss", _log_loss, same, tasks=CLASSES, bounds=(0.0, float("inf")))
 """Mean of -log of the probability of the class that it was, in nats; 0 is perfect."""
 brier = Metric("brier", _brier, same, tasks=CLASSES, bounds=(0.0, 2.0))
@@ -116,6 +141,7 @@ auc = Metric(
     greater_is_better=True,
     loss=False,
     exact=_auc,
+    influence=_auc_influence,
     tasks=CLASSES,
     bounds=(0.0, 1.0),
 )
