@@ -11,6 +11,7 @@ import pytest
 from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.evaluation import Bootstrap
+from asof.metrics import Metric
 from asof.promotion import Comparison, Rule, compare, decide, judge, rules
 
 FEW = Bootstrap(draws=300)
@@ -166,3 +167,58 @@ def test_models_of_classes_are_compared_on_their_probabilities() -> None:
     )
     assert compare(answers, "log_loss").verdict == "better"
     assert compare(answers, "auc").verdict == "cannot tell", "the order of rows is the same"
+
+
+LOSS = Metric("given", lambda _, told: (told,), lambda mean: mean)
+"""Predictions that are losses already."""
+
+
+def pairs(repeats: int, weeks: int, gain: float) -> list[Comparison]:
+    """Compare losses that differ by ``gain`` standard errors, and by what a whole week and each day bring."""
+    random = np.random.default_rng(8)
+    start = [datetime(2019, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(weeks * 7)]
+    error = math.sqrt((1 + 1 / 7) / weeks)
+    made = []
+    for _ in range(repeats):
+        shared = 5 + random.normal(size=weeks * 7)  # what is hard for both is no doubt about their difference
+        apart = np.repeat(random.normal(size=weeks), 7) + random.normal(size=weeks * 7)
+        frame = {"start": start, "label": shared, "champion": shared + apart + gain * error, "challenger": shared}
+        made.append(compare(pl.DataFrame(frame), LOSS))
+    return made
+
+
+@pytest.mark.parametrize("weeks", [4, 12])
+def test_one_that_is_no_better_is_promoted_at_most_once_in_twenty(weeks: int) -> None:
+    made = pairs(400, weeks, 0.0)
+    better, worse = (np.mean([each.verdict == said for each in made]) for said in ("better", "worse"))
+    assert 0.02 <= better <= 0.08  # 0.05, and what 400 repeats leave open
+    assert 0.02 <= worse <= 0.08
+
+
+def test_the_gain_that_is_said_to_be_needed_is_found_eight_times_in_ten() -> None:
+    none = pairs(200, 12, 0.0)
+    error = math.sqrt((1 + 1 / 7) / 12)
+    needed = float(np.mean([each.needed for each in none])) / error
+    assert needed == pytest.approx(1.796 + 0.876, rel=0.05)  # Student's t with 11 degrees of freedom, at 0.95 and 0.8
+    found = np.mean([each.verdict == "better" for each in pairs(300, 12, needed)])
+    assert 0.74 <= found <= 0.87
+    twice = np.mean([each.verdict == "better" for each in pairs(300, 12, 2.0)])
+    assert 0.5 <= twice <= 0.7  # the most that any test can do at 1 in 20 is 0.64
+
+
+def test_rows_without_time_or_with_one_period_are_compared_or_refused() -> None:
+    random = np.random.default_rng(3)
+    rows = pl.DataFrame({"label": random.normal(size=300), "challenger": np.zeros(300), "champion": np.full(300, 0.8)})
+    assert compare(rows, "rmse").verdict == "better"
+    untimed = rows.with_columns(start=pl.lit(None, dtype=pl.Datetime("us", "UTC")))
+    assert compare(untimed, "rmse").periods == 300
+    one = compare(rows.with_columns(start=pl.lit(datetime(2019, 1, 1, tzinfo=UTC))), "rmse")
+    assert one.verdict == "cannot tell"
+    assert "1 periods are too few" in one.why
+    two = compare(rows[:2], "rmse")
+    assert two.verdict == "cannot tell"
+    constant = compare(rows.with_columns(label=pl.lit(0.5)), "r2")
+    assert math.isnan(constant.gain.value)
+    assert constant.verdict == "cannot tell"
+    with pytest.raises(DataError, match="rmse: no rows"):
+        compare(rows[:0], "rmse")

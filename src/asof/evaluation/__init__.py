@@ -5,7 +5,7 @@ meaning ``place``, ``start`` and ``horizon``; ``weight`` where rows weigh differ
 """
 
 from asof.evaluation.ceilings import Ceiling, ceiling, noise_deviance
-from asof.evaluation.estimates import Bootstrap, Estimate, estimate
+from asof.evaluation.estimates import Bootstrap, Estimate, batches, estimate, numbers
 from asof.evaluation.outlook import Outlook, ahead
 from asof.evaluation.scores import optimism, score, scores, skill
 
@@ -15,9 +15,11 @@ __all__ = [
     "Estimate",
     "Outlook",
     "ahead",
+    "batches",
     "ceiling",
     "estimate",
     "noise_deviance",
+    "numbers",
     "optimism",
     "score",
     "scores",

@@ -63,8 +63,7 @@ def estimate(
         bootstrap: how it is drawn; none: the usual way.
     """
     how = bootstrap or Bootstrap()
-    weight = numbers(answers, "weight") if "weight" in answers.columns else np.ones(answers.height)
-    columns = np.stack([*(np.asarray(part) * weight for part in parts), weight], axis=1)
+    columns = _weighted(answers, parts)
     total = columns.sum(axis=0)
     value = float(statistic(*(total[:-1] / total[-1])))
     cells, periods, places = _sums(answers, columns)
@@ -79,7 +78,8 @@ def estimate(
     if not moved or not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
     variances = [float(np.nanvar(each)) for each in moved]
-    both = max(sum(variances) - (_linear_variance(cells, statistic) if len(moved) == 2 else 0), *variances, 0)
+    apart = float(np.sum(_influence(cells, statistic) ** 2)) if len(moved) == 2 else 0.0
+    both = max(sum(variances) - apart, *variances, 0)
     shrink = np.sqrt(both / sum(variances)) if sum(variances) > 0 else 0.0
     return between(value, value + shrink * np.sum(moved, axis=0), how.level)
 
@@ -94,7 +94,7 @@ def _sums(answers: pl.DataFrame, columns: Floats) -> tuple[Floats, Floats | None
     """Sums per place-period, per period in the order of time, and per place (or group, or bundle of single rows)."""
     names = [f"_{index}" for index in range(columns.shape[1])]
     values = [pl.Series(name, columns[:, index]) for index, name in enumerate(names)]
-    units = [name for name in ("start", "place") if name in answers.columns and answers[name].n_unique() > 1]
+    units: list[str] = [name for name in ("start", "place") if name in answers.columns and answers[name].n_unique() > 1]
     alone = next((name for name in ("group", "unit") if name in answers.columns), None)
     if not units and alone is not None:
         units = [alone]
@@ -147,19 +147,46 @@ def _drawn(
         return np.asarray(statistic(*(totals[:, :-1] / totals[:, -1:]).T), dtype=np.float64)
 
 
-def _linear_variance(cells: Floats, statistic: Callable[..., Floats]) -> float:
-    """Variance of the statistic if all place-periods were independent, by its slope (delta method)."""
-    total = cells.sum(axis=0)
+def _influence(units: Floats, statistic: Callable[..., Floats]) -> Floats:
+    """How far each unit's sums move the statistic, by its slope (delta method); n values that sum to 0."""
+    total = units.sum(axis=0)
     means = total[:-1] / total[-1]
-    moved = (cells[:, :-1] - cells[:, -1:] * means) / total[-1]
+    moved = (units[:, :-1] - units[:, -1:] * means) / total[-1]
     slope = np.empty(len(means))
     for index in range(len(means)):
-        step = 1e-4 * max(abs(means[index]), float(np.sqrt(np.mean(moved[:, index] ** 2))) * len(cells), 1e-12)
+        step = 1e-4 * max(abs(means[index]), float(np.sqrt(np.mean(moved[:, index] ** 2))) * len(units), 1e-12)
         up, down = means.copy(), means.copy()
         up[index] += step
         down[index] -= step
         slope[index] = (float(statistic(*up)) - float(statistic(*down))) / (2 * step)
-    return float(np.sum((moved @ slope) ** 2))
+    return np.asarray(moved @ slope, dtype=np.float64)
+
+
+def batches(
+    answers: pl.DataFrame,
+    parts: Sequence[Floats],
+    statistic: Callable[..., Floats],
+    bootstrap: Bootstrap | None = None,
+) -> tuple[float, Floats]:
+    """Value of a statistic of weighted means, and how far each batch of periods moves it: b values that sum to 0.
+
+    A batch is a block of ``estimate``, without overlap: a week's worth of periods, and at least four batches. Places
+    are not taken apart, as they stay the same; rows without time are batched by place, else in bundles. Arguments as
+    those of ``estimate``.
+    """
+    how = bootstrap or Bootstrap()
+    columns = _weighted(answers, parts)
+    total = columns.sum(axis=0)
+    _, periods, places = _sums(answers, columns)
+    units = periods if periods is not None else places if places is not None else columns
+    count = max(len(units) // _week(answers, periods, how), 1)
+    moved = [float(part.sum()) for part in np.array_split(_influence(units, statistic), count)]
+    return float(statistic(*(total[:-1] / total[-1]))), np.array(moved)
+
+
+def _weighted(answers: pl.DataFrame, parts: Sequence[Floats]) -> Floats:
+    weight = numbers(answers, "weight") if "weight" in answers.columns else np.ones(answers.height)
+    return np.stack([*(np.asarray(part) * weight for part in parts), weight], axis=1)
 
 
 def numbers(answers: pl.DataFrame, column: str) -> Floats:
