@@ -94,9 +94,11 @@ def test_the_whole_audit_repeats_the_selection(copied: tuple[Path, object], caps
     assert main(["audit", str(folder), "--full", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     verdicts = {one["check"]: one for one in told["verdicts"]}
-    assert {name: one["outcome"] for name, one in verdicts.items()} == dict.fromkeys(
-        ("future", "split", "fit", "rerun"), "passed"
-    )
+    passed = ("future", "fit", "parity", "split", "drift", "rerun")
+    assert {name: one["outcome"] for name, one in verdicts.items()} == {
+        **dict.fromkeys(passed, "passed"),
+        "too good": "not applicable",
+    }
     assert "12 cuts" in verdicts["future"]["coverage"]
     assert "the whole selection" in verdicts["rerun"]["coverage"]
 
@@ -143,4 +145,4 @@ def test_a_champion_is_audited_on_data_that_have_moved_on(copied: tuple[Path, Ma
     told = asof.audit_project(asof.open_project(str(folder)), full=True)
     assert told["release"] == result["release"]
     assert told["audit"]["failed"] == []
-    assert told["audit"]["passed"] == ["future", "split", "fit", "rerun"]
+    assert told["audit"]["passed"] == ["future", "fit", "parity", "split", "drift", "rerun"]

@@ -39,7 +39,7 @@ def test_a_run_ends_with_the_documented_object(finished: Finished) -> None:
     assert result["promoted"] is True
     assert result["rows"] == {"read": 7103, "valid": 7103, "quarantined": 0}
     assert result["audit"] == {
-        "passed": ["future", "split", "fit", "rerun"],
+        "passed": ["future", "fit", "parity", "split", "drift", "rerun"],
         "failed": [],
         "untold": [],
         "accepted": [],

@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 import asof
-from asof.audit import Outcome, Side, split
+from asof.audit import Outcome
+from asof.audit import split as splitting
+from asof.audit.split import Side
 from asof.flows import intake, learning, preparation
 from asof.flows.learning import Material
 from asof.flows.preparation import Prepared
@@ -72,8 +74,8 @@ def test_the_audit_sees_questions_of_unknown_places(tmp_path: Path) -> None:
     right = at_cut(questions, cut)
     wrong = np.flatnonzero((questions["as_of"] >= cut).to_numpy())
     sides = [Side("fold 1", cut, questions[right.train], questions[rows]) for rows in (right.test, wrong)]
-    assert split(sides[:1], ("place", "start")).outcome is Outcome.PASSED
-    found = split(sides[1:], ("place", "start")).findings
+    assert splitting.check(sides[:1], ("place", "start")).outcome is Outcome.PASSED
+    found = splitting.check(sides[1:], ("place", "start")).findings
     assert [one.message for one in found] == [
         f"{wrong.size - right.test.size} questions of fold 1 are about places that were not yet known"
     ]

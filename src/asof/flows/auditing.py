@@ -1,30 +1,30 @@
 """The audit on a real project: the checks of ``asof.audit`` joined to its features and its learning."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 
-from asof import audit, coverage, splits, times, tuning
+from asof import audit, coverage, times
 from asof import lookups as looking
-from asof.audit import Audit, Evidence, Learnt, Rows, Side, Verdict
+from asof.audit import Audit, Verdict, base
+from asof.audit.future import Evidence, Extent
+from asof.audit.parity import Answer
+from asof.audit.split import Side
+from asof.audit.too_good import Columns
 from asof.data import UTC_TIME, Finding, Severity, SourceTable
-from asof.flows import judging, learning, preparation
-from asof.flows.learning import Bench, Material
+from asof.flows import nesting, preparation, rebuilding
 from asof.flows.preparation import Prepared
+from asof.flows.rebuilding import Accused
 from asof.flows.workspace import Workspace
-from asof.ledgers import Past, scrambling
-from asof.metrics import Metric
-from asof.recipes import Blend, Model, Recipe
+from asof.ledgers import scrambling
+from asof.recipes import Blend, Recipe
+from asof.splits import Split
 from asof.times import Step
-from asof.tuning import Plan
 
-SAMPLE = 500
-"""Training questions whose predictions must be equal to the bit."""
-QUICK_ROWS = 20_000
-"""Rows on which the quick form repeats the choice among two cheap recipes."""
+__all__ = ["FULL", "QUICK", "Accused", "Depth", "examine", "words"]
 
 
 @dataclass(frozen=True)
@@ -33,78 +33,75 @@ class Depth:
 
     cuts: int = 2
     per_cut: int = 150
+    alone: int = 5
+    """Questions asked one by one of lookups made anew, by ``future``."""
+    parity: int = 20
+    """Questions asked one by one of the model as it is kept."""
+    rows: int = 10_000
+    """Training questions that single columns are held against."""
     full: bool = False
 
 
 QUICK = Depth()
-FULL = Depth(cuts=12, per_cut=400, full=True)
+FULL = Depth(cuts=12, per_cut=400, alone=50, parity=200, rows=100_000, full=True)
 
 
-@dataclass(frozen=True)
-class Accused:
-    """What is audited: a recipe chosen on folds and fitted at the cut."""
+def examine(
+    workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth = QUICK, *, served: Answer | None = None
+) -> Audit:
+    """Run all checks; findings that the project accepts no longer fail it.
 
-    bench: Bench
-    holdout: pl.DataFrame
-    """The judged questions."""
-    plan: Plan
-    model: Model
-    """Fitted on what was known at the cut."""
-
-
-def examine(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth = QUICK) -> Audit:
-    """Run all checks; findings that the project accepts no longer fail it."""
+    ``served``: the way of use, where a server answers; else the model as it is kept is asked here, one question a time.
+    """
     tell = workspace.stages.done
-    verdicts = [_future(workspace, prepared, accused, depth)]
-    tell(0.4)
-    verdicts.append(audit.split(_sides(accused), ("place", "start")))
-    learn = learner(workspace, accused, depth)
-    first = _first(accused, learn, depth)
-    tell(0.6)
-    bench = accused.bench
-    questions, features = bench.material.questions, bench.material.features
-    verdicts.append(audit.fit(learn, first, questions, features, bench.split.cut, seed=bench.wanted.seed))
-    tell(0.8)
-    what = "the whole selection and the final fit" if depth.full else "the choice among two recipes and the final fit"
-    verdicts.append(audit.rerun(first, lambda: learn(questions, features), what))
-    return audit.accept(verdicts, workspace.spec.audit.accept)
+    checks: list[tuple[str, Callable[[], list[Verdict]]]] = [
+        ("future", lambda: [_future(workspace, prepared, accused, depth)]),
+        ("fit", lambda: _fit_and_rerun(workspace, accused, depth)),
+        ("parity", lambda: [_parity(workspace, prepared, accused, depth, served)]),
+        ("split", lambda: [audit.split.check(_sides(workspace, accused), _unit(accused))]),
+        ("too good", lambda: [_too_good(workspace, prepared, accused, depth)]),
+        ("drift", lambda: [_drift(accused)]),
+    ]
+    verdicts: list[Verdict] = []
+    for number, (name, work) in enumerate(checks, 1):
+        told = audit.attempt(work)
+        verdicts += [audit.untold(name, "check", told)] if isinstance(told, str) else told
+        tell(number / len(checks))
+    order = [name for name, _ in checks] + ["rerun"]
+    return audit.accept(sorted(verdicts, key=lambda one: order.index(one.check)), workspace.spec.audit.accept)
 
 
 def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth) -> Verdict:
+    material = accused.bench.material
     evidence = Evidence(
         rows={name: prepared.past.table(name).rows for name in workspace.spec.sources},
-        features=lambda questions, rows, cut: rebuilt(workspace, prepared, questions, rows, cut),
+        open=rebuilding.opener(workspace, prepared),
         predict=accused.model.predict,
-        ahead=frozenset(looking.ahead(prepared.lookups, accused.bench.material.features.columns)),
+        ahead=frozenset(looking.ahead(prepared.lookups, material.features.columns)),
+        labelled=prepared.panel.source,
     )
-    unit = ["place", "start", "end", "as_of", "horizon"]
-    asked = pl.concat([accused.bench.material.questions.select(unit), accused.holdout.select(unit)])
-    asked = asked.unique(maintain_order=True)
-    verdict = audit.future(evidence, asked, cuts=depth.cuts, per_cut=depth.per_cut, seed=accused.bench.wanted.seed)
-    found = {name: table for name, table in prepared.past.sources.items() if not workspace.spec.sources[name].covered}
-    moved = _coverage_moves(found, accused.bench.split.cut)
-    if not moved:
+    extent = Extent(depth.cuts, depth.per_cut, depth.alone, accused.bench.wanted.seed)
+    verdict = audit.future.check(evidence, _asked(accused), material.features, extent)
+    if accused.bench.split.cut is None:
         return verdict
-    return Verdict(verdict.check, audit.Outcome.FAILED, verdict.coverage, (*verdict.findings, *moved))
+    found = {name: table for name, table in prepared.past.sources.items() if not workspace.spec.sources[name].covered}
+    if not found:
+        return verdict
+    moved = _coverage_moves(found, accused.bench.split.cut)
+    return audit.join([verdict, base.settle("future", f"what {len(found)} sources cover", moved)])
 
 
-def rebuilt(
-    workspace: Workspace, prepared: Prepared, questions: pl.DataFrame, rows: Rows, cut: datetime | None
-) -> pl.DataFrame:
-    """Features of ``questions`` with everything made anew from ``rows``; with a cut, coverage ends there."""
-    sources = {}
-    for name, frame in rows.items():
-        table = prepared.past.table(name)
-        covered = table.coverage if cut is None else table.coverage.before(cut - table.delay)
-        sources[name] = replace(table, rows=frame, coverage=covered)
-    again = replace(prepared, past=Past(sources, prepared.panel))
-    return preparation.read(again, questions, workspace.spec.leave_out)
+def _asked(accused: Accused) -> pl.DataFrame:
+    """Questions that were learnt from, then those that were judged, as they are asked in use."""
+    return pl.concat([rebuilding.asked(accused.bench.material.questions), rebuilding.asked(accused.holdout)])
 
 
 def _coverage_moves(tables: Mapping[str, SourceTable], cut: datetime) -> list[Finding]:
     """What is covered must not depend on later rows either: found again from what was known at the cut."""
     found = []
     for name, table in tables.items():
+        if table.rows["_available"].null_count() == table.rows.height:
+            continue
         whole_days = _midnight_before(cut - table.delay, table)
         again = coverage.of(scrambling.known(table.rows, cut), table.zone)
         whole = coverage.of(table.rows, table.zone)
@@ -122,57 +119,111 @@ def _midnight_before(moment: datetime, table: SourceTable) -> datetime:
     return floored
 
 
-def _sides(accused: Accused) -> list[Side]:
-    questions, split = accused.bench.material.questions, accused.bench.split
-    sides = [
-        Side(f"fold {number}", fold.cut, questions[fold.train], questions[fold.test])
-        for number, fold in enumerate(accused.bench.folds, 1)
+def _fit_and_rerun(workspace: Workspace, accused: Accused, depth: Depth) -> list[Verdict]:
+    """Learn again, and again with what must not be learnt from scrambled."""
+    bench, model = accused.bench, accused.model
+    questions, features = bench.material.questions, bench.material.features
+    learn = rebuilding.learner(workspace, accused, bench.split, full=depth.full)
+    again = audit.attempt(lambda: learn(questions, features))
+    choice = accused.plan.chosen.name if depth.full or isinstance(again, str) else again.choice
+    first = audit.attempt(lambda: rebuilding.learnt(choice, model, bench.material, bench.split))
+    what = "the whole selection and the final fit" if depth.full else "the choice among two recipes and the final fit"
+    tried = _tried(bench.split, bench.folds[-1])
+    if tried is not bench.split:  # nothing is set aside: the same on a fold, where something is
+        learn = rebuilding.learner(workspace, accused, tried, full=depth.full)
+        plain = audit.attempt(lambda: learn(questions, features))
+    else:
+        plain = again
+    where = "the fold" if tried.cut is None else f"the cut {tried.cut:%Y-%m-%d}"
+    trial = audit.fit.Trial(questions, features, _unseen(questions, tried), where)
+    tested = features[tried.test]
+    asked = base.sample(tested, 2 * rebuilding.SAMPLE, np.random.default_rng(bench.wanted.seed))
+    fit = [
+        audit.fit.check(learn, plain, trial, seed=bench.wanted.seed),
+        audit.fit.apart(model.predict, model.fingerprint, asked, seed=bench.wanted.seed),
     ]
-    return [*sides, Side("the holdout", split.cut, questions[split.train], accused.holdout)]
+    if isinstance(first, str):
+        return [audit.join(fit), audit.untold("rerun", "prediction", first)]
+    return [audit.join(fit), audit.rerun.check(first, again, what)]
 
 
-def learner(workspace: Workspace, accused: Accused, depth: Depth) -> Callable[[pl.DataFrame, pl.DataFrame], Learnt]:
-    """Return the function that chooses on folds before the cut and fits at the cut, as a run does."""
-    wanted = accused.bench.wanted
-    plan = accused.plan if depth.full else _two_cheap(accused.plan, wanted.measure)
-
-    def learn(questions: pl.DataFrame, features: pl.DataFrame) -> Learnt:
-        material = Material(questions, features)
-        cut = accused.bench.split.cut
-        folds = learning.folds_before(material, cut, wanted)
-        tables = [
-            (material.table(fold.train), material.table(fold.test)) for fold in (folds if depth.full else folds[-1:])
-        ]
-        selection = tuning.replay(plan, tables, threads=wanted.threads, plugins=workspace.plugins)
-        split = splits.at_cut(questions, cut)
-        laid = Bench(material, split, folds, wanted)
-        recipe = selection.chosen if depth.full else accused.plan.chosen
-        model = learning.fit(workspace, laid, split.train, recipe)
-        return Learnt(
-            selection.chosen.name, model.fingerprint(), model.predict(_sample(material, split.train).features)
-        )
-
-    return learn
+def _tried(split: Split, fold: Split) -> Split:
+    """The split itself; of nested folds, where it sets nothing aside, a fold."""
+    return split if split.test.size else fold
 
 
-def _first(accused: Accused, learn: Callable[[pl.DataFrame, pl.DataFrame], Learnt], depth: Depth) -> Learnt:
-    """What the run itself left behind; in the quick form the choice among the cheap recipes is made once for it."""
-    sample = _sample(accused.bench.material, accused.bench.split.train)
-    if depth.full:
-        return Learnt(accused.plan.chosen.name, accused.model.fingerprint(), accused.model.predict(sample.features))
-    return learn(accused.bench.material.questions, accused.bench.material.features)
+def _unseen(questions: pl.DataFrame, split: Split) -> np.ndarray:
+    """Positions that must not be learnt from: labels known after the cut; without a time, all but the training side."""
+    if split.cut is None:
+        return np.setdiff1d(np.arange(questions.height), split.train)
+    late = ~(questions["known_at"] <= split.cut) | questions["label"].is_null()
+    return np.flatnonzero(late.fill_null(value=True).to_numpy())
 
 
-def _sample(material: Material, rows: np.ndarray) -> Material:
-    return material.side(rows[:: max(1, rows.size // SAMPLE)][:SAMPLE])
+def _parity(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth, served: Answer | None) -> Verdict:
+    sample = base.sample(_asked(accused), depth.parity, np.random.default_rng(accused.bench.wanted.seed))
+    how = "asked over HTTP" if served else "asked one by one of the model as it is kept"
+    kept = audit.attempt(lambda: rebuilding.alone(workspace, prepared, accused.model))
+    alone = served or kept
+    if isinstance(alone, str):
+        message = f"the model cannot be kept and read again: {alone}"
+        return base.settle("parity", "nothing", [Finding("parity", Severity.ERROR, "model", message)])
+    return audit.parity.check(sample, rebuilding.batch(workspace, prepared, accused.model), alone, how=how)
 
 
-def _two_cheap(plan: Plan, metric: Metric) -> Plan:
-    """The plan cut down to the best baseline and the cheapest candidate, on few rows."""
-    best = judging.best_baseline(plan, metric)
-    baseline = next(trial for trial in plan.trials if trial.stage == "baseline" and trial.recipe == best)
-    candidates = [trial for trial in plan.trials if trial.stage == "portfolio" and np.isfinite(trial.score)]
-    return replace(plan, trials=(baseline, *candidates[:1]), rows=min(plan.rows, QUICK_ROWS))
+def _unit(accused: Accused) -> tuple[str, ...]:
+    return ("unit",) if "unit" in accused.bench.material.questions.columns else ("place", "start")
+
+
+def _sides(workspace: Workspace, accused: Accused) -> list[Side]:
+    bench = accused.bench
+    questions, features = bench.material.questions, bench.material.features
+
+    def side(name: str, fold: Split) -> Side:
+        rows = (features[fold.train], features[fold.test]) if fold.cut is None else None
+        return Side(name, fold.cut, questions[fold.train], questions[fold.test], rows)
+
+    sides = [side(f"fold {number}", fold) for number, fold in enumerate(bench.folds, 1)]
+    if not bench.split.test.size:
+        outer = nesting.outer_folds(workspace, bench)
+        return sides + [side(f"outer fold {number}", fold) for number, fold in enumerate(outer, 1)]
+    if bench.split.cut is None:
+        return [*sides, side("the holdout", bench.split)]
+    return [*sides, Side("the holdout", bench.split.cut, questions[bench.split.train], accused.holdout)]
+
+
+def _too_good(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth) -> Verdict:
+    bench, panel = accused.bench, prepared.panel
+    rows = bench.split.train
+    if rows.size > depth.rows:
+        rows = rows[np.arange(depth.rows) * rows.size // depth.rows]
+    material = bench.material.side(rows)
+    given = Columns(
+        material.questions,
+        material.features,
+        own=(*panel.own, *looking.ahead(prepared.lookups, material.features.columns)),
+        brought=rebuilding.brought(prepared, material.questions),
+        classes=bench.wanted.classes,
+        waiting=_waiting(workspace, prepared, depth) if panel.rows else None,
+    )
+    return audit.too_good.check(given, seed=bench.wanted.seed)
+
+
+def _waiting(workspace: Workspace, prepared: Prepared, depth: Depth) -> pl.DataFrame | None:
+    """Features of rows whose label is not yet known."""
+    rows = preparation.of_rows(prepared).filter(pl.col("label").is_null())
+    if rows.height == 0:
+        return None
+    few = base.sample(rebuilding.asked(rows), depth.rows, np.random.default_rng(0))
+    return preparation.read(prepared, few, workspace.spec.leave_out)
+
+
+def _drift(accused: Accused) -> Verdict:
+    bench = accused.bench
+    split = _tried(bench.split, bench.folds[-1])
+    train, test = (bench.material.side(rows) for rows in (split.train, split.test))
+    moments = (train.questions["start"], test.questions["start"])
+    return audit.drift.check(train.features, test.features, moments, seed=bench.wanted.seed)
 
 
 def words(recipe: Recipe | Blend) -> str:

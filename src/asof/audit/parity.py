@@ -1,0 +1,78 @@
+"""Parity: a question asked alone, of the model as it is kept, gets the answer that it gets in a batch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from asof.audit import base
+from asof.audit.base import Outcome, Verdict
+from asof.data import Finding, Severity
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Features and predictions of n questions."""
+
+    features: pl.DataFrame
+    predictions: np.ndarray
+    """(n,), or (n, k) for classes."""
+
+
+Answer = Callable[[pl.DataFrame], Answers]
+"""How questions are answered: a batch, one question by a saved and loaded model, or a server over HTTP."""
+
+
+def check(questions: pl.DataFrame, batch: Answer, alone: Answer, *, how: str) -> Verdict:
+    """Ask ``questions`` as a batch and one by one; features and predictions must be equal to the bit.
+
+    Args:
+        questions: a sample of those that the run learnt from or was judged by.
+        batch: the way of training and backtests.
+        alone: the way of use, asked one question at a time.
+        how: the way of use in words.
+    """
+    if questions.height == 0:
+        return Verdict("parity", Outcome.UNTOLD, "there is no question to ask")
+    whole = base.attempt(lambda: batch(questions))
+    if isinstance(whole, str):
+        return _failed(questions, "the batch", whole)
+    singles: list[Answers] = []
+    for row in range(questions.height):
+        one = base.attempt(lambda row=row: alone(questions[row : row + 1]))  # type: ignore[misc]
+        if isinstance(one, str):
+            return _failed(questions, f"question {row + 1} of {questions.height} alone", one)
+        if one.features.height != 1 or len(one.predictions) != 1:
+            return _failed(questions, "one question", f"{one.features.height} rows, {len(one.predictions)} predictions")
+        singles.append(one)
+    separate = Answers(
+        pl.concat([one.features for one in singles]), np.concatenate([one.predictions for one in singles])
+    )
+    coverage = f"{whole.features.width} features, {questions.height:,} questions {how}"
+    return base.settle("parity", coverage, _differences(whole, separate))
+
+
+def _failed(questions: pl.DataFrame, what: str, why: str) -> Verdict:
+    message = f"asking {what} failed: {why}"
+    return base.settle(
+        "parity", f"{questions.height:,} questions", [Finding("parity", Severity.ERROR, "answer", message)]
+    )
+
+
+def _differences(whole: Answers, separate: Answers) -> list[Finding]:
+    found = [
+        Finding("parity", Severity.ERROR, column, f"{column} differs between a batch and one question alone", rows=rows)
+        for column, rows in base.moved(whole.features, separate.features).items()
+    ]
+    height = whole.features.height
+    for name, predictions in (("a batch", whole.predictions), ("one question alone", separate.predictions)):
+        bad = base.wrong(predictions, height)
+        if bad:
+            found.append(Finding("parity", Severity.ERROR, "prediction", f"{bad} in {name}"))
+            return found
+    rows = base.differing(whole.predictions, separate.predictions)
+    if rows:
+        message = "the prediction differs between a batch and one question alone, of the model as it is kept"
+        found.append(Finding("parity", Severity.ERROR, "prediction", message, rows=rows))
+    return found

@@ -1,0 +1,135 @@
+"""Split: training and test questions keep apart, in time, by unit, by group, and as rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from asof.audit import base
+from asof.audit.base import Outcome, Verdict
+from asof.data import Finding, Severity
+
+TWINS = 0.5
+"""Rows are copies, and not alike by chance, where most pairs that agree in all but one column agree in that one too."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One split that was really used: a cut, and the questions on both sides of it."""
+
+    name: str
+    cut: datetime | None
+    """None where questions have no time and are split by chance."""
+    train: pl.DataFrame
+    """Questions with ``label`` and ``known_at``; perhaps ``known_from`` and ``group``."""
+    test: pl.DataFrame
+    """Questions with ``as_of``."""
+    features: tuple[pl.DataFrame, pl.DataFrame] | None = None
+    """Features of both, where copies of rows are looked for: questions without a time."""
+
+
+def check(sides: Sequence[Side], unit: Sequence[str]) -> Verdict:
+    """Look at every split that was used.
+
+    No label learnt before it was known, no question tested before its cut or of an unknown place, no unit and no group
+    on both sides, no question asked twice. Under a cut a key may come again: its earlier label was known by then.
+    Without a time, no row stands on one side and its copy on the other.
+    """
+    findings: list[Finding] = []
+    for side in sides:
+        told = _in_time(side) + _by_unit(side, unit) + _by_group(side) + _copies(side)
+        findings += [Finding("split", Severity.ERROR, side.name, message, rows=rows) for message, rows in told if rows]
+    questions = sum(side.train.height + side.test.height for side in sides)
+    if not sides:
+        return Verdict("split", Outcome.UNTOLD, "no split was used")
+    groups = ", groups whole" if any("group" in side.train.columns for side in sides) else ""
+    copies = ", copies of rows" if any(side.features is not None for side in sides) else ""
+    return base.settle("split", f"{len(sides)} splits, {questions:,} questions{groups}{copies}", findings)
+
+
+def _in_time(side: Side) -> list[tuple[str, int]]:
+    unlabelled = side.train["label"].null_count()
+    told = [(f"{unlabelled:,} training questions of {side.name} have no label", unlabelled)]
+    if side.cut is None:
+        return told
+    at = f"its cut {side.cut:%Y-%m-%d}"
+    late = side.train.filter((pl.col("known_at") > side.cut) | pl.col("known_at").is_null()).height
+    early = side.test.filter((pl.col("as_of") < side.cut) | pl.col("as_of").is_null()).height
+    unknown = _of_unknown_places(side)
+    return [
+        *told,
+        (f"{late:,} training labels of {side.name} were not known at {at}", late),
+        (f"{early:,} test questions of {side.name} are asked before {at}", early),
+        (f"{unknown:,} questions of {side.name} are about places that were not yet known", unknown),
+    ]
+
+
+def _of_unknown_places(side: Side) -> int:
+    """How many questions are about a place first known after they were asked, or (tested ones) after the cut."""
+    if "known_from" not in side.train.columns or "known_from" not in side.test.columns:
+        return 0
+    learnt = side.train.filter(pl.col("as_of") < pl.col("known_from")).height
+    return learnt + side.test.filter(pl.col("known_from") > side.cut).height
+
+
+def _by_unit(side: Side, unit: Sequence[str]) -> list[tuple[str, int]]:
+    shared = _shared(side, unit)
+    told = [(f"{shared:,} units ({' x '.join(unit)}) stand on both sides of {side.name}", shared)]
+    for part, frame in (("training", side.train), ("test", side.test)):
+        asked = [*unit, *(name for name in ("horizon",) if name in frame.columns)]
+        doubled = frame.height - frame.select(asked).unique().height
+        told.append((f"{doubled:,} {part} questions of {side.name} are asked twice", doubled))
+    return told
+
+
+def _by_group(side: Side) -> list[tuple[str, int]]:
+    if "group" not in side.train.columns or "group" not in side.test.columns:
+        return []
+    shared = _shared(side, ["group"])
+    return [(f"{shared:,} groups stand on both sides of {side.name}", shared)]
+
+
+def _shared(side: Side, names: Sequence[str]) -> int:
+    left, right = (frame.select(names).unique() for frame in (side.train, side.test))
+    return left.join(right, on=list(names), how="inner").height
+
+
+def _copies(side: Side) -> list[tuple[str, int]]:
+    """Tested rows of which a copy, label included, was learnt from: another key does not make another row."""
+    if side.features is None:
+        return []
+    train, test = (
+        table.with_columns(frame["label"].alias("label "))
+        for table, frame in zip(side.features, (side.train, side.test), strict=True)
+    )
+    hashes = _hashes(pl.concat([train, test]))
+    whole = hashes.sum(axis=1, dtype=np.uint64)
+    copies = int(np.isin(whole[train.height :], whole[: train.height]).sum())
+    if not copies or _by_chance(hashes, whole):
+        return []
+    message = f"{copies:,} test rows of {side.name} are copies, label included, of rows that were learnt from"
+    return [(message, copies)]
+
+
+def _by_chance(hashes: NDArray[np.uint64], whole: NDArray[np.uint64]) -> bool:
+    """Whether rows may well be equal by chance: for some column, most pairs that agree in all others part in it.
+
+    Where a table is told in few words, many rows are alike, and many more are alike but for one word. Copies are
+    alike in everything, and next to no rows are alike in all but one thing.
+    """
+    equal = _pairs(whole)
+    return any(equal < TWINS * _pairs(whole - hashes[:, column]) for column in range(hashes.shape[1]))
+
+
+def _pairs(codes: NDArray[np.uint64]) -> float:
+    counts = np.unique(codes, return_counts=True)[1].astype(np.float64)
+    return float((counts * (counts - 1) / 2).sum())
+
+
+def _hashes(frame: pl.DataFrame) -> NDArray[np.uint64]:
+    """(n, k) a number for each value; their sum (mod 2^64) stands for the row, less one of them for the rest."""
+    columns = [column.hash(seed=number).to_numpy() for number, column in enumerate(frame.get_columns())]
+    return np.column_stack(columns)

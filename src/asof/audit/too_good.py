@@ -1,0 +1,212 @@
+"""Too good: a column that all but holds the label, or is filled in only once the label is known.
+
+Features that read the past are proven to be honest by ``future``: what came later was taken away and they did not move,
+so a lag of the label may tell as much of it as it likes. That proof does not reach what a row says of itself, what is
+declared to be known ahead, and what a plug-in brings from elsewhere. These columns are held against the label.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from asof.audit import base, columns
+from asof.audit.base import Outcome, Verdict
+from asof.audit.columns import Target
+from asof.data import Finding, Severity
+
+LEAST_ROWS = 60
+"""Fewer training questions tell nothing about a single column."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Shares of the label that may be left untold by one column (1 - R2 of ranks, or 1 - AUC)."""
+
+    exact: float
+    """Less than this is the label itself, under another name."""
+    near: float
+    """Less than this is nearly the label; it fails where no other column comes near."""
+    suspicious: float
+    """Less than this, where no other column comes near, is told of."""
+
+
+NUMBERS = Limits(exact=0.001, near=0.005, suspicious=0.05)
+"""The list price of sold houses leaves 0.009 of the order of their closing prices untold, electricity demand half an
+hour before 0.03, the best column of King County 0.45 (measured; ``docs/audit.md``)."""
+CLASSES = Limits(exact=0.002, near=0.02, suspicious=0.05)
+"""Sex alone leaves 0.26 of the survivors of the Titanic untold, the width of a petal 0.01 of three irises, where its
+length does as well."""
+APART = 0.2
+"""Another column comes near if it leaves no more than five times as much untold."""
+BETTER = 0.25
+"""For a warning: one that leaves four times as much untold is no match."""
+FEW, EXPECTED, LEFT = 20, 15.0, 0.05
+"""Presence tells the label where, in so many rows, so many of other classes are expected, and this share comes."""
+FILLED, EMPTY = 0.5, 0.02
+"""Filled after the outcome: in this share or more of the rows with a label, in this or less of those without."""
+LAST = "the last label known"
+ORDERED = 0.5
+"""Share of the label that the order of rows, or their key, may tell."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Training questions as the model is given them."""
+
+    questions: pl.DataFrame
+    """n rows: ``label``, ``place``, ``as_of`` (null without a time), ``known_at``; ``unit`` where rows are units."""
+    features: pl.DataFrame
+    """n rows."""
+    own: Sequence[str] = ()
+    """Features that a row says of itself, or that are declared to be known ahead."""
+    brought: Sequence[str] = ()
+    """Features of plug-ins."""
+    classes: int = 0
+    """Number of classes; 0 for numbers and counts."""
+    waiting: pl.DataFrame | None = None
+    """Features of questions whose label is not yet known."""
+
+
+def check(given: Columns, *, seed: int = 0) -> Verdict:
+    """Hold each column that ``future`` cannot vouch for against the label, by itself, out of fold."""
+    held = [name for name in (*given.own, *given.brought) if name in given.features.columns]
+    if not held:
+        return Verdict(
+            "too good",
+            Outcome.NOT_APPLICABLE,
+            f"all {given.features.width} features are read from the past, which `future` has tried",
+        )
+    if given.features.height < LEAST_ROWS:
+        return Verdict("too good", Outcome.UNTOLD, f"{given.features.height} training questions, too few to tell")
+    timed = given.questions["as_of"].null_count() == 0
+    part = columns.parts(given.features.height, seed=seed, blocks=timed)
+    target = Target.of(given.questions["label"], given.classes)
+    found = _alone(given, held, target, part) + _presence(given) + _filled_late(given)
+    if not timed:
+        found += _order(given, target, part)
+    coverage = f"{len(held)} columns of {given.features.width}, {given.features.height:,} training questions"
+    return base.settle("too good", coverage, found)
+
+
+def _alone(given: Columns, held: Sequence[str], target: Target, part: columns.Ints) -> list[Finding]:
+    limits = CLASSES if given.classes else NUMBERS
+    untold = {name: 1.0 - columns.told(given.features[name], target, part) for name in held}
+    if min(untold.values()) > limits.suspicious:
+        return []
+    others = [name for name in given.features.columns if name not in untold]
+    everything = untold | {name: 1.0 - columns.told(given.features[name], target, part) for name in others}
+    last = _last_label(given.questions)
+    if last is not None:
+        everything[LAST] = 1.0 - columns.told(last, target, part)
+    found = []
+    for name, left in untold.items():
+        # Two names of the label must not hide each other; the last label known is honest, however good it is.
+        rest = {
+            other: value
+            for other, value in everything.items()
+            if other == LAST or (other != name and value > limits.exact)
+        }
+        nearest = min(rest, key=lambda other: rest[other], default="")
+        if name in given.brought and left > APART * everything.get(LAST, 1.0):
+            continue
+        finding = _finding(name, left, limits, (nearest, rest.get(nearest, 1.0)), classes=bool(given.classes))
+        if finding is not None:
+            found.append(finding)
+    return found
+
+
+def _finding(name: str, left: float, limits: Limits, nearest: tuple[str, float], *, classes: bool) -> Finding | None:
+    figure = f"an AUC of {1 - left:.4f}" if classes else f"{1 - left:.2%} of the order of the label"
+    other = f" (the best other, {nearest[0]}: {1 - nearest[1]:.4f})" if nearest[0] else ""
+    told = f"{name} alone gives {figure}{other}"
+    if left <= limits.exact or (left <= limits.near and left <= APART * nearest[1]):
+        limit = 1 - (limits.exact if left <= limits.exact else limits.near)
+        message = f"{told}: it all but holds the label; leave it out, or accept it with the reason why it is known"
+        return Finding("too good", Severity.ERROR, name, message, figure=1 - left, limit=limit)
+    if left <= limits.suspicious and left <= BETTER * nearest[1]:
+        message = f"{told}: is it known at the moment of prediction?"
+        return Finding("too good", Severity.WARNING, name, message, figure=1 - left, limit=1 - limits.suspicious)
+    return None
+
+
+def _last_label(questions: pl.DataFrame) -> pl.Series | None:
+    """The label of the same place that was known last at each question's moment; none without a time."""
+    if questions["as_of"].null_count() or "known_at" not in questions.columns:
+        return None
+    asked = questions.select("place", "as_of").with_row_index("row").sort("as_of")
+    known = questions.select("place", pl.col("known_at").cast(questions["as_of"].dtype), last="label").sort("known_at")
+    return asked.join_asof(known, left_on="as_of", right_on="known_at", by="place", check_sortedness=False).sort("row")[
+        "last"
+    ]
+
+
+def _presence(given: Columns) -> list[Finding]:
+    """Columns whose presence, or absence, tells the label: in those rows next to no other comes."""
+    kinds, words = _kinds(given)
+    share = np.bincount(kinds) / len(kinds)
+    found = []
+    for name in given.own:
+        if name not in given.features.columns:
+            continue
+        known = given.features[name].is_not_null().to_numpy()
+        for side, mask in (("known", known), ("unknown", ~known)):
+            counts = np.bincount(kinds[mask], minlength=len(share))
+            rows, most = int(mask.sum()), int(counts.argmax())
+            expected = rows * (1.0 - share[most])
+            if FEW <= rows < len(kinds) and expected >= EXPECTED and rows - counts[most] <= LEFT * expected:
+                figure = (rows - int(counts[most])) / expected
+                message = (
+                    f"where {name} is {side}, {words[most]} in {counts[most]:,} of {rows:,} rows, while {expected:.0f} "
+                    "others were expected: it seems to be filled in after the outcome"
+                )
+                found.append(Finding("too good", Severity.ERROR, name, message, figure=figure, limit=LEFT, rows=rows))
+                break
+    return found
+
+
+def _kinds(given: Columns) -> tuple[columns.Ints, list[str]]:
+    """Kind of each label: its class; or whether it is the most frequent number, or else above the median."""
+    label = given.questions["label"].to_numpy()
+    if given.classes:
+        return label.astype(np.int64), [f"the label is class {code}" for code in range(given.classes)]
+    values, counts = np.unique(label, return_counts=True)
+    most = float(values[counts.argmax()])
+    if counts.max() >= len(label) / 20 and len(values) > 1:
+        return (label != most).astype(np.int64), [f"the label is {most:g}", f"the label is not {most:g}"]
+    middle = float(np.median(label))
+    return (label > middle).astype(np.int64), [f"the label is at most {middle:g}", f"the label is above {middle:g}"]
+
+
+def _filled_late(given: Columns) -> list[Finding]:
+    """Columns that rows with a label have, and those that still wait for theirs have not."""
+    if given.waiting is None or given.waiting.height < FEW:
+        return []
+    found = []
+    for name in given.own:
+        if name not in given.features.columns or name not in given.waiting.columns:
+            continue
+        filled, waiting = (1.0 - side[name].null_count() / side.height for side in (given.features, given.waiting))
+        if filled >= FILLED and waiting <= EMPTY:
+            message = (
+                f"{name} is filled in {filled:.0%} of the rows whose label is known, and in {waiting:.0%} of the "
+                f"{given.waiting.height:,} that still wait for theirs: it comes with the outcome"
+            )
+            found.append(Finding("too good", Severity.ERROR, name, message, figure=waiting, limit=EMPTY))
+    return found
+
+
+def _order(given: Columns, target: Target, part: columns.Ints) -> list[Finding]:
+    """Rows whose order or key tells the label: a sorted file, or a key given after the outcome."""
+    orders = {"the order of rows": pl.int_range(given.features.height, eager=True).cast(pl.Float64)}
+    if "unit" in given.questions.columns:
+        orders["the key of rows"] = given.questions["unit"]
+    base_line = 0.5 if given.classes else 0.0
+    found = []
+    for name, values in orders.items():
+        figure = (columns.told(values, target, part) - base_line) / (1 - base_line)
+        if figure >= ORDERED:
+            message = f"{name} tells {figure:.2f} of the label: make no feature of it; ask how rows were numbered"
+            found.append(Finding("too good", Severity.WARNING, name, message, figure=figure, limit=ORDERED))
+    return found

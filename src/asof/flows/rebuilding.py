@@ -1,0 +1,150 @@
+"""Everything made anew for the audit: plug-ins, sources, lookups, what is learnt and what is kept."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from asof import lookups as looking
+from asof import plugins, recipes, splits, tuning
+from asof.audit import Learnt, Rows
+from asof.audit.future import Ask
+from asof.audit.parity import Answer, Answers
+from asof.flows import judging, learning, preparation
+from asof.flows.learning import Bench, Material
+from asof.flows.preparation import Prepared
+from asof.flows.workspace import Workspace
+from asof.ledgers import Past
+from asof.lookups.plugin import PluginLookup
+from asof.metrics import Metric
+from asof.plugins import Plugins
+from asof.recipes import Model
+from asof.splits import Split
+from asof.tuning import Plan
+
+SAMPLE = 500
+"""Training questions whose predictions must be equal to the bit."""
+QUICK_ROWS = 20_000
+"""Rows on which the quick form repeats the choice among two cheap recipes."""
+
+
+@dataclass(frozen=True)
+class Accused:
+    """What is audited: a recipe chosen on folds and fitted at the cut."""
+
+    bench: Bench
+    holdout: pl.DataFrame
+    """The judged questions."""
+    plan: Plan
+    model: Model
+    """Fitted on what was known at the cut."""
+
+
+def plugins_anew(workspace: Workspace) -> Plugins:
+    """The project's plug-ins from fresh modules: what a function kept for itself is gone."""
+    files = [workspace.folder / path for path in workspace.spec.plugins]
+    return plugins.load(files) if files else workspace.plugins
+
+
+def opener(workspace: Workspace, prepared: Prepared) -> Callable[[Rows, datetime | None], Ask]:
+    """(rows, cut) -> who answers questions with features, everything made anew; with a cut, coverage ends there."""
+
+    def open_rows(rows: Rows, cut: datetime | None) -> Ask:
+        sources = {}
+        for name, frame in rows.items():
+            table = prepared.past.table(name)
+            covered = table.coverage if cut is None else table.coverage.before(cut - table.delay)
+            sources[name] = replace(table, rows=frame, coverage=covered)
+        lookups = looking.make_all(workspace.spec.features, prepared.panel, plugins_anew(workspace))
+        again = replace(prepared, past=Past(sources, prepared.panel), lookups=lookups)
+        return lambda questions: preparation.read(again, questions, workspace.spec.leave_out)
+
+    return open_rows
+
+
+def asked(frame: pl.DataFrame) -> pl.DataFrame:
+    """Questions as they are asked in use: without label."""
+    return frame.select(preparation.asked_columns(frame))
+
+
+def brought(prepared: Prepared, questions: pl.DataFrame) -> list[str]:
+    """Names of the features that plug-ins make."""
+    few = asked(questions[:20])
+    made = [lookup.read(few, prepared.past).columns for lookup in prepared.lookups if _of_user(lookup)]
+    return [name for names in made for name in names]
+
+
+def _of_user(lookup: looking.Lookup) -> bool:
+    return isinstance(lookup, PluginLookup)
+
+
+def batch(workspace: Workspace, prepared: Prepared, model: Model) -> Answer:
+    """The way of training and backtests: all questions at once."""
+
+    def answer(questions: pl.DataFrame) -> Answers:
+        features = preparation.read(prepared, questions, workspace.spec.leave_out)
+        return Answers(features, model.predict(features))
+
+    return answer
+
+
+def alone(workspace: Workspace, prepared: Prepared, model: Model) -> Answer:
+    """The way of use: the model written to a folder and read again, with plug-ins and lookups made anew."""
+    fresh = plugins_anew(workspace)
+    with tempfile.TemporaryDirectory(prefix="asof-audit-") as folder:
+        model.save(Path(folder) / "model")
+        kept = recipes.load(Path(folder) / "model", threads=workspace.threads, plugins=fresh)
+    ask = opener(workspace, prepared)({name: table.rows for name, table in prepared.past.sources.items()}, None)
+
+    def answer(questions: pl.DataFrame) -> Answers:
+        features = ask(questions)
+        return Answers(features, kept.predict(features))
+
+    return answer
+
+
+def learner(
+    workspace: Workspace, accused: Accused, split: Split, *, full: bool
+) -> Callable[[pl.DataFrame, pl.DataFrame], Learnt]:
+    """Return the function that chooses on folds of the training side and fits there, as a run does.
+
+    Plug-ins are loaded anew for the choice, and again for the fit: what they keep between fits is no part of a model.
+    """
+    wanted = accused.bench.wanted
+    plan = accused.plan if full else _two_cheap(accused.plan, wanted.measure)
+
+    def learn(questions: pl.DataFrame, features: pl.DataFrame) -> Learnt:
+        material = Material(questions, features)
+        if split.cut is None:
+            laid, folds = split, learning.chance_folds(material, split, wanted)
+        else:
+            laid, folds = splits.at_cut(questions, split.cut), learning.folds_before(material, split.cut, wanted)
+        tables = [(material.table(fold.train), material.table(fold.test)) for fold in (folds if full else folds[-1:])]
+        selection = tuning.replay(plan, tables, threads=wanted.threads, plugins=plugins_anew(workspace))
+        recipe = selection.chosen if full else accused.plan.chosen
+        fresh = replace(workspace, plugins=plugins_anew(workspace))
+        model = learning.fit(fresh, Bench(material, laid, folds, wanted), laid.train, recipe)
+        return learnt(selection.chosen.name, model, material, laid)
+
+    return learn
+
+
+def learnt(choice: str, model: Model, material: Material, split: Split) -> Learnt:
+    """What a model left behind, with its predictions of a sample of its training questions."""
+    return Learnt(choice, model.fingerprint(), model.predict(_sample(material, split.train).features))
+
+
+def _sample(material: Material, rows: np.ndarray) -> Material:
+    return material.side(rows[:: max(1, rows.size // SAMPLE)][:SAMPLE])
+
+
+def _two_cheap(plan: Plan, metric: Metric) -> Plan:
+    """The plan cut down to the best baseline and the cheapest candidate, on few rows."""
+    best = judging.best_baseline(plan, metric)
+    baseline = next(trial for trial in plan.trials if trial.stage == "baseline" and trial.recipe == best)
+    candidates = [trial for trial in plan.trials if trial.stage == "portfolio" and np.isfinite(trial.score)]
+    return replace(plan, trials=(baseline, *candidates[:1]), rows=min(plan.rows, QUICK_ROWS))

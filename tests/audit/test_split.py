@@ -1,0 +1,109 @@
+"""Split: what is learnt from and what is tested keep apart."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from asof.audit import Outcome, Verdict, split
+from asof.audit.split import Side
+from tests.audit.evidence import DAYS, labelled
+
+
+def told(verdict: Verdict) -> list[tuple[str, int | None]]:
+    return [(finding.subject, finding.rows) for finding in verdict.findings]
+
+
+def test_each_kind_of_overlap_is_found() -> None:
+    """Labels known late, questions asked early, units on both sides and questions asked twice, each with its count."""
+    asked = labelled()
+    clean = Side("fold 1", DAYS[4], asked[:5], asked[5:])
+    assert split.check([clean], ("place", "start")).outcome is Outcome.PASSED
+    late = Side("fold 2", DAYS[3], asked[:5], asked[5:])
+    early = Side("fold 3", DAYS[6], asked[:5], asked[5:])
+    again = asked[4:5].with_columns(as_of=pl.lit(DAYS[5]))
+    both = Side("fold 4", DAYS[4], asked[:5], pl.concat([again, asked[5:]]))
+    twice = Side("fold 5", DAYS[4], pl.concat([asked[:5], asked[:2]]), asked[5:])
+    empty = Side("fold 6", DAYS[4], asked[:5].with_columns(label=pl.lit(None, dtype=pl.Float64)), asked[5:])
+    verdict = split.check([late, early, both, twice, empty], ("place", "start"))
+    assert verdict.outcome is Outcome.FAILED
+    assert told(verdict) == [("fold 2", 1), ("fold 3", 1), ("fold 4", 1), ("fold 5", 2), ("fold 6", 5)]
+    assert split.check([], ("place",)).outcome is Outcome.UNTOLD
+
+
+def test_places_that_were_not_yet_known_are_found() -> None:
+    asked = labelled().with_columns(known_from=pl.lit(DAYS[5]))
+    assert told(split.check([Side("fold 1", DAYS[4], asked[:5], asked[5:])], ("place", "start"))) == [("fold 1", 10)]
+
+
+def test_under_a_cut_a_key_may_come_again_and_without_a_time_it_may_not() -> None:
+    """The house that is sold twice: its first price was known by the second sale."""
+    asked = labelled().with_columns(unit=pl.Series(["h1", "h2", "h3", "h4", "h5"] * 2))
+    timed = Side("fold 1", DAYS[4], asked[:5], asked[5:])
+    assert split.check([timed], ("unit", "start")).outcome is Outcome.PASSED
+    timeless = Side("fold 1", None, asked[:5], asked[5:])
+    assert told(split.check([timeless], ("unit",))) == [("fold 1", 5)]
+
+
+def test_groups_stand_on_one_side() -> None:
+    asked = labelled().with_columns(
+        unit=pl.int_range(10).cast(pl.String), group=pl.Series([f"g{n // 3}" for n in range(10)])
+    )
+    whole = Side("fold 1", None, asked[:6], asked[6:])
+    parted = Side("fold 2", None, asked[:7], asked[7:])
+    verdict = split.check([whole, parted], ("unit",))
+    assert told(verdict) == [("fold 2", 1)]
+    assert verdict.findings[0].message == "1 groups stand on both sides of fold 2"
+    assert "groups whole" in verdict.coverage
+
+
+def houses(rows: int = 400, seed: int = 3) -> pl.DataFrame:
+    """Houses told in few words and two sizes, with a price each."""
+    draw = np.random.default_rng(seed)
+    area = np.round(draw.normal(180, 40, rows), 1)
+    return pl.DataFrame(
+        {
+            "rooms": draw.integers(1, 6, rows).astype(float),
+            "kind": draw.choice(["flat", "house"], rows),
+            "area": area,
+            "price": np.round(2000 * area + draw.normal(0, 20_000, rows)),
+        }
+    )
+
+
+def sides(table: pl.DataFrame, cut: int) -> Side:
+    """Rows before and from ``cut`` on, each under a key of its own."""
+    asked = pl.DataFrame({"unit": [f"k{n}" for n in range(table.height)], "label": table["price"]})
+    features = table.drop("price")
+    return Side("fold 1", None, asked[:cut], asked[cut:], (features[:cut], features[cut:]))
+
+
+def test_a_copy_of_a_row_under_another_key_is_found() -> None:
+    table = houses()
+    assert split.check([sides(table, 300)], ("unit",)).outcome is Outcome.PASSED
+    copied = pl.concat([table, table[:15]])
+    verdict = split.check([sides(copied, 400)], ("unit",))
+    assert told(verdict) == [("fold 1", 15)]
+    assert "copies, label included, of rows that were learnt from" in verdict.findings[0].message
+
+
+def test_rows_that_are_alike_by_chance_are_no_copies() -> None:
+    """Told in few words, many rows are equal, and many more are equal but for one word."""
+    few = houses(2000).with_columns(
+        area=(pl.col("area") / 40).round(), price=(pl.col("price") > 360_000).cast(pl.Float64)
+    )
+    assert few.unique().height < 200
+    assert split.check([sides(few, 1500)], ("unit",)).outcome is Outcome.PASSED
+
+
+@pytest.mark.needs("shared data")
+def test_passengers_of_the_titanic_are_no_copies_of_one_another(shared_data: Path) -> None:
+    """Hundreds travel alike without name and ticket; a doubled list is seen all the same, with both."""
+    people = pl.read_csv(shared_data / "titanic" / "train.csv").with_columns(price=pl.col("Survived").cast(pl.Float64))
+    told_in_few = people.drop("PassengerId", "Survived", "Name", "Ticket", "Cabin")
+    assert split.check([sides(told_in_few, 600)], ("unit",)).outcome is Outcome.PASSED
+    whole = people.drop("PassengerId", "Survived")
+    assert split.check([sides(whole, 600)], ("unit",)).outcome is Outcome.PASSED
+    doubled = pl.concat([whole, whole[:30]])
+    assert told(split.check([sides(doubled, 891)], ("unit",))) == [("fold 1", 30)]
