@@ -70,7 +70,7 @@ def test_the_project_says_what_belongs_together() -> None:
         table(timed=False, price=[1.0, 2.0, 3.0], ticket=["x", None, "x"]), panel(timed=False), ["ticket"]
     )
     assert told["group"].to_list() == ["x", "k1", "x"]
-    with pytest.raises(DataError, match="judge.group: no column 'tiket'; did you mean 'ticket'"):
+    with pytest.raises(DataError, match=r"judge.group: no column 'tiket'; did you mean 'ticket'"):
         rows.questions(table(price=[1.0], ticket=["x"]), panel(), ["tiket"])
 
 

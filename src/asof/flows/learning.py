@@ -28,6 +28,8 @@ TASKS = {"count": "count", "classes": "class"}
 """Task of a measure; that of the others is a number."""
 METRICS = {"count": "poisson_deviance", "class": "log_loss"}
 """Metric that decides where the project names none; for numbers rmse."""
+LOSSES = {"class": "log_loss"}
+"""What skill is measured by where the metric is no mean loss; for numbers and counts rmse."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Terms:
     measure: Metric
     """The metric of that name."""
     loss: Metric
-    """What skill is measured by: the same metric where it is a mean loss, else the squared error."""
+    """What skill is measured by: the same metric where it is a mean loss, else the squared error or the log loss."""
     zone: str
     seed: int
     threads: int
@@ -93,7 +95,9 @@ def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
         task=task,
         metric=metric,
         measure=measure,
-        loss=measure if measure.loss and measure.exact is None else metrics.find("rmse"),
+        loss=measure
+        if measure.loss and measure.exact is None
+        else metrics.find("log_loss" if task == "class" else "rmse"),
         zone=prepared.panel.zone,
         seed=spec.train.seed,
         threads=workspace.threads,

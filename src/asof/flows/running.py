@@ -81,7 +81,7 @@ def audit_project(workspace: Workspace, *, full: bool = False) -> dict[str, Any]
         if record is None:
             message = f"{workspace.spec.name} has no release to audit; run `asof run` or `asof train` first"
             raise DataError(message)
-        bench = _lay_out(workspace, prepared)
+        bench = lay_out(workspace, prepared)
         release = releases.read(record.folder)
         plan = Plan.from_json(release.json("plan"))
         with workspace.stages("audit") as stage:
@@ -150,7 +150,8 @@ def _take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested
     return done, prepared
 
 
-def _lay_out(workspace: Workspace, prepared: Prepared) -> Bench:
+def lay_out(workspace: Workspace, prepared: Prepared) -> Bench:
+    """Lay everything out for learning: questions with features, the judged stretch, and the folds before it."""
     with workspace.stages("features") as stage:
         bench = _timed(workspace, prepared) if prepared.panel.timed else _timeless(workspace, prepared)
         material = bench.material
@@ -193,7 +194,7 @@ def _make(
     if known is not None:
         workspace.stages.progress.finish("train", 0.0, f"unchanged: release {known.record.name} stands")
         return known
-    bench = _lay_out(workspace, prepared)
+    bench = lay_out(workspace, prepared)
     with _tracked(workspace) as tracker:
         with workspace.stages("choose") as stage:
             selection = learning.choose(workspace, bench, plan)
@@ -274,7 +275,7 @@ def _tracked(workspace: Workspace) -> Iterator[Tracker]:
 
 def _decide_again(workspace: Workspace, prepared: Prepared, made: Made) -> Made:
     """Decide about a release that was trained without a decision: its recipe is judged at the holdout's cut again."""
-    bench = _lay_out(workspace, prepared)
+    bench = lay_out(workspace, prepared)
     release = releases.read(made.record.folder)
     plan = Plan.from_json(release.json("plan"))
     selection = learning.choose(workspace, bench, plan)

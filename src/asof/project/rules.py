@@ -209,16 +209,32 @@ def _judge(faults: Faults, *, plugged: bool) -> None:
         return
     from asof.estimators import BASELINES
     from asof.estimators.portfolio import portfolio
-    from asof.metrics import METRICS
 
-    faults.one_of(("judge", "metric"), [name for name in METRICS if name not in UNFIT], "metric")
-    recipes = [recipe for task in ("count", "number") for recipe in portfolio(task)]
+    _metric(faults)
+    recipes = [recipe for task in ("count", "number", "class") for recipe in portfolio(task, classes=2)]
     names = dict.fromkeys([*(recipe.name for recipe in recipes), *(recipe.estimator for recipe in recipes), *BASELINES])
     listed = faults.at("train", "candidates")
     if listed is not None and listed.is_list and not listed.value:
         faults.got(("train", "candidates"), "at least one candidate, or default")
     for path, _ in faults.members("train", "candidates"):
         faults.one_of(path, names, "candidate")
+
+
+def _metric(faults: Faults) -> None:
+    """The metric that decides: one that there is, that can choose, and that judges what is predicted."""
+    from asof import metrics
+
+    where: Path = ("judge", "metric")
+    known = [name for name in metrics.METRICS if name not in UNFIT]
+    faults.one_of(where, known, "metric")
+    name = faults.text(*where)
+    given = [measure for measure in MEASURES if faults.at("predict", measure) is not None]
+    task = {"count": "count", "classes": "class"}.get(given[0], "number") if len(given) == 1 else None
+    if name not in known or task is None or task in metrics.find(name).tasks:
+        return
+    fit = [other for other in metrics.names(task) if other not in UNFIT]
+    told = {"count": "counts", "class": "classes", "number": "numbers"}[task]
+    faults.say(where, f"{name} does not judge {told}; expected one of {', '.join(fit)}")
 
 
 def _promote(faults: Faults, *, plugged: bool) -> None:

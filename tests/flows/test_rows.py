@@ -1,0 +1,255 @@
+"""Projects whose units are rows, with a time and without, numbers and classes: run, judged, predicted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import asof
+from asof import kfolds, recipes
+from asof.flows import intake, learning, nesting, preparation, running
+from asof.flows.workspace import Workspace
+from asof.recipes import Blend, Recipe
+from tests.flows import houses
+
+Ran = tuple[Path, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def sold(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    folder = houses.make(tmp_path_factory.mktemp("houses"), houses.HOUSES, sales=houses.sales())
+    return folder, asof.run(asof.open_project(str(folder)))
+
+
+@pytest.fixture(scope="module")
+def sailed(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    folder = houses.make(tmp_path_factory.mktemp("people"), houses.PASSENGERS, people=houses.people())
+    return folder, asof.run(asof.open_project(str(folder)))
+
+
+def prepared(folder: Path) -> tuple[Workspace, preparation.Prepared]:
+    workspace = asof.open_project(str(folder))
+    return workspace, preparation.prepare(workspace, intake.open_tables(workspace))
+
+
+def test_rows_with_a_time_are_judged_on_later_ones(sold: Ran) -> None:
+    _, result = sold
+    assert result["audit"]["failed"] == []
+    low, value, high = (result["holdout"]["rmsle"][name] for name in ("low", "value", "high"))
+    assert 0.13 < value < 0.19, "the noise is 15 %"
+    assert low < value < high
+    assert result["baseline"]["value"] > 1.5 * value
+    assert 0.8 < result["coverage"] <= 1
+
+
+def test_places_never_met_are_judged_apart(sold: Ran) -> None:
+    new = sold[1]["new_places"]
+    assert (new["places"], new["blocks"]) == (14, 3)
+    assert new["score"]["value"] > 1.2 * sold[1]["holdout"]["rmsle"]["value"], "the level of the town is unknown there"
+
+
+def test_a_row_sees_what_was_sold_before_its_own_day(sold: Ran) -> None:
+    """Recounted by hand: the mean price of the town over the 56 days before the day of the sale."""
+    workspace, ready = prepared(sold[0])
+    asked = preparation.of_rows(ready)
+    made = preparation.read(ready, asked, workspace.spec.leave_out)
+    frame = houses.sales().with_columns(day=pl.col("sold").str.to_date())
+    for row in (700, 900, 1100):
+        unit = frame.filter(pl.col("id") == asked["unit"][row]).row(0, named=True)
+        before = (pl.col("day") < unit["day"]) & (pl.col("day") >= unit["day"] - pl.duration(days=56))
+        mean = frame.filter(before & (pl.col("town") == unit["town"]))["price"].mean()
+        assert made["sales_price_mean_56d"][row] == pytest.approx(mean)
+        assert made["area"][row] == unit["area"]
+    assert "price" not in made.columns
+    assert "id" not in made.columns
+
+
+def test_rows_without_a_label_are_answered(sold: Ran) -> None:
+    folder, result = sold
+    answers = pl.read_parquet(result["files"]["predictions"])
+    waiting = houses.sales().filter(pl.col("price").is_null())
+    assert answers["unit"].sort().to_list() == waiting["id"].sort().to_list()
+    assert (answers["low"] <= answers["prediction"]).all()
+    assert (answers["prediction"] <= answers["high"]).all()
+    del folder
+
+
+def test_a_file_of_houses_is_answered_in_order(sold: Ran, tmp_path: Path) -> None:
+    folder, _ = sold
+    ask = pl.DataFrame(
+        {
+            "sold": ["2021-08-20", "2021-08-20", "never", "2031-01-01", "2021-08-20"],
+            "town": ["t03", "t99", "t03", "t03", "t03"],
+            "area": ["100", "100", "100", "100", "large"],
+            "garden": ["yes"] * 5,
+            "mine": ["a", "b", "c", "d", "e"],
+        }
+    )
+    ask.write_csv(tmp_path / "ask.csv")
+    asof.predict(asof.open_project(str(folder)), asof.Asked(input=tmp_path / "ask.csv"), tmp_path / "out.csv")
+    told = pl.read_csv(tmp_path / "out.csv")
+    assert told["mine"].to_list() == ["a", "b", "c", "d", "e"]
+    assert told["prediction"].is_null().to_list() == [False, False, True, True, True]
+    assert told["reason"].to_list()[2:] == [
+        "its time is missing or cannot be read",
+        "asked after the last moment at which sales is known (2021-08-29 04:00 UTC): "
+        "ingest newer rows or ask further ahead",
+        "area is not a number",
+    ]
+    assert told["outside"].to_list()[:2] == [False, True]
+    width = (told["high"] - told["low"]).to_list()
+    assert width[1] / told["prediction"][1] > 1.2 * width[0] / told["prediction"][0]
+
+
+def test_a_file_that_lacks_a_column_is_refused(sold: Ran, tmp_path: Path) -> None:
+    pl.DataFrame({"town": ["t03"], "area": [100]}).write_csv(tmp_path / "ask.csv")
+    with pytest.raises(asof.DataError, match=r"ask.csv: no column garden; expected the columns that sales has"):
+        asof.predict(asof.open_project(str(sold[0])), asof.Asked(input=tmp_path / "ask.csv"), tmp_path / "out.csv")
+
+
+def test_few_rows_without_a_time_are_judged_by_nested_folds(sailed: Ran) -> None:
+    _, result = sailed
+    assert result["audit"]["failed"] == []
+    assert result["opened"] == 0
+    assert result["new_places"] is None
+    figures = {name: one["value"] for name, one in result["holdout"].items()}
+    assert set(figures) == {"log_loss", "brier", "accuracy", "auc", "f1"}
+    assert 0.68 < figures["accuracy"] < 0.82
+    assert figures["auc"] > 0.7
+    assert figures["log_loss"] < result["folds"]["log_loss"]["high"]
+
+
+def test_nested_answers_meet_no_row_and_no_family(sailed: Ran) -> None:
+    """Each row is answered once in each repeat, and its family is never learnt from."""
+    workspace, ready = prepared(sailed[0])
+    bench = running.lay_out(workspace, ready)
+    answers = nesting.nested(workspace, bench)
+    assert answers.height == 2 * bench.material.questions.height
+    assert answers["unit"].value_counts()["count"].unique().to_list() == [2]
+    for split in nesting.outer_folds(workspace, bench):
+        met, asked = (set(bench.material.questions["group"].gather(side)) for side in (split.train, split.test))
+        assert not met & asked
+    again = nesting.again(workspace, bench, json_recipe(sailed[1]))
+    assert again.shape == (answers.height, 2)
+    # The same recipe in the same folds: all that differs is the calibration of the answers.
+    assert np.corrcoef(again[:, 1], answers["prediction"].to_numpy()[:, 1])[0, 1] > 0.98
+
+
+def json_recipe(result: dict[str, Any]) -> Recipe | Blend:
+    told = json.loads((Path(result["files"]["release"]) / "recipe.json").read_text())
+    return recipes.read_plan(told)
+
+
+def test_people_are_told_their_class_with_its_chance(sailed: Ran, tmp_path: Path) -> None:
+    folder, _ = sailed
+    ask = pl.DataFrame({"sex": ["female", "male", "robot"], "age": ["30", "", "30"]})
+    ask.write_csv(tmp_path / "ask.csv")
+    asof.predict(asof.open_project(str(folder)), asof.Asked(input=tmp_path / "ask.csv"), tmp_path / "out.parquet")
+    told = pl.read_parquet(tmp_path / "out.parquet")
+    assert told["prediction"].to_list()[:2] == ["1", "0"]
+    assert (told["chance_0"] + told["chance_1"]).to_list() == pytest.approx([1.0] * 3)
+    chosen = [row[f"chance_{row['prediction']}"] for row in told.iter_rows(named=True)]
+    assert told["probability"].to_list() == pytest.approx(chosen)
+    assert told["outside"].to_list() == [False, False, True]
+    with pytest.raises(asof.DataError, match=r"rows of people have no time: give --input"):
+        asof.predict(asof.open_project(str(folder)), asof.Asked(start="2021-01-01", end="2021-01-02"))
+
+
+def test_running_again_keeps_the_release(sailed: Ran) -> None:
+    folder, result = sailed
+    again = asof.run(asof.open_project(str(folder)))
+    assert again["release"] == result["release"]
+    forced = asof.run(asof.open_project(str(folder), force=True))
+    assert forced["fingerprint"] == result["fingerprint"]
+    assert forced["promoted"] is False, "the same recipe is no better than itself"
+    assert "on the same folds" in forced["decision"]["on"]
+
+
+def test_many_rows_have_a_holdout(tmp_path: Path) -> None:
+    project = houses.PASSENGERS.replace(", group: family", "")
+    folder = houses.make(tmp_path / "many", project, people=houses.people(kfolds.FEW_ROWS))
+    result = asof.run(asof.open_project(str(folder)))
+    assert result["opened"] == 1
+    assert result["audit"]["failed"] == []
+    assert asof.run(asof.open_project(str(folder), force=True))["opened"] == 2
+    workspace, ready = prepared(folder)
+    bench = running.lay_out(workspace, ready)
+    assert bench.split.test.size == pytest.approx(kfolds.FEW_ROWS / 5, abs=20), "equal rows stay together"
+    assert not set(bench.split.test) & {row for fold in bench.folds for row in [*fold.train, *fold.test]}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"survived": pl.lit(1)}, "people.survived holds only the class '1': there is nothing to tell apart"),
+        ({"survived": pl.col("id")}, "people.survived holds 400 different values, at most 100 can be classes"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, change: dict[str, pl.Expr], said: str) -> None:
+    folder = houses.make(tmp_path / "x", houses.PASSENGERS, people=houses.people().with_columns(**change))
+    with pytest.raises(asof.DataError, match=said):
+        asof.run(asof.open_project(str(folder)))
+
+
+def test_two_rows_are_too_few(tmp_path: Path) -> None:
+    two = pl.concat([houses.people().filter(pl.col("survived") == code).head(1) for code in (0, 1)])
+    folder = houses.make(tmp_path / "x", houses.PASSENGERS, people=two)
+    with pytest.raises(asof.DataError, match="2 rows with a label; 3 folds need at least as many: lower judge.folds"):
+        asof.run(asof.open_project(str(folder)))
+
+
+def test_a_class_that_only_few_rows_have_does_not_stop_a_run(tmp_path: Path) -> None:
+    """A third class held by two rows is missing from the training part of some folds."""
+    rare = pl.when(pl.col("id").is_in(["p3", "p9"])).then(pl.lit("2")).otherwise(pl.col("survived").cast(pl.String))
+    folder = houses.make(tmp_path / "x", houses.PASSENGERS, people=houses.people().with_columns(survived=rare))
+    result = asof.run(asof.open_project(str(folder)))
+    assert result["audit"]["failed"] == []
+    assert np.isfinite(result["holdout"]["log_loss"]["value"])
+
+
+def test_a_metric_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    project = houses.PASSENGERS.replace("judge: {", "judge: {metric: rmse, ")
+    folder = houses.make(tmp_path / "x", project, people=houses.people())
+    with pytest.raises(asof.ProjectError, match=r"judge.metric: rmse does not judge classes; .* log_loss"):
+        asof.open_project(str(folder))
+
+
+def test_one_place_needs_no_name(tmp_path: Path) -> None:
+    """A panel without places: how many people a day in all."""
+    page = """\
+name: visits
+sources:
+  visits: {files: visits.csv, key: id, time: {columns: [day], zone: UTC}}
+predict: {count: visits, per: {every: 1d}}
+features: [calendar, history: {windows: [28d]}]
+judge: {holdout: 28d, folds: 2, fold: 28d}
+train: {budget: 0s, candidates: [poisson], threads: 1}
+"""
+    draw = np.random.default_rng(1)
+    days = pl.date_range(pl.date(2021, 1, 1), pl.date(2021, 10, 31), eager=True)
+    counts = draw.poisson([30 if day.weekday() < 5 else 10 for day in days])
+    visits = pl.DataFrame({"day": days}).select(pl.col("day").repeat_by(pl.Series(counts)).explode())
+    folder = houses.make(tmp_path / "x", page, visits=visits.with_row_index("id"))
+    result = asof.run(asof.open_project(str(folder)))
+    assert result["audit"]["failed"] == []
+    assert 0.7 < result["holdout"]["poisson_deviance"]["value"] < 1.5
+    answers = pl.read_parquet(result["files"]["predictions"])
+    assert answers["place"].to_list() == ["all"]
+
+
+def test_groups_of_rows_with_a_time_stand_on_one_side(tmp_path: Path) -> None:
+    project = houses.HOUSES.replace("metric: rmsle", "metric: rmsle, group: garden")
+    table = houses.sales().with_columns(garden=pl.format("g{}", pl.int_range(pl.len()) % 300))
+    folder = houses.make(tmp_path / "x", project, sales=table)
+    workspace = asof.open_project(str(folder))
+    intake.take_in(workspace)
+    _, ready = prepared(folder)
+    bench = running.lay_out(workspace, ready)
+    assert "garden" not in bench.material.features.columns
+    for split in (*bench.folds, bench.split):
+        sides = [set(bench.material.questions["group"].gather(side)) for side in (split.train, split.test)]
+        assert not sides[0] & sides[1]
+    assert learning.cut_of(bench.split)
