@@ -57,6 +57,14 @@ def full(word: str = "word") -> pages.ReportFacts:
         cut=datetime(2019, 12, 1, 17, tzinfo=UTC),
         explained=pages.Figure(0.87, 0.84, 0.9),
         ceiling=0.49,
+        chance=0.99,
+        classes=(word, "other"),
+        expected=pages.Figure(1.064, 1.0, 1.2),
+        expected_why=word,
+        new_places=pages.Figure(-0.02, -0.05, 0.01),
+        threshold=0.4,
+        limits=(word,),
+        importance_of=word,
         optimism=pages.Figure(0.001, -0.003, 0.005),
         folds=pages.Figure(1.066),
         coverage=(0.9, 0.913),
@@ -90,10 +98,21 @@ def full(word: str = "word") -> pages.ReportFacts:
                 "predicted": [3.0] * 30,
                 "low": [1.0] * 30,
                 "high": [5.0] * 30,
+                "error": [1.5] * 30,
+                "rule": [2.0] * 30,
             }
         ),
         places=pl.DataFrame(
-            {"place": [word, "2"], "name": [word, word], "observed": [1.0, 2.0], "predicted": [1.5, None]}
+            {
+                "place": [word, "2"],
+                "name": [word, word],
+                "observed": [1.0, 2.0],
+                "predicted": [1.5, None],
+                "sure": [True, False],
+                "skill": [0.1, -0.2],
+                "skill_low": [0.05, None],
+                "skill_high": [0.15, None],
+            }
         ),
         outlines={word: SQUARE, "2": NEXT},
         calibration=pl.DataFrame(
@@ -110,7 +129,23 @@ def full(word: str = "word") -> pages.ReportFacts:
             }
         ),
         chosen=word,
-        importance=pl.DataFrame({"feature": [word, "other"], "importance": [0.7, 0.3]}),
+        importance=pl.DataFrame({"feature": [word, "other"], "importance": [0.6, 0.2], "members": [word, ""]}),
+        examples=pl.DataFrame(
+            {"example": [0], "title": [word], "what": [word], "base": [1.0], "prediction": [1.5], "label": [word]}
+        ),
+        reasons=pl.DataFrame(
+            {"example": [0, 0], "feature": [word, "other"], "value": [word, None], "reason": [0.75, -0.25]}
+        ),
+        coverages=pl.DataFrame(
+            {"by": [word, word], "group": [word, "last"], "rows": [10, 20], "coverage": [0.8, 0.95]}
+        ),
+        confusion=pl.DataFrame(
+            {"truth": [word, word, "other"], "decided": [word, "other", "other"], "rows": [30, 10, 60]}
+        ),
+        roc=pl.DataFrame({"false": [0.0, 0.1, 1.0], "true": [0.0, 0.8, 1.0]}),
+        thresholds=pl.DataFrame(
+            {"threshold": [0.4, 0.9], "flagged": [0.7, 0.0], "precision": [0.86, None], "recall": [1.0, 0.0]}
+        ),
         audit=pl.DataFrame(
             {
                 "check": ["future", "too good", word],
@@ -194,7 +229,7 @@ def test_the_headline_is_as_sure_as_the_interval(skill: pages.Figure, said: str)
 def test_empty_sections_are_left_out() -> None:
     small = pages.report(facts())
     sections = re.findall(r'<section id="(\w+)"', small)
-    assert sections == ["meaning", "record"]
+    assert sections == ["meaning", "use", "record"]
     empty = {name: pl.DataFrame(schema=list(columns)) for name, columns in COLUMNS.items()}
     assert re.findall(r'<section id="(\w+)"', pages.report(facts(**empty))) == sections
 
@@ -207,18 +242,20 @@ def test_every_section_is_there_when_filled() -> None:
         "horizons",
         "places",
         "calibration",
-        "candidates",
+        "classes",
         "features",
+        "candidates",
         "audit",
         "promotion",
         "data",
+        "use",
         "record",
     ]
     page = Page(html)
     assert page.open == []
     for said in (
         "opened 3 times",
-        "7,312 rows",
+        "7,312",
         "not held",
         "History as corrected by word",
         "R² of about 0.490",

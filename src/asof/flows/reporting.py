@@ -7,79 +7,165 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from asof import evaluation, intervals, places
+from asof import evaluation
 from asof.audit import Audit
 from asof.data import Finding
-from asof.evaluation import Estimate
-from asof.flows import auditing, judging
+from asof.evaluation import Bootstrap, Estimate
+from asof.flows import auditing, explaining, judging, picturing
 from asof.flows.found import Found
 from asof.flows.judging import LEVEL, Judged
+from asof.flows.learning import Terms
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.metrics import Metric
 from asof.pages import Figure, ReportFacts
+from asof.times import Step
 from asof.tuning import Plan, Trial
 
-GROUPS = 10
-"""Groups of predictions in the calibration plot, and bins of the PIT."""
 SHOWN = 15
 """Candidates of the leaderboard, the best first."""
 
 
+_STEPS = {"m": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month"}
+
+
 def about(prepared: Prepared) -> str:
-    """What is predicted, in words: ``crashes per objectid and day, 1d to 7d ahead``."""
+    """What is predicted, in words: ``crashes per place and day in 263 places, 1 to 7 days ahead``."""
     panel = prepared.panel
-    length = {"1h": "hour", "1d": "day", "1w": "week", "1mo": "month"}.get(str(panel.every), str(panel.every))
+    where = f" in {len(panel.places):,} places" if panel.places.kind != "all" and not panel.rows else ""
+    if panel.rows:
+        return f"{panel.column} of each row of {panel.source}{where}{_ahead(panel.horizons)}"
     what = panel.source if panel.measure == "count" else f"{panel.measure} of {panel.column}"
-    ahead = [step for step in panel.horizons if step.count]
-    horizon = "" if not ahead else f", {ahead[0]} ahead" if len(ahead) == 1 else f", {ahead[0]} to {ahead[-1]} ahead"
-    return f"{what} per place and {length}, {len(panel.places)} places{horizon}"
+    length = _STEPS[panel.every.unit] if panel.every.count == 1 and panel.every.unit in _STEPS else str(panel.every)
+    per = f"place and {length}" if where else length
+    return f"{what} per {per}{where}{_ahead(panel.horizons)}"
+
+
+def _ahead(horizons: Sequence[Step]) -> str:
+    """Say how far ahead: ``, 1 to 7 days ahead``; empty where it is for now."""
+    steps = [step for step in horizons if step.count]
+    if not steps:
+        return ""
+    first, last = steps[0], steps[-1]
+    if len({step.unit for step in steps}) > 1 or first.unit not in _STEPS:
+        return f", {first} to {last} ahead" if len(steps) > 1 else f", {first} ahead"
+    many = "s" if last.count > 1 else ""
+    count = str(last.count) if len(steps) == 1 else f"{first.count} to {last.count}"
+    return f", {count} {_STEPS[last.unit]}{many} ahead"
 
 
 def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any) -> ReportFacts:
     """Turn what a run found into the facts of its page; ``facts`` are those that only the run knows."""
     judged, plan, wanted, decision = found.judged, found.selection.plan, found.bench.wanted, found.decision
-    answers, ceiling = judged.answers, judged.ceiling
     return ReportFacts(
         project=workspace.spec.name,
         predicts=about(prepared),
-        unit=prepared.panel.source if prepared.panel.measure == "count" else str(prepared.panel.column),
+        unit=_unit(prepared),
+        task=wanted.task,
+        classes=prepared.panel.classes,
         model=auditing.words(plan.chosen),
-        metric=wanted.metric,
-        holdout=figure(judged.scores[wanted.metric]),
-        baseline=Figure(judged.baseline_score),
-        baseline_name=judged.baseline.name.replace("_", " x "),
-        skill=figure(judged.skill),
+        rows=judged.answers.height,
         since=judged.cut,
-        until=answers["end"].max(),  # type: ignore[arg-type]
-        rows=answers.height,
+        until=judged.answers["end"].max() if judged.cut else None,  # type: ignore[arg-type]
         zone=prepared.panel.zone,
-        greater_is_better=wanted.measure.greater_is_better,
-        explained=figure(judged.explained) if judged.explained else None,
-        ceiling=ceiling.r2_ceiling if ceiling else None,
-        optimism=figure(judged.optimism),
-        folds=figure(judged.fold_scores[wanted.metric]),
-        coverage=(LEVEL, judged.coverage),
         opened=judged.opened,
         promoted=None if decision is None else decision.promoted,
         why="" if decision is None else decision.why,
         accepted=dict(found.audit.accepted),
         findings=found.findings,
-        scores=_scores(judged, judging.measures(wanted)),
-        horizons=pl.DataFrame(
-            [{key: row[key] for key in ("horizon", "value", "low", "high", "baseline")} for row in judged.horizons]
-        ),
-        periods=_periods(answers),
-        places=_places(answers, prepared),
-        outlines=_outlines(workspace),
-        calibration=_calibration(answers),
-        pit=_pit(judged) if wanted.task == "count" else None,
+        limits=_limits(prepared),
+        new_places=figure(found.new_places.skill) if found.new_places else None,
         leaderboard=_leaderboard(plan, greater_is_better=wanted.measure.greater_is_better),
         chosen=plan.chosen.name,
         audit=_audit(found.audit),
         rules=None if decision is None else _rules(decision.findings),
+        **_scored(judged, wanted),
+        **_pictured(workspace, prepared, judged, wanted),
+        **_explained(prepared, found),
         **facts,
     )
+
+
+def _unit(prepared: Prepared) -> str:
+    panel = prepared.panel
+    return panel.source if panel.measure == "count" or panel.classes else str(panel.column)
+
+
+def _scored(judged: Judged, wanted: Terms) -> dict[str, Any]:
+    """Facts that are figures."""
+    ceiling = judged.ceiling
+    measures = judging.measures(wanted, judged.calibration)
+    outlook = evaluation.ahead(
+        judged.answers, judged.folds, measures[wanted.metric], bootstrap=Bootstrap(seed=wanted.seed)
+    )
+    return {
+        "metric": wanted.metric,
+        "greater_is_better": wanted.measure.greater_is_better,
+        "holdout": figure(judged.scores[wanted.metric]),
+        "baseline": Figure(judged.baseline_score),
+        "baseline_name": judged.baseline.name,
+        "skill": figure(judged.skill),
+        "explained": figure(judged.explained) if judged.explained else None,
+        "ceiling": ceiling.r2_ceiling if ceiling else None,
+        "chance": ceiling.noise_deviance if ceiling and wanted.metric == "poisson_deviance" else None,
+        "expected": figure(outlook.expected),
+        "expected_why": outlook.why,
+        "optimism": figure(judged.optimism),
+        "folds": figure(judged.fold_scores[wanted.metric]),
+        "coverage": None if judged.coverage is None else (LEVEL, judged.coverage),
+        "scores": _scores(judged, measures),
+        "horizons": _horizons(judged),
+    }
+
+
+def _horizons(judged: Judged) -> pl.DataFrame | None:
+    lines = [row for row in judged.horizons if row["horizon"] is not None]
+    if not lines:
+        return None
+    return pl.DataFrame([{key: row[key] for key in ("horizon", "value", "low", "high", "baseline")} for row in lines])
+
+
+def _pictured(workspace: Workspace, prepared: Prepared, judged: Judged, wanted: Terms) -> dict[str, Any]:
+    """Facts that are drawn."""
+    answers = picturing.plain(judged.answers, wanted)
+    two = wanted.task == "class" and wanted.classes == 2
+    threshold = picturing.threshold(judged, wanted.task)
+    return {
+        "periods": picturing.periods(answers, wanted.task),
+        "places": picturing.by_place(answers, prepared.panel, wanted.task),
+        "outlines": picturing.outlines(workspace, prepared),
+        "calibration": picturing.calibration(answers, wanted.task),
+        "pit": picturing.pit(judged),
+        "coverages": picturing.coverages(judged.answers),
+        "confusion": picturing.confusion(judged, prepared.panel.classes),
+        "roc": picturing.roc(answers) if two else None,
+        "threshold": threshold,
+        "thresholds": picturing.thresholds(answers, threshold) if two else None,
+    }
+
+
+def _explained(prepared: Prepared, found: Found) -> dict[str, Any]:
+    told = explaining.explain(prepared, found.bench, found.judged)
+    return {
+        "importance": told.importance,
+        "importance_of": "" if told.label is None else prepared.panel.classes[told.label],
+        "examples": told.examples,
+        "reasons": told.reasons,
+    }
+
+
+def _limits(prepared: Prepared) -> tuple[str, ...]:
+    """Say what this model is not for."""
+    panel = prepared.panel
+    said = []
+    if panel.places.kind in {"polygons", "column"} and not panel.rows:
+        said.append(f"Places other than the {len(panel.places):,} that it knows.")
+    elif panel.places.kind == "h3":
+        said.append("Cells without a history of their own: they are answered from coarser ones, with wider intervals.")
+    steps = [step for step in panel.horizons if step.count]
+    if steps:
+        said.append(f"Periods further ahead than {_ahead(steps[-1:]).removeprefix(', ').removesuffix(' ahead')}.")
+    return tuple(said)
 
 
 def figure(estimate: Estimate) -> Figure:
@@ -90,14 +176,12 @@ def figure(estimate: Estimate) -> Figure:
 def scores_table(judged: Judged, measures: Mapping[str, Metric]) -> pl.DataFrame:
     """All scores of a run as tidy rows: part, metric, by, group, rows, value, low, high."""
     measured = list(measures.values())
+    # One place or one period has hardly any spread of its own, so that R2 and the like say nothing there.
+    alone = [one for one in measured if one.loss]
     tables = []
     for part, frame, whole in (("folds", judged.folds, judged.fold_scores), ("holdout", judged.answers, judged.scores)):
-        by = [evaluation.scores(frame, measured, by="horizon")]
-        # One place or one period has hardly any spread of its own, so R2 says nothing there.
-        by += [
-            evaluation.scores(frame, [one for one in measured if one.name != "r2"], by=key)
-            for key in ("place", "start")
-        ]
+        wished = {"horizon": measured, "place": alone, "start": alone}
+        by = [evaluation.scores(frame, each, by=key) for key, each in wished.items() if not frame[key].null_count()]
         tables += [table.with_columns(part=pl.lit(part)) for table in (_with_bounds(whole, frame.height), *by)]
     columns = ["part", "metric", "by", "group", "rows", "value", "low", "high"]
     return pl.concat([table.select(columns) for table in tables])
@@ -118,55 +202,6 @@ def _scores(judged: Judged, measures: Mapping[str, Metric]) -> pl.DataFrame:
         for name, estimate in judged.scores.items()
     ]
     return pl.DataFrame(lines)
-
-
-def _periods(answers: pl.DataFrame) -> pl.DataFrame:
-    """Totals by period, of the shortest horizon at which the period was asked."""
-    nearest = answers.filter(pl.col("as_of") == pl.col("as_of").max().over("place", "start"))
-    return (
-        nearest.group_by("start")
-        .agg(observed=pl.col("label").sum(), predicted=pl.col("prediction").sum())
-        .sort("start")
-    )
-
-
-def _places(answers: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
-    known = prepared.panel.places
-    names = pl.DataFrame({"place": known.ids, "name": known.names if known.names is not None else known.ids})
-    if known.lat is not None and known.lon is not None:
-        names = names.with_columns(lat=known.lat, lon=known.lon)
-    means = answers.group_by("place").agg(observed=pl.col("label").mean(), predicted=pl.col("prediction").mean())
-    return means.join(names, on="place", how="left").sort("place")
-
-
-def _outlines(workspace: Workspace) -> Mapping[str, Mapping[str, Any]]:
-    spec = workspace.spec.predict.per.place
-    return places.geometry(spec, workspace.folder) if spec.polygons else {}
-
-
-def _calibration(answers: pl.DataFrame) -> pl.DataFrame:
-    """Mean label of each tenth of the predictions, with the spread of such a mean."""
-    ranked = answers.select(
-        "label", "prediction", group=(pl.col("prediction").rank("ordinal") - 1) * GROUPS // answers.height
-    )
-    table = ranked.group_by("group").agg(
-        predicted=pl.col("prediction").mean(),
-        observed=pl.col("label").mean(),
-        error=pl.col("label").std() / pl.len().sqrt(),
-        rows=pl.len(),
-    )
-    bounds = table.with_columns(
-        low=pl.col("observed") - 2 * pl.col("error"), high=pl.col("observed") + 2 * pl.col("error")
-    )
-    return bounds.sort("group").select("predicted", "observed", "low", "high", "rows")
-
-
-def _pit(judged: Judged) -> pl.DataFrame:
-    told = intervals.pit(
-        judged.answers["label"].to_numpy(), judged.answers["prediction"].to_numpy(), judged.calibration
-    )
-    counts, _ = np.histogram(told.values, bins=GROUPS, range=(0, 1))
-    return pl.DataFrame({"share": counts / max(counts.sum(), 1)})
 
 
 def _leaderboard(plan: Plan, *, greater_is_better: bool) -> pl.DataFrame:

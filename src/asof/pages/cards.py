@@ -1,41 +1,73 @@
 """The model card: one page of Markdown beside the model."""
 
-from asof.pages import words
+from asof.pages import sentences, words
 from asof.pages.facts import ReportFacts
-
-_WARNING = (
-    "The score belongs to the recipe as judged on these periods. A prediction with the flag *outside what was seen* "
-    "rests on little; after a change of the world or of the recording, train and judge again."
-)
 
 
 def card(facts: ReportFacts) -> str:
-    """Write the model card: what it predicts, how good it is, where it must not be trusted."""
-    score = f"{words.number(facts.holdout.value)} ({words.within(facts.holdout) or 'no interval'})"
+    """Write the model card: what it predicts, how good it is, what it is for and what not."""
+    rule = f"{_line(words.rule(facts.baseline_name, facts.task))}: {words.number(facts.baseline.value)}"
     skill = f"{words.percent(facts.skill.value)} ({words.within(facts.skill, words.percent) or 'no interval'})"
     lines = [
         f"# {_line(facts.release or facts.project)}",
         "",
         f"Predicts {_line(facts.predicts)}.",
         "",
+        _line(sentences.headline(facts)),
+        "",
         "| | |",
         "|---|---|",
         f"| model | {_line(facts.model)} |",
         f"| made | {words.minute(facts.created, facts.zone)} |",
-        f"| judged on | {words.stretch(facts.since, facts.until, facts.zone)}, {facts.rows:,} predictions |",
-        f"| {words.title(facts.metric)} | {score} |",
-        f"| best simple rule | {_line(facts.baseline_name)}: {words.number(facts.baseline.value)} |",
+        f"| judged on | {_judged(facts)} |",
+        f"| {words.title(facts.metric)} | {sentences.score_with_interval(facts.holdout)} |",
+        f"| best simple rule | {rule} |",
         f"| skill | {skill} |",
+        *_more(facts),
+        "",
+        "## In everyday terms",
+        "",
+        *(f"- {_line(said)}" for said in sentences.everyday(facts)),
+        "",
+        "## For",
+        "",
+        *(f"- {_line(said)}" for said in sentences.uses(facts)),
+        "",
+        "## Not for",
+        "",
+        *(f"- {_line(said)}" for said in sentences.limits(facts)),
+        "",
+        "## The score",
+        "",
+        words.meaning(facts.metric, facts.unit),
+        "",
     ]
+    return "\n".join(line for index, line in enumerate(lines) if line or index == 0 or lines[index - 1])
+
+
+def _judged(facts: ReportFacts) -> str:
+    if facts.since is not None and facts.until is not None:
+        return f"{words.stretch(facts.since, facts.until, facts.zone)}, {facts.rows:,} predictions"
+    return f"{facts.rows:,} predictions{' of folds' if facts.opened == 0 else ' of rows set aside'}"
+
+
+def _more(facts: ReportFacts) -> list[str]:
+    lines = []
     if facts.coverage:
         promised, found = facts.coverage
         lines.append(f"| intervals | {words.percent(promised, 0)} promised, {words.percent(found)} found |")
     if facts.cut:
         lines.append(f"| learnt from | what was known at {words.minute(facts.cut, facts.zone)} |")
-    lines += [f"| fingerprint | `{facts.fingerprint}` |" if facts.fingerprint else "", ""]
-    lines += ["## Use", "", words.meaning(facts.metric, facts.unit), ""]
-    lines += [_WARNING, ""]
-    return "\n".join(line for index, line in enumerate(lines) if line or index == 0 or lines[index - 1])
+    if facts.opened:
+        lines.append(f"| holdout opened | {'once' if facts.opened == 1 else f'{facts.opened} times'} |")
+    if facts.sources is not None:
+        lines += [
+            f"| data | {_line(row['source'])}, version {_line(str(row['version']))} |"
+            for row in facts.sources.to_dicts()
+        ]
+    if facts.fingerprint:
+        lines.append(f"| fingerprint | `{facts.fingerprint}` |")
+    return lines
 
 
 def _line(text: str) -> str:

@@ -63,18 +63,50 @@ def _svg(box: _Box, content: str, label: str) -> str:
 
 
 def periods(frame: pl.DataFrame, zone: str, unit: str) -> str:
-    """Observed and predicted totals over time."""
-    local = frame.sort("start").with_columns(pl.col("start").dt.convert_time_zone(zone).dt.replace_time_zone(None))
-    times: list[datetime] = local["start"].to_list()
+    """Observed and predicted figures over time, with a dot for each period where there are not too many."""
+    frame = frame.sort("start")
+    times = _local(frame, zone)
     if len(times) < 2:
         return ""
+    observed, predicted = _floats(frame, "observed"), _floats(frame, "predicted")
+    low, high = _floats(frame, "low"), _floats(frame, "high")
+    zero = min(filter(math.isfinite, predicted), default=0) < 0.5 * max(filter(math.isfinite, predicted), default=0)
+    series = (("observed", observed), ("predicted", predicted))
+    return _over_time(times, series, (low, high), zero=zero, label=f"{unit} observed and predicted over time")
+
+
+def errors(frame: pl.DataFrame, zone: str, unit: str) -> str:
+    """Mean absolute error over time, of the model and of the simple rule."""
+    frame = frame.sort("start")
+    times = _local(frame, zone)
+    ours, rule = _floats(frame, "error"), _floats(frame, "rule")
+    if len(times) < 2 or not ours or not rule:
+        return ""
+    series = (("ruled", rule), ("predicted", ours))
+    return _over_time(times, series, ([], []), zero=True, label=f"Mean error over time in {unit}, model and rule")
+
+
+_NAMES = {"observed": "observed", "predicted": "predicted", "ruled": "simple rule"}
+_DOTTED = 120
+"""More periods than this are drawn without dots."""
+
+
+def _over_time(
+    times: Sequence[datetime],
+    series: Sequence[tuple[str, Sequence[float]]],
+    band: tuple[Sequence[float], Sequence[float]],
+    *,
+    zero: bool,
+    label: str,
+) -> str:
     seconds = [(moment - times[0]).total_seconds() for moment in times]
-    observed, predicted = _floats(local, "observed"), _floats(local, "predicted")
-    low, high = _floats(local, "low"), _floats(local, "high")
+    low, high = band
+    values = [value for _, each in series for value in each]
 
     def draw(width: float) -> str:
-        y_range = spread([*observed, *predicted, *low, *high], zero=min(predicted) < 0.5 * max(predicted))
-        box = _Box(width, 260 if width == WIDE else 220, (0, seconds[-1]), y_range)
+        y_range = spread([*values, *low, *high], zero=zero)
+        height = (190 if zero else 260) if width == WIDE else (180 if zero else 220)
+        box = _Box(width, height, (0, seconds[-1]), y_range)
         across, up = box.across(), box.up()
         marks = drawing.time_ticks(times[0], times[-1], int(width / 78))
         foot = [((mark.moment - times[0]).total_seconds(), mark.label) for mark in marks]
@@ -83,19 +115,24 @@ def periods(frame: pl.DataFrame, zone: str, unit: str) -> str:
             edge = [(across(s), up(v)) for s, v in zip(seconds, low, strict=True)]
             back = [(across(s), up(v)) for s, v in zip(reversed(seconds), reversed(high), strict=True)]
             parts.append(tag("path", d=drawing.path([*edge, *back]) + "Z", class_="band"))
-        line = [(across(s), up(v)) for s, v in zip(seconds, observed, strict=True)]
-        parts.append(tag("path", d=drawing.path(line), class_="observed"))
-        line = [(across(s), up(v)) for s, v in zip(seconds, predicted, strict=True)]
-        parts.append(tag("path", d=drawing.path(line), class_="predicted"))
-        if len(times) <= 120:
+        for kind, each in series:
+            line = [(across(s), up(v)) for s, v in zip(seconds, each, strict=True)]
+            parts.append(tag("path", d=drawing.path(line), class_=kind))
+        if len(times) <= _DOTTED:
+            kind, first = series[0]
             parts.extend(
-                tag("circle", hint(_told(moment, seen, said)), cx=across(s), cy=up(seen), r=2.6, class_="dot")
-                for moment, s, seen, said in zip(times, seconds, observed, predicted, strict=True)
-                if math.isfinite(seen)
+                tag("circle", hint(_told(moment, index, series)), cx=across(s), cy=up(v), r=2.6, class_=f"dot {kind}")
+                for index, (moment, s, v) in enumerate(zip(times, seconds, first, strict=True))
+                if math.isfinite(v)
             )
-        return _svg(box, "".join(parts), f"{unit} observed and predicted over time")
+        return _svg(box, "".join(parts), label)
 
     return both(draw)
+
+
+def _local(frame: pl.DataFrame, zone: str) -> list[datetime]:
+    told: list[datetime] = frame["start"].dt.convert_time_zone(zone).dt.replace_time_zone(None).to_list()
+    return told
 
 
 def horizons(frame: pl.DataFrame, metric: str) -> str:
@@ -123,25 +160,46 @@ def horizons(frame: pl.DataFrame, metric: str) -> str:
     return both(draw)
 
 
-def calibration(frame: pl.DataFrame, unit: str) -> str:
-    """Mean label by group of prediction, against the diagonal of perfect agreement."""
+def calibration(frame: pl.DataFrame, unit: str, *, percent: bool = False) -> str:
+    """Mean label by group of prediction, against the diagonal of perfect agreement; ``percent`` for probabilities."""
     said, seen = _floats(frame, "predicted"), _floats(frame, "observed")
     low, high = _floats(frame, "low"), _floats(frame, "high")
-    bounds = spread([*said, *seen, *low, *high], zero=True)
-    box = _Box(NARROW, 320, bounds, bounds, left=46)
+    bounds = (0.0, 1.0) if percent else spread([*said, *seen, *low, *high], zero=True)
+    box, parts = _square(bounds, percent=percent)
     across, up = box.across(), box.up()
-    start, end = bounds
-    marks = ticks(*bounds, 5)
-    parts = [box.levels(), box.foot(list(zip(marks, tick_labels(marks), strict=True)))]
-    parts.append(tag("line", x1=across(start), y1=up(start), x2=across(end), y2=up(end), class_="ideal"))
+    write = words.percent if percent else words.number
     for index, (x, y) in enumerate(zip(said, seen, strict=True)):
         if low and high and math.isfinite(low[index]) and math.isfinite(high[index]):
-            parts.append(
-                tag("line", x1=across(x), x2=across(x), y1=up(low[index]), y2=up(high[index]), class_="whisker")
-            )
-        told = hint(f"predicted {words.number(x)}, observed {words.number(y)} {unit}")
+            ends = (up(max(low[index], bounds[0])), up(min(high[index], bounds[1])))
+            parts.append(tag("line", x1=across(x), x2=across(x), y1=ends[0], y2=ends[1], class_="whisker"))
+        told = hint(f"predicted {write(x)}, observed {write(y)} {'' if percent else unit}".rstrip())
         parts.append(tag("circle", told, cx=across(x), cy=up(y), r=4.5, class_="mark"))
-    return _svg(box, "".join(parts), "Mean observed by group of predictions")
+    return _svg(box, "".join(parts), "Mean observed by group of predictions; on the dashed line they agree")
+
+
+def roc(frame: pl.DataFrame) -> str:
+    """Share of the class that is found against the share of the others that is flagged with it."""
+    box, parts = _square((0.0, 1.0), percent=True)
+    across, up = box.across(), box.up()
+    points = [(across(x), up(y)) for x, y in zip(_floats(frame, "false"), _floats(frame, "true"), strict=True)]
+    parts.append(tag("path", d=drawing.path(points), class_="predicted"))
+    return _svg(box, "".join(parts), "Found against falsely flagged at every threshold (ROC curve)")
+
+
+def _square(bounds: tuple[float, float], *, percent: bool) -> tuple[_Box, list[str]]:
+    """Return a square plot with a grid and the diagonal."""
+    box = _Box(NARROW, 320, bounds, bounds, left=46)
+    marks = ticks(*bounds, 5)
+    labels = [words.percent(mark, 0) for mark in marks] if percent else tick_labels(marks)
+    across, up = box.across(), box.up()
+    parts = [] if percent else [box.levels()]
+    for value, label in zip(marks, labels, strict=True) if percent else ():
+        parts.append(tag("line", x1=box.left, x2=box.width - _RIGHT, y1=up(value), y2=up(value), class_="grid"))
+        parts.append(text(label, box.left - 7, up(value) + 4, anchor="end"))
+    parts.append(box.foot(list(zip(marks, labels, strict=True))))
+    start, end = bounds
+    parts.append(tag("line", x1=across(start), y1=up(start), x2=across(end), y2=up(end), class_="ideal"))
+    return box, parts
 
 
 def pit(frame: pl.DataFrame) -> str:
@@ -193,6 +251,15 @@ def bar(share: float) -> str:
     )
 
 
+def held(share: float, promised: float, lowest: float) -> str:
+    """One row of a table of coverage: a dot at what was found, a line at what was promised."""
+    across = scale(min(lowest, promised), 1.0, 6, 174)
+    parts = [tag("line", x1=2, x2=178, y1=12, y2=12, class_="grid")]
+    parts.append(tag("line", x1=across(promised), x2=across(promised), y1=3, y2=21, class_="mean"))
+    parts.append(tag("circle", cx=across(share), cy=12, r=4.5, class_="mark"))
+    return tag("svg", "".join(parts), viewBox="0 0 180 24", class_="strip", aria_hidden="true")
+
+
 def _floats(frame: pl.DataFrame, column: str) -> list[float]:
     """Values with NaN for unknown ones; empty where there is no such column."""
     if column not in frame.columns:
@@ -200,6 +267,6 @@ def _floats(frame: pl.DataFrame, column: str) -> list[float]:
     return frame[column].cast(pl.Float64).fill_null(float("nan")).to_list()
 
 
-def _told(moment: datetime, seen: float, said: float) -> str:
+def _told(moment: datetime, index: int, series: Sequence[tuple[str, Sequence[float]]]) -> str:
     when = f"{moment.day} {moment:%b %Y}" + ("" if (moment.hour, moment.minute) == (0, 0) else f" {moment:%H:%M}")
-    return f"{when}: observed {words.number(seen)}, predicted {words.number(said)}"
+    return f"{when}: " + ", ".join(f"{_NAMES[kind]} {words.number(each[index])}" for kind, each in series)

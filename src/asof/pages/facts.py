@@ -20,7 +20,7 @@ class Figure:
     high: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReportFacts:
     """The facts of one report. What is none or empty leaves its section out."""
 
@@ -29,9 +29,13 @@ class ReportFacts:
     """Name of the release; empty where none was made."""
     created: datetime
     predicts: str
-    """What is predicted, to follow "Predicts": ``collisions per zone and day, 1 to 7 days ahead``."""
+    """What is predicted, to follow "Predicting": ``collisions per zone and day, 1 to 7 days ahead``."""
     unit: str
-    """What one counts or measures, plural: ``collisions``, ``minutes``."""
+    """What one counts or measures, plural: ``collisions``, ``minutes``; for classes what one asks about."""
+    task: str = "number"
+    """``count``, ``number`` or ``class``."""
+    classes: tuple[str, ...] = ()
+    """Classes in the order of their codes, where the label is one."""
     model: str
     """The chosen recipe in words: ``LightGBM, Poisson loss``."""
     metric: str
@@ -43,12 +47,12 @@ class ReportFacts:
     """The best of the baselines in words: ``mean of the place and weekday``."""
     skill: Figure
     """Share of the baseline's loss that the model saves."""
-    since: datetime
-    """Start of the holdout."""
-    until: datetime
-    """End of the holdout (exclusive)."""
     rows: int
-    """Questions judged in the holdout."""
+    """Questions judged in the holdout, or in folds where nothing was set aside."""
+    since: datetime | None = None
+    """Start of the holdout; none where questions have no time."""
+    until: datetime | None = None
+    """End of the holdout (exclusive)."""
     zone: str = "UTC"
     """Zone in which times are shown."""
     greater_is_better: bool = False
@@ -67,7 +71,19 @@ class ReportFacts:
     coverage: tuple[float, float] | None = None
     """Share of labels within the prediction intervals: as promised, as found on the holdout."""
     opened: int = 1
-    """How often these periods have been opened, this time included."""
+    """How often the holdout has been opened, this time included; 0: nothing was set aside, folds gave the score."""
+    chance: float | None = None
+    """For counts: what the metric would be if every predicted rate were right, because chance remains."""
+    expected: Figure | None = None
+    """The metric to expect in the stretch that follows, with the interval that is stated for it."""
+    expected_why: str = ""
+    """What moves the score from one stretch to the next, in words."""
+    new_places: Figure | None = None
+    """Skill in places that the model has not learnt from."""
+    threshold: float | None = None
+    """For two classes: the probability from which the second one is decided on."""
+    limits: tuple[str, ...] = ()
+    """What the model is not for, beyond what holds for every model: a sentence each."""
     promoted: bool | None = None
     """None: not decided."""
     why: str = ""
@@ -80,21 +96,39 @@ class ReportFacts:
     horizons: pl.DataFrame | None = None
     """``horizon``, ``value``, ``low``, ``high``, ``baseline``: the metric by horizon, nearest first."""
     periods: pl.DataFrame | None = None
-    """``start`` (UTC), ``observed``, ``predicted``: totals over all places by period; perhaps ``low``, ``high``."""
+    """``start`` (UTC), ``observed``, ``predicted``: totals (means where nothing is counted) by period; perhaps ``low``,
+    ``high``, and ``error`` with ``rule``: the mean absolute error of the model and of the baseline."""
     places: pl.DataFrame | None = None
-    """``place``, ``name``, ``observed``, ``predicted``: means per period; perhaps ``lat``, ``lon``."""
+    """``place``, ``name``, ``observed``, ``predicted``: means per period; perhaps ``lat``, ``lon``, and ``skill`` with
+    ``skill_low`` and ``skill_high``, and ``sure``: whether the difference is more than chance would make."""
     outlines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """GeoJSON geometry (Polygon, MultiPolygon) by place, degrees; without it places are drawn as points."""
     calibration: pl.DataFrame | None = None
-    """``predicted``, ``observed``, perhaps ``low``, ``high`` and ``rows``: means by group of prediction."""
+    """``predicted``, ``observed``, perhaps ``low``, ``high`` and ``rows``: means by group of prediction; for classes
+    probability and share: of two, of the second one; of more, of the one decided on."""
     pit: pl.DataFrame | None = None
     """``share``: shares of the randomised PIT in equal bins from 0 to 1."""
+    coverages: pl.DataFrame | None = None
+    """``by`` (``places``, ``periods``, ...), ``group``, ``rows``, ``coverage``: labels within their intervals."""
+    confusion: pl.DataFrame | None = None
+    """``truth``, ``decided`` (names of classes), ``rows``."""
+    roc: pl.DataFrame | None = None
+    """``false``, ``true``: shares of either class decided to be the second one, at every threshold, rising."""
+    thresholds: pl.DataFrame | None = None
+    """``threshold``, ``flagged``, ``precision``, ``recall``: what each probability to decide from would mean."""
     leaderboard: pl.DataFrame | None = None
     """``candidate``, ``kind`` (``baseline``, ``candidate``, ``ensemble``), ``fold``, ``value``; perhaps ``seconds``."""
     chosen: str = ""
     """The candidate of the leaderboard that was chosen."""
     importance: pl.DataFrame | None = None
-    """``feature``, ``importance`` (largest first): how much worse the score gets without it, or shares of gain."""
+    """``feature``, ``importance``: mean absolute reason in the unit of the prediction; perhaps ``members``, the names
+    of the features in it."""
+    importance_of: str = ""
+    """Of what the importance is told, where it needs saying: the class whose probability is explained."""
+    examples: pl.DataFrame | None = None
+    """``example`` (number), ``title``, ``what``, ``base``, ``prediction``, ``label``: explained predictions."""
+    reasons: pl.DataFrame | None = None
+    """``example``, ``feature``, ``value`` (text), ``reason``: what each feature added to or took off the base."""
     audit: pl.DataFrame | None = None
     """``check``, ``answer``, ``coverage``, ``message``; answers are passed, failed, could not tell, not applicable."""
     rules: pl.DataFrame | None = None
@@ -131,6 +165,12 @@ COLUMNS = {
     "places": ("place", "name", "observed", "predicted"),
     "calibration": ("predicted", "observed"),
     "pit": ("share",),
+    "coverages": ("by", "group", "rows", "coverage"),
+    "confusion": ("truth", "decided", "rows"),
+    "roc": ("false", "true"),
+    "thresholds": ("threshold", "flagged", "precision", "recall"),
+    "examples": ("example", "title", "what", "base", "prediction", "label"),
+    "reasons": ("example", "feature", "value", "reason"),
     "leaderboard": ("candidate", "kind", "fold", "value"),
     "importance": ("feature", "importance"),
     "audit": ("check", "answer", "coverage", "message"),

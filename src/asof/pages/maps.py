@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,10 @@ _NEAR = 0.55
 """Points of an outline nearer than this many pixels to the last one kept are left out."""
 _POINTS = 4000
 """More places than this are not drawn: the page would become heavy and nothing could be seen."""
+
+
+Write = Callable[[Any], str]
+"""How a figure is written."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,15 @@ def levels(frame: pl.DataFrame, column: str, unit: str) -> Map:
     names = [f"s{round(index * (CLASSES - 1) / max(len(inner), 1))}" for index in range(len(inner) + 1)]
     ends = [*map(words.brief, inner), words.brief(known.max())]
     ramp = tuple(zip(names, ends, strict=True))
-    return Map(_uses(frame, values, inner, names, unit), ramp, words.brief(known.min()))
+    drawn = _uses(frame, values, Classes(inner, names, unit, words.brief), [True] * frame.height)
+    return Map(drawn, ramp, words.brief(known.min()))
 
 
-def differences(frame: pl.DataFrame, column: str, unit: str) -> Map:
-    """Colour places by a signed figure: one hue below zero, another above, pale about zero."""
+def differences(frame: pl.DataFrame, column: str, unit: str, *, write: Write = words.brief, sure: str = "") -> Map:
+    """Colour places by a signed figure: one hue below zero, another above, pale about zero.
+
+    ``sure`` names a column of Booleans: where it is not true, the place is drawn pale and said to be uncertain.
+    """
     values = _values(frame, column)
     known = np.abs(values[np.isfinite(values)])
     if not known.size:
@@ -65,18 +73,32 @@ def differences(frame: pl.DataFrame, column: str, unit: str) -> Map:
     far = float(np.quantile(known, 0.9)) or float(known.max()) or 1.0
     inner = [_round(times * far) for times in (-1, -0.6, -0.2, 0.2, 0.6, 1)]
     names = [f"d{index}" for index in range(CLASSES)]
-    ramp = tuple(zip(names, [*map(words.brief, inner), ""], strict=True))
-    return Map(_uses(frame, values, inner, names, unit), ramp)
+    ramp = tuple(zip(names, [*map(write, inner), ""], strict=True))
+    certain = frame[sure].fill_null(value=False).to_list() if sure else [True] * frame.height
+    return Map(_uses(frame, values, Classes(inner, names, unit, write), certain), ramp)
 
 
-def _uses(
-    frame: pl.DataFrame, values: np.ndarray[Any, Any], inner: Sequence[float], names: Sequence[str], unit: str
-) -> str:
+@dataclass(frozen=True)
+class Classes:
+    """How figures turn into colours and words."""
+
+    inner: Sequence[float]
+    """Rising borders between classes."""
+    names: Sequence[str]
+    """One more class of the style than borders."""
+    unit: str
+    write: Write
+
+
+def _uses(frame: pl.DataFrame, values: np.ndarray[Any, Any], classes: Classes, certain: Sequence[bool]) -> str:
     uses = []
-    for index, (name, value) in enumerate(zip(frame["name"].to_list(), values, strict=True)):
+    for index, (name, value, sure) in enumerate(zip(frame["name"].to_list(), values, certain, strict=True)):
         kind, told = "none", f"{name}: unknown"
         if math.isfinite(value):
-            kind, told = names[bisect_right(inner, value)], f"{name}: {words.brief(value)} {unit}"
+            kind = classes.names[bisect_right(classes.inner, value)]
+            told = f"{name}: {classes.write(value)} {classes.unit}".rstrip()
+        if math.isfinite(value) and not sure:
+            kind, told = f"{kind} pale", f"{told} (too little to tell)"
         uses.append(tag("use", hint(told), href=f"#p{index}", class_=kind))
     return "".join(uses)
 

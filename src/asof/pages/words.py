@@ -34,7 +34,30 @@ METRICS = {
     "median_ape": MetricWords("Median relative error", "Half of all misses are smaller than this share."),
     "bias": MetricWords("Bias", "The average of prediction less truth, in {unit}; 0 is best, above 0 is too high."),
     "coverage": MetricWords("Coverage", "The share of true values inside their prediction interval."),
+    "log_loss": MetricWords(
+        "Log loss",
+        "How surprised one would be by what came after hearing its probability; a confident miss weighs most. "
+        "0 would be perfect.",
+    ),
+    "brier": MetricWords(
+        "Brier score", "The squared distance of the probabilities from what came; 0 would be perfect."
+    ),
+    "accuracy": MetricWords("Accuracy", "The share put into the right class; 1 would be perfect."),
+    "auc": MetricWords(
+        "AUC", "How often a case of the class is ranked above a case of another; 1 is always, 0.5 is a coin."
+    ),
+    "f1": MetricWords("F1", "The balance of finding a class and being right when naming it; 1 would be perfect."),
 }
+
+RULES = {
+    "mean": "the overall mean",
+    "last": "the last known value",
+    "seasonal": "the same period a week before",
+    "place_calendar": "the mean of the place on such days",
+    "place_rhythm": "the mean of the place times the rhythm of all",
+    "best_column": "the best single column",
+}
+"""The simple rules that every model is held against, for people."""
 
 AUDIT = {
     "future": "Can anything from after a prediction's moment reach it? Later rows are removed, and scrambled.",
@@ -58,6 +81,19 @@ def meaning(metric: str, unit: str) -> str:
     """What a metric says, in one or two sentences; empty for one that is not ours."""
     words = METRICS.get(metric)
     return words.meaning.format(unit=unit) if words else ""
+
+
+def rule(name: str, task: str = "number") -> str:
+    """Name of a simple rule for people."""
+    if task == "class" and name == "mean":
+        return "the most frequent class"
+    return RULES.get(name.replace(" x ", "_"), name.replace("_", " "))
+
+
+def signed(value: Any, write: Any = None) -> str:
+    """Write a number with its sign, ``+0.31``."""
+    text: str = (write or brief)(value)
+    return text if text in {UNKNOWN, "0"} or text.startswith("−") else f"+{text}"
 
 
 def number(value: Any) -> str:
