@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from asof.data import Table
 from asof.encoders import EncoderPlan, State
 from asof.errors import DataError
 from asof.estimators.portfolio import RATES, baselines, portfolio
+from asof.metrics import METRICS
 from asof.recipes import Blend, Recipe
 from asof.testing.encoders import sample
 
@@ -36,10 +38,35 @@ def panel(rows: int = 240, seed: int = 7) -> Table:
 
 def fast(recipe: Recipe) -> Recipe:
     params = FAST.get(recipe.estimator, {})
-    return Recipe(recipe.name, recipe.encoders, recipe.estimator, params, recipe.loss, task=recipe.task)
+    return replace(recipe, params=params)
 
 
 ALL = [fast(recipe) for task in ("count", "number") for recipe in (*baselines(task), *portfolio(task))]
+OF_CLASSES = [fast(recipe) for k in (2, 3) for recipe in (*baselines("class", k)[:2], *portfolio("class", classes=k))]
+
+
+@pytest.mark.parametrize("recipe", OF_CLASSES, ids=lambda recipe: f"{recipe.name}-{recipe.classes}")
+def test_every_recipe_of_classes_is_kept_to_the_bit(recipe: Recipe, tmp_path: Path) -> None:
+    table = panel()
+    codes = np.minimum(table.label.to_numpy(), recipe.classes - 1)
+    model = recipes.fit(recipe, Table(table.features, pl.Series("label", codes)), seed=1)
+    later = panel(seed=8).features
+    told = model.predict(later)
+    assert told.shape == (240, recipe.classes)
+    assert told.sum(axis=1) == pytest.approx(1, abs=1e-12)
+    assert told.min() > 0
+    model.save(tmp_path / "model")
+    again = recipes.load(tmp_path / "model")
+    assert np.array_equal(again.predict(later), told)
+    assert (again.fingerprint(), again.recipe, again.rounds) == (model.fingerprint(), recipe, model.rounds)
+    assert np.array_equal(np.concatenate([again.predict(later[row : row + 1]) for row in range(9)]), told[:9])
+    assert recipes.read_plan(json.loads(json.dumps(recipes.plan_of(recipe)))) == recipe
+    assert {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()} <= {
+        ".json",
+        ".npy",
+        ".txt",
+        ".ubj",
+    }
 
 
 @pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: f"{recipe.name}-{recipe.task}")
@@ -65,7 +92,12 @@ def test_a_recipe_survives_json(recipe: Recipe) -> None:
 
 
 def test_what_is_no_recipe_is_refused() -> None:
-    for told in ({}, {"name": "x", "encoders": [], "estimater": "mean"}, {"recipes": [], "weights": []}):
+    wrong: list[dict[str, Any]] = [
+        {},
+        {"name": "x", "encoders": [], "estimater": "mean"},
+        {"recipes": [], "weights": []},
+    ]
+    for told in wrong:
         with pytest.raises(DataError, match="no recipe"):
             recipes.read_plan(told)
 
@@ -189,3 +221,57 @@ def test_parts_of_plug_ins_are_used_and_found_again(tmp_path: Path) -> None:
     assert np.array_equal(again.predict(panel().features), model.predict(panel().features))
     with pytest.raises(DataError, match="no encoder 'shift'"):
         recipes.load(tmp_path)
+
+
+def skewed(rows: int = 4000, seed: int = 5) -> Table:
+    """Prices whose logarithm is a line with an error of 0.6."""
+    draw = np.random.default_rng(seed)
+    size = draw.normal(size=rows)
+    price = np.exp(3.0 + 0.5 * size + 0.6 * draw.normal(size=rows))
+    return Table(pl.DataFrame({"size": size}), pl.Series("label", price))
+
+
+@pytest.mark.parametrize("estimator", ["linear", "lightgbm"])
+def test_a_logarithm_is_told_as_its_middle_or_as_its_mean(estimator: str, tmp_path: Path) -> None:
+    table, later = skewed(), skewed(seed=6)
+    rounds = 60 if estimator == "lightgbm" else None
+    middle, mean, plain = (
+        recipes.fit(Recipe("r", (), estimator, loss=loss, rounds=rounds), table)
+        for loss in ("log_squared", "log_mean", "")
+    )
+    label = later.label.to_numpy()
+    told = [model.predict(later.features) for model in (middle, mean, plain)]
+    assert METRICS["rmsle"](label, told[0]) < METRICS["rmsle"](label, told[2]) - 0.01
+    assert np.median(label / told[0]) == pytest.approx(1, abs=0.04)
+    assert abs(METRICS["bias"](label, told[1])) / label.mean() < 0.03
+    assert METRICS["bias"](label, told[0]) / label.mean() < -0.1  # a middle is no mean
+    assert told[1] + 1 == pytest.approx((told[0] + 1) * np.exp(0.6**2 / 2), rel=0.05)
+    for model, expected in ((middle, told[0]), (mean, told[1])):
+        model.save(tmp_path / model.fingerprint())
+        again = recipes.load(tmp_path / model.fingerprint())
+        assert np.array_equal(again.predict(later.features), expected)
+        assert again.fingerprint() == model.fingerprint()
+
+
+def test_a_logarithm_of_negative_labels_is_refused() -> None:
+    table = skewed(10)
+    with pytest.raises(DataError, match="a label is -3; the loss log_squared needs labels of 0 or more"):
+        recipes.fit(Recipe("r", (), "linear", loss="log_squared"), Table(table.features, table.label * 0 - 3))
+
+
+def test_a_class_that_training_lacks_is_told_to_be_improbable(tmp_path: Path) -> None:
+    table = sample()
+    codes = pl.Series("label", np.where(np.arange(len(table)) % 3, 0.0, 2.0))
+    recipe = fast(portfolio("class", classes=4)[1])
+    model = recipes.fit(recipe, Table(table.features, codes), seed=1)
+    told = model.predict(table.features)
+    assert told.shape == (240, 4)
+    assert told[:, [1, 3]] == pytest.approx(1 / 244, rel=0.01)
+    model.save(tmp_path)
+    assert np.array_equal(recipes.load(tmp_path).predict(table.features), told)
+    alone = recipes.fit(recipe, Table(table.features, codes * 0 + 2))
+    assert alone.predict(table.features)[0] == pytest.approx(np.array([1, 1, 244, 1]) / 247)
+    alone.save(tmp_path / "alone")
+    assert np.array_equal(recipes.load(tmp_path / "alone").predict(table.features), alone.predict(table.features))
+    with pytest.raises(DataError, match="a label is 4; expected codes 0 to 3"):
+        recipes.fit(recipe, Table(table.features, codes * 2))

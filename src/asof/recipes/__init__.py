@@ -5,11 +5,12 @@ the same bits as before; its fingerprint is a SHA-256 over what it is, without t
 """
 
 from asof.encoders import EncoderPlan
-from asof.recipes.fits import Encoded, Parts, encode, fit, fit_encoded, load
+from asof.recipes.fits import LOGS, Encoded, Parts, encode, fit, fit_encoded, load, target
 from asof.recipes.models import BlendModel, Model, RecipeModel, mix
 from asof.recipes.plans import Blend, Recipe, plan_of, read_plan
 
 __all__ = [
+    "LOGS",
     "Blend",
     "BlendModel",
     "Encoded",
@@ -25,4 +26,5 @@ __all__ = [
     "mix",
     "plan_of",
     "read_plan",
+    "target",
 ]

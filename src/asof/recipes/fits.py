@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from asof import encoders, estimators
 from asof.data import Table
@@ -16,6 +17,14 @@ from asof.estimators import Estimator, Job
 from asof.recipes.models import BlendModel, Model, RecipeModel, Seen, read_json
 from asof.recipes.plans import Blend, Recipe, read_plan
 from asof.recipes.tables import check_labels, kinds, prepare
+
+LOGS = frozenset({"log_squared", "log_mean"})
+"""Losses that learn log(1 + label) by squared error: told as exp of that, or as the mean that belongs to it."""
+SMEARED = 10_000
+"""Rows from which the factor of ``log_mean`` is made."""
+PARTS = 5
+WIDEST = 10.0
+"""An error on the log scale is held within this."""
 
 
 class Parts(Protocol):
@@ -67,7 +76,8 @@ def fit(
                 for member in recipe.recipes
             ),
         )
-    encoded = encode(recipe.encoders, table, watch, plugins=plugins)
+    watched = None if watch is None else target(recipe, watch)
+    encoded = encode(recipe.encoders, target(recipe, table), watched, plugins=plugins)
     return fit_encoded(recipe, encoded, threads=threads, seed=seed, plugins=plugins)
 
 
@@ -107,7 +117,7 @@ def encode(
 def fit_encoded(
     recipe: Recipe, encoded: Encoded, *, threads: int = 1, seed: int = 0, plugins: Parts | None = None
 ) -> Model:
-    """Fit the estimator of a recipe on tables that its encoders have made.
+    """Fit the estimator of a recipe on tables that its encoders have made of its ``target``.
 
     Of classes an estimator is told those that the table has; where it has but one, there is nothing to learn.
     """
@@ -122,9 +132,47 @@ def fit_encoded(
         raise DataError(f"{recipe.name}: {recipe.estimator} does not predict a {recipe.task}")
     known = 0 if seen is None else len(seen.classes)
     params = {} if known == 1 else recipe.params
-    job = Job(recipe.task, recipe.loss, params, recipe.rounds, threads, seed + recipe.seed, known)
+    loss = "squared" if recipe.loss in LOGS else recipe.loss
+    job = Job(recipe.task, loss, params, recipe.rounds, threads, seed + recipe.seed, known)
     fitted = estimator.fit(table, job, watch if watch is not None and len(watch) else None)
-    return RecipeModel(recipe, encoded.columns, encoded.steps, encoded.states, fitted, threads, seen)
+    smear = _smear(recipe, estimator, table, replace(job, rounds=fitted.rounds)) if recipe.loss in LOGS else None
+    return RecipeModel(recipe, encoded.columns, encoded.steps, encoded.states, fitted, threads, seen, smear)
+
+
+def target(recipe: Recipe, table: Table) -> Table:
+    """Return the table with the labels that a recipe learns: their log(1 + label) for the losses of ``LOGS``.
+
+    Raises DataError for a negative label there.
+    """
+    if recipe.loss not in LOGS:
+        return table
+    check_labels(table)
+    label = table.label.cast(pl.Float64)
+    lowest = label.min()
+    if isinstance(lowest, float) and lowest < 0:
+        raise DataError(f"{recipe.name}: a label is {lowest:g}; the loss {recipe.loss} needs labels of 0 or more")
+    return replace(table, label=label.log1p())
+
+
+def _smear(recipe: Recipe, estimator: Estimator, table: Table, job: Job) -> float:
+    """What exp of the prediction is multiplied with so that it is a mean (Duan 1983): 1 where none is wanted.
+
+    From the errors on every fifth row, learnt from the others: errors on rows that were learnt from are too small.
+    """
+    count = min(len(table), SMEARED)
+    if recipe.loss != "log_mean" or count < PARTS:
+        return 1.0
+    rows = np.arange(count) * len(table) // count
+    held = np.arange(count) % PARTS == PARTS // 2
+    learn, left = (_rows(table, rows[kept]) for kept in (~held, held))
+    error = left.label.to_numpy() - estimator.fit(learn, job).predict(left.features)
+    weight = None if left.weight is None else left.weight.to_numpy()
+    return float(np.average(np.exp(np.clip(error, -WIDEST, WIDEST)), weights=weight))
+
+
+def _rows(table: Table, rows: NDArray[np.int64]) -> Table:
+    weight = None if table.weight is None else table.weight[rows]
+    return Table(table.features[rows], table.label[rows], weight)
 
 
 def _estimator(recipe: Recipe, seen: Seen | None, plugins: Parts | None) -> Estimator:
@@ -178,4 +226,5 @@ def load(folder: Path, *, threads: int = 1, plugins: Parts | None = None) -> Mod
     estimator = _estimator(recipe, seen, plugins)
     files = {path.name: path.read_bytes() for path in sorted((folder / "estimator").iterdir())}
     states = tuple(told["states"])
-    return RecipeModel(recipe, dict(told["columns"]), steps, states, estimator.read(files), threads, seen)
+    smear = told.get("smear")
+    return RecipeModel(recipe, dict(told["columns"]), steps, states, estimator.read(files), threads, seen, smear)

@@ -23,6 +23,8 @@ FORMAT = 1
 """Version of the folder; a later program reads earlier ones."""
 FLOOR = 1e-6
 """No class is told to be less probable than this."""
+HIGHEST = 50.0
+"""exp of more than this is no number of this world; it keeps a wild row finite."""
 OFF_ONE = 1e-4
 """Probabilities of an estimator may sum to 1 give or take this: single precision is enough."""
 
@@ -97,6 +99,8 @@ class RecipeModel:
     threads: int = 1
     seen: Seen | None = None
     """Of classes: which of them there was something to learn of."""
+    smear: float | None = None
+    """Of a logarithm of the label: what exp is multiplied with; none where the label itself was learnt."""
 
     @property
     def rounds(self) -> int | None:
@@ -113,6 +117,9 @@ class RecipeModel:
         told = check_told(told, wanted, self.recipe.name)
         if self.seen is not None:
             return self.seen.spread(told, self.recipe.classes)
+        if self.smear is not None:
+            out: NDArray[np.float64] = np.maximum(np.exp(np.minimum(told, HIGHEST)) * self.smear - 1, 0.0)
+            return out
         return np.maximum(told, 0.0) if self.recipe.task == "count" else told
 
     def save(self, folder: Path) -> None:
@@ -130,6 +137,7 @@ class RecipeModel:
             "columns": list(self.columns.items()),
             "states": list(self.states),
             **({} if self.seen is None else {"seen": self.seen.plain()}),
+            **({} if self.smear is None else {"smear": self.smear}),
         }
 
 

@@ -18,7 +18,11 @@ class Recipe:
     params: Mapping[str, Any] = field(default_factory=dict)
     """What differs from the estimator's defaults."""
     loss: str = ""
-    """``poisson``, ``tweedie``, ``squared``, ``absolute``; empty: the estimator's own for the task."""
+    """``poisson``, ``tweedie``, ``squared``, ``absolute``; empty: the estimator's own for the task.
+
+    With any estimator of numbers ``log_squared`` (squared error of log(1 + label), told as exp of that: the middle
+    of a skewed label) and ``log_mean`` (the same, told as a mean).
+    """
     rounds: int | None = None
     """Boosting rounds; none: found on the watched table."""
     task: str = "number"

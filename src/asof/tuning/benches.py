@@ -127,8 +127,11 @@ class Bench:
 
     def _encode(self, recipe: Recipe, fold: int, learn: Table, watch: Table | None) -> Encoded:
         plans = json.dumps([[plan.name, dict(plan.options)] for plan in recipe.encoders], sort_keys=True)
-        key = (fold, plans, watch is None)
+        # encoders may read labels, and a recipe of logarithms gives them these
+        scale = recipe.loss if recipe.loss in recipes.LOGS else ""
+        key = (fold, plans + scale, watch is None)
         if key not in self._encoded:
+            learn, watch = recipes.target(recipe, learn), None if watch is None else recipes.target(recipe, watch)
             self._encoded[key] = recipes.encode(recipe.encoders, learn, watch, plugins=self.terms.plugins)
             if len(self._encoded) > KEPT:
                 self._encoded.popitem(last=False)
