@@ -219,7 +219,7 @@ def test_views_for_people(finished: Finished, tmp_path: Path, capsys: Capture, m
     expected = {
         ("run", folder): ["world: calls per place and day", result["release"], "Score per horizon", "total"],
         ("ingest", folder): ["calls", "unchanged", "7,103"],
-        ("check", folder): ["calls: 7,103 rows, covered 2021-01-02 to 2021-07-20", "most frequent"],
+        ("check", folder): ["calls: 7,103 rows, 4 columns, covered 2021-01-01 to", "most frequent"],
         ("audit", folder): ["future", "passed", "rerun"],
         ("backtest", folder, "--cut", "2021-06-01", "--until", "2021-06-08", "--out", out): ["84 answered", str(out)],
         ("predict", folder, "--out", out): ["answered", str(out)],
@@ -232,7 +232,7 @@ def test_views_for_people(finished: Finished, tmp_path: Path, capsys: Capture, m
         flat = re.sub(r"\s+", " ", said)
         for part in parts:
             assert re.sub(r"\s", "", part) in re.sub(r"\s", "", flat), (command[0], part, said)
-        assert max(len(line) for line in said.splitlines()) <= 100, command[0]
+        assert max(len(line) for line in said.splitlines() if "/" not in line) <= 100, command[0]  # a path stays whole
 
 
 # settings

@@ -4,10 +4,13 @@ Nothing heavy is imported here: a command imports what it needs when it runs, so
 ``asof --help`` answers at once. Results go to standard output, everything else to standard error.
 """
 
+import functools
+import inspect
 import json
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,17 +42,9 @@ class Settings:
 
 
 ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="Folder, YAML file or s3:// address.")]
-EnvironmentOption = Annotated[
-    str | None, typer.Option("--env", metavar="NAME", help="Overlay environments.NAME of the project file.")
-]
-SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Overlay one setting; repeatable.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object on standard output.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Repeat stages whose inputs have not changed.")]
 WaitOption = Annotated[
     float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another run of the project.")
-]
-PlanOption = Annotated[
-    Path | None, typer.Option("--plan", metavar="FILE", help="Replay this plan instead of searching.")
 ]
 ReleaseOption = Annotated[
     str,
@@ -106,24 +101,59 @@ def root(
     Settings.verbose = verbose
 
 
-def _open(
-    project: str,
-    environment: str | None = None,
-    overrides: list[str] | None = None,
-    *,
-    force: bool = False,
-    wait: float = 0.0,
-) -> "Workspace":
+@dataclass(frozen=True)
+class Common:
+    """What verbs on a project have in common: each field is an argument or option, declared here alone."""
+
+    project: ProjectArgument = "."
+    env: Annotated[
+        str | None, typer.Option("--env", metavar="NAME", help="Overlay environments.NAME of the project file.")
+    ] = None
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="A.B=C", help="Overlay one setting; repeatable.")
+    ] = None
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Replay this plan instead of searching.")
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Repeat stages whose inputs have not changed.")] = False
+    wait: WaitOption = 0.0
+    as_json: JsonOption = False
+
+    def open(self) -> "Workspace":
+        """Read the project file, and join it to its adapters."""
+        return _open(self.project, environment=self.env, overrides=self.set_ or (), force=self.force, wait=self.wait)
+
+
+def _verb(*more: str, project: Any = ".") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a verb that works on a project: ``verb(common, …)`` with options of its own.
+
+    Every verb has the fields ``project``, ``env``, ``set_`` and ``as_json`` of ``Common``; ``more`` names others.
+    ``project`` is the default of the first, ``inspect.Parameter.empty`` for none.
+    """
+    shared = [field.name for field in fields(Common) if field.name in {"project", "env", "set_", "as_json", *more}]
+
+    def register(verb: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(verb)
+        def call(**given: Any) -> None:
+            verb(Common(**{name: given.pop(name) for name in shared}), **given)
+
+        common = inspect.signature(Common).parameters
+        first = common["project"].replace(default=project)
+        own = [*inspect.signature(verb).parameters.values()][1:]
+        rest = [common[name] for name in shared if name != "project"]
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (first, *own, *rest)]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {one.name: one.annotation for one in parameters}
+        app.command()(call)
+        return verb
+
+    return register
+
+
+def _open(address: str, **settings: Any) -> "Workspace":
     from asof import terminal, verbs
 
-    return verbs.open_project(
-        project,
-        environment=environment,
-        overrides=overrides or (),
-        progress=terminal.progress(),
-        force=force,
-        wait=wait,
-    )
+    return verbs.open_project(address, progress=terminal.progress(), **settings)
 
 
 def _show(result: Mapping[str, Any], *, as_json: bool, view: Callable[[Mapping[str, Any]], None]) -> None:
@@ -137,25 +167,13 @@ def _show(result: Mapping[str, Any], *, as_json: bool, view: Callable[[Mapping[s
         raise typer.Exit(1)
 
 
-@app.command()
-def run(
-    project: ProjectArgument = ".",
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    plan: PlanOption = None,
-    force: ForceOption = False,
-    wait: WaitOption = 0.0,
-    as_json: JsonOption = False,
-) -> None:
+@_verb("plan", "force", "wait")
+def run(common: Common) -> None:
     """Ingest, check, train, audit, promote and predict."""
     from asof import terminal
     from asof.flows import running
 
-    _show(
-        running.run(_open(project, env, set_, force=force, wait=wait), plan=plan),
-        as_json=as_json,
-        view=terminal.show_run,
-    )
+    _show(running.run(common.open(), plan=common.plan), as_json=common.as_json, view=terminal.show_run)
 
 
 @app.command()
@@ -195,14 +213,11 @@ def init(
     sys.stderr.write(f"wrote {target}; read it, then: asof check {target}\n")
 
 
-@app.command()
+@_verb()
 def check(
-    project: ProjectArgument = ".",
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
+    common: Common,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of project files.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print every setting and where it came from.")] = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Check the project file and the data: a profile of each source, and the findings."""
     from asof import terminal, verbs
@@ -211,79 +226,54 @@ def check(
         sys.stdout.write(json.dumps(verbs.schema(), indent=2) + "\n")
         return
     if show:
-        rows = verbs.settings(project, environment=env, overrides=set_ or ())
-        _show({"settings": rows}, as_json=as_json, view=terminal.show_settings)
+        rows = verbs.settings(common.project, environment=common.env, overrides=common.set_ or ())
+        _show({"settings": rows}, as_json=common.as_json, view=terminal.show_settings)
         return
     from asof.flows import checking
 
-    _show(checking.check(_open(project, env, set_)), as_json=as_json, view=terminal.show_check)
+    _show(checking.check(common.open()), as_json=common.as_json, view=terminal.show_check)
 
 
-@app.command()
+@_verb("force", "wait")
 def ingest(
-    project: ProjectArgument = ".",
+    common: Common,
     source: Annotated[list[str] | None, typer.Option("--source", help="Only this source; repeatable.")] = None,
     replay: Annotated[
         bool, typer.Option("--replay", help="Judge the rows kept so far again, without reading the source.")
     ] = False,
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    force: ForceOption = False,
-    wait: WaitOption = 0.0,
-    as_json: JsonOption = False,
 ) -> None:
     """Read what is new, validate it, keep it."""
     from asof import terminal
     from asof.flows import intake
 
-    workspace = _open(project, env, set_, force=force, wait=wait)
-    _show(intake.ingest(workspace, only=source or (), replay=replay), as_json=as_json, view=terminal.show_ingest)
+    done = intake.ingest(common.open(), only=source or (), replay=replay)
+    _show(done, as_json=common.as_json, view=terminal.show_ingest)
 
 
-@app.command()
-def train(
-    project: ProjectArgument = ".",
-    plan: PlanOption = None,
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    force: ForceOption = False,
-    wait: WaitOption = 0.0,
-    as_json: JsonOption = False,
-) -> None:
+@_verb("plan", "force", "wait")
+def train(common: Common) -> None:
     """Choose, fit, judge and audit a model on what is kept; register it as challenger."""
     from asof import terminal
     from asof.flows import running
 
-    _show(
-        running.train(_open(project, env, set_, force=force, wait=wait), plan=plan),
-        as_json=as_json,
-        view=terminal.show_run,
-    )
+    _show(running.train(common.open(), plan=common.plan), as_json=common.as_json, view=terminal.show_run)
 
 
-@app.command()
+@_verb("wait")
 def audit(
-    project: ProjectArgument = ".",
+    common: Common,
     full: Annotated[bool, typer.Option("--full", help="Repeat the whole selection, and try more cuts.")] = False,
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    wait: WaitOption = 0.0,
-    as_json: JsonOption = False,
 ) -> None:
     """Prove that features and model are as of the moment of prediction; exit 1 when not."""
     from asof import terminal
     from asof.flows import running
 
-    _show(
-        running.audit_project(_open(project, env, set_, wait=wait), full=full),
-        as_json=as_json,
-        view=terminal.show_audit,
-    )
+    _show(running.audit_project(common.open(), full=full), as_json=common.as_json, view=terminal.show_audit)
 
 
-@app.command()
+@_verb("plan", "wait", project=inspect.Parameter.empty)
 def backtest(
-    project: ProjectArgument,
+    common: Common,
     cut: Annotated[str, typer.Option("--cut", metavar="T", help="Learn what was known at this moment (local).")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet or CSV; one row a question.")],
     since: Annotated[str | None, typer.Option("--since", metavar="S", help="Learn from periods from S on.")] = None,
@@ -291,24 +281,19 @@ def backtest(
     refit: Annotated[
         str | None, typer.Option("--refit", metavar="STEP", help="Fit again every STEP, such as 28d.")
     ] = None,
-    plan: PlanOption = None,
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    wait: WaitOption = 0.0,
-    as_json: JsonOption = False,
 ) -> None:
     """Learn what was known at T, then answer every later question as of its own moment."""
     from asof import terminal
     from asof.flows import backtesting
 
-    workspace = _open(project, env, set_, wait=wait)
     span = backtesting.Span(cut=cut, since=since, until=until, refit=refit)
-    _show(backtesting.backtest(workspace, span, out, plan=plan), as_json=as_json, view=terminal.show_backtest)
+    told = backtesting.backtest(common.open(), span, out, plan=common.plan)
+    _show(told, as_json=common.as_json, view=terminal.show_backtest)
 
 
-@app.command()
+@_verb("wait")
 def predict(
-    project: ProjectArgument = ".",
+    common: Common,
     input_: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="Rows to answer, in order.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Parquet or CSV; default: beside the release.")
@@ -317,77 +302,53 @@ def predict(
     end: Annotated[str | None, typer.Option("--end", help="Last, exclusive.")] = None,
     location: Annotated[str | None, typer.Option("--location", help="Only this place.")] = None,
     release: ReleaseOption = "champion",
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    wait: WaitOption = 0.0,
-    as_json: JsonOption = False,
 ) -> None:
     """Answer the next periods, a range, or a file of rows with a released model."""
     from asof import terminal
     from asof.flows import predicting
 
     asked = predicting.Asked(input=input_, start=start, end=end, location=location, release=release)
-    _show(
-        predicting.predict(_open(project, env, set_, wait=wait), asked, out),
-        as_json=as_json,
-        view=terminal.show_predict,
-    )
+    _show(predicting.predict(common.open(), asked, out), as_json=common.as_json, view=terminal.show_predict)
 
 
-@app.command()
+@_verb()
 def report(
-    project: ProjectArgument = ".",
+    common: Common,
     release: ReleaseOption = "champion",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Copy the page here.")] = None,
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Say where the page of a release is, or copy it."""
     from asof import terminal
     from asof.flows import records
 
-    _show(records.report(_open(project, env, set_), release, out), as_json=as_json, view=terminal.show_report)
+    _show(records.report(common.open(), release, out), as_json=common.as_json, view=terminal.show_report)
 
 
-@app.command()
+@_verb()
 def runs(
-    project: ProjectArgument = ".",
+    common: Common,
     ui: Annotated[bool, typer.Option("--ui", help="Show MLflow's own page instead (extra mlflow-ui).")] = False,
     port: Annotated[int, typer.Option("--port", help="Port of that page.")] = 5000,
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """List releases and decisions, newest first."""
     from asof import terminal, verbs
 
     if ui:
-        verbs.show_tracking(project, port, environment=env, overrides=set_ or ())
+        verbs.show_tracking(common.project, port, environment=common.env, overrides=common.set_ or ())
         return
     from asof.flows import records
 
-    _show(records.runs(_open(project, env, set_)), as_json=as_json, view=terminal.show_runs)
+    _show(records.runs(common.open()), as_json=common.as_json, view=terminal.show_runs)
 
 
-@app.command()
-def promote(
-    project: ProjectArgument = ".",
-    release: ReleaseOption = "challenger",
-    env: EnvironmentOption = None,
-    set_: SetOption = None,
-    wait: WaitOption = 0.0,
-    as_json: JsonOption = False,
-) -> None:
+@_verb("wait")
+def promote(common: Common, release: ReleaseOption = "challenger") -> None:
     """Make a release the champion if rules, audit and the paired comparison allow it."""
     from asof import terminal
     from asof.flows import running
 
-    _show(
-        running.promote_release(_open(project, env, set_, wait=wait), release),
-        as_json=as_json,
-        view=terminal.show_promotion,
-    )
+    told = running.promote_release(common.open(), release)
+    _show(told, as_json=common.as_json, view=terminal.show_promotion)
 
 
 @app.command()

@@ -75,7 +75,7 @@ def _profile(columns: Sequence[Mapping[str, Any]]) -> None:
     others = [c for c in told if c not in numbers and c not in times]
     figures = ("low", "median", "high")
     _kind("numbers", figures, numbers, right=(1, 2, 3, 4, 5))
-    _kind("times", figures, times, right=(1, 2))
+    _kind("times", ("low", "high"), times, right=(1, 2))
     _kind("text", ("most frequent",), [{**c, "most frequent": c["top"]} for c in others], right=(1, 2))
     if alike:
         paragraph("one value", _listed([f"{c['column']} {_only(c)}" for c in alike]), column=13)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asof.terminal.data import show_findings
-from asof.terminal.printing import interval, lines, number, pairs, paragraph, path, percent, table, title
+from asof.terminal.printing import interval, number, pairs, paragraph, path, percent, table, title
 
 
 def show_run(result: Mapping[str, Any]) -> None:
@@ -126,23 +126,16 @@ def show_report(result: Mapping[str, Any]) -> None:
 
 def show_runs(result: Mapping[str, Any]) -> None:
     """Show releases and decisions."""
-    if result["releases"]:
-        title(f"Releases (score: {result['metric']})")
-        releases = [
+    rows = []
+    for r in result["releases"]:
+        made = f"{r['name']}, made {r['created']}: {r['recipe']}, {result['metric']} {number(r['score'])}"
+        rows.append(
             (
-                str(r["version"]),
-                ", ".join(r["aliases"]),
-                r["created"],
-                number(r["score"]),
-                r["fingerprint"][:12],
-                r["recipe"],
-                r["audit"],
+                f"{r['version']:>3}  {', '.join(r['aliases'])}",
+                f"{made}, audit {r['audit']}, fingerprint {r['fingerprint'][:12]}",
             )
-            for r in result["releases"]
-        ]
-        lines(("no.", "alias", "made", "score", "fingerprint", "recipe", "audit"), releases, right=(0, 3))
-    else:
-        pairs("", [("releases", "none yet; `asof run` makes one")])
+        )
+    pairs("Releases", rows or [("none yet", "`asof run` makes one")])
     versions = {r["name"]: r["version"] for r in result["releases"]}
     if result["decisions"]:
         title("Decisions")
