@@ -43,6 +43,9 @@ def test_rows_with_a_time_are_judged_on_later_ones(sold: Ran) -> None:
     assert low < value < high
     assert result["baseline"]["value"] > 1.5 * value
     assert 0.8 < result["coverage"] <= 1
+    expected = result["expected"]
+    assert expected["low"] < low < high < expected["high"], "the next stretch has chance of its own"
+    assert result["judged_by"] == "holdout"
 
 
 def test_places_never_met_are_judged_apart(sold: Ran) -> None:
@@ -93,10 +96,10 @@ def test_a_file_of_houses_is_answered_in_order(sold: Ran, tmp_path: Path) -> Non
     told = pl.read_csv(tmp_path / "out.csv")
     assert told["mine"].to_list() == ["a", "b", "c", "d", "e"]
     assert told["prediction"].is_null().to_list() == [False, False, True, True, True]
+    last = "2021-08-29 04:00 UTC"
     assert told["reason"].to_list()[2:] == [
         "its time is missing or cannot be read",
-        "asked after the last moment at which sales is known (2021-08-29 04:00 UTC): "
-        "ingest newer rows or ask further ahead",
+        f"asked after the last moment at which sales is known ({last}): ingest newer rows or ask further ahead",
         "area is not a number",
     ]
     assert told["outside"].to_list()[:2] == [False, True]
@@ -113,7 +116,7 @@ def test_a_file_that_lacks_a_column_is_refused(sold: Ran, tmp_path: Path) -> Non
 def test_few_rows_without_a_time_are_judged_by_nested_folds(sailed: Ran) -> None:
     _, result = sailed
     assert result["audit"]["failed"] == []
-    assert result["opened"] == 0
+    assert (result["opened"], result["judged_by"]) == (0, "nested folds")
     assert result["new_places"] is None
     figures = {name: one["value"] for name, one in result["holdout"].items()}
     assert set(figures) == {"log_loss", "brier", "accuracy", "auc", "f1"}
@@ -181,6 +184,21 @@ def test_many_rows_have_a_holdout(tmp_path: Path) -> None:
     assert not set(bench.split.test) & {row for fold in bench.folds for row in [*fold.train, *fold.test]}
 
 
+def test_numbers_of_rows_without_a_time_have_intervals_too(tmp_path: Path) -> None:
+    page = houses.HOUSES.replace("    time: {columns: [sold], zone: America/New_York}\n", "")
+    page = page.replace("features: [calendar, history: {windows: [56d]}]\n", "").replace(
+        "holdout: 28d, folds: 2, fold: 28d, metric: rmsle", "folds: 3, metric: rmsle"
+    )
+    folder = houses.make(tmp_path / "x", page, sales=houses.sales(500).drop("sold"))
+    result = asof.run(asof.open_project(str(folder)))
+    assert result["audit"]["failed"] == []
+    assert 0.13 < result["holdout"]["rmsle"]["value"] < 0.22
+    assert 0.85 < result["coverage"] < 0.95
+    answers = pl.read_parquet(result["files"]["predictions"])
+    assert answers.height == 20
+    assert answers.columns[:3] == ["unit", "place", "prediction"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -197,7 +215,7 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, change: dict[str, 
 def test_two_rows_are_too_few(tmp_path: Path) -> None:
     two = pl.concat([houses.people().filter(pl.col("survived") == code).head(1) for code in (0, 1)])
     folder = houses.make(tmp_path / "x", houses.PASSENGERS, people=two)
-    with pytest.raises(asof.DataError, match="2 rows with a label; 3 folds need at least as many: lower judge.folds"):
+    with pytest.raises(asof.DataError, match=r"2 rows with a label; 3 folds need at least as many: lower judge.folds"):
         asof.run(asof.open_project(str(folder)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from asof import evaluation, intervals, metrics, probabilities
-from asof.evaluation import Bootstrap, Ceiling, Estimate
+from asof.evaluation import Bootstrap, Ceiling, Estimate, Outlook
 from asof.flows import learning
 from asof.flows.learning import Bench, Material, Terms
 from asof.flows.preparation import Prepared
@@ -53,6 +53,8 @@ class Judged:
     fold_scores: Mapping[str, Estimate]
     skill: Estimate
     optimism: Estimate
+    outlook: Outlook
+    """The score to expect of the stretch that follows, as long as the judged one."""
     coverage: float | None
     """Share of labels within their intervals; none for classes."""
     ceiling: Ceiling | None
@@ -169,6 +171,7 @@ def summed_up(found: Verdicts, wanted: Terms, *, cut: datetime | None, until: da
         fold_scores={name: evaluation.score(folds, each, bootstrap) for name, each in measured.items()},
         skill=skill,
         optimism=evaluation.optimism(fold_skill, skill),
+        outlook=evaluation.ahead(answers, folds, measured[wanted.metric], bootstrap=bootstrap),
         coverage=None if wanted.task == "class" else float(intervals.coverage(answers)["coverage"][0]),
         ceiling=ceiling,
         explained=explained(answers, bootstrap) if ceiling is not None else None,
