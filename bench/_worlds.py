@@ -62,7 +62,7 @@ def collisions() -> World:
 def electricity() -> World:
     """Mean demand of a whole state by day, one day ahead: one place, level and season move."""
     table = pl.read_csv(DATA / "electricity" / "vic_elec.csv.gz", columns=["Time", "Demand"])
-    return _project("electricity", ("linear", "lightgbm"), "rmse", table.with_columns(place=pl.lit("all")), days=364)
+    return _project("electricity", ("linear", "lightgbm"), "rmse", table, days=364)
 
 
 def bikes() -> World:
@@ -76,7 +76,6 @@ def bikes() -> World:
             pl.col("Hour").cast(pl.String).str.zfill(2),
         ),
         rented="Rented Bike Count",
-        place=pl.lit("all"),
     )
     return _project("bikes", ("lightgbm", "linear"), "rmse", rented, days=60)
 
@@ -110,30 +109,8 @@ def _project(
 
 
 def houses() -> World:
-    """Prices of sold houses by their own columns, each asked about on the day of its sale."""
-    zone = "America/Los_Angeles"
-    read = pl.read_csv(DATA / "king_county" / "kc_house_data_dirty.csv.gz", null_values=["?"])
-    day = pl.col("date").str.to_date("%m/%d/%Y")
-    rows = read.unique("id", keep="first", maintain_order=True).sort(day, "id")
-    start = rows.select(day.cast(pl.Datetime("us")).dt.replace_time_zone(zone).dt.convert_time_zone("UTC"))["date"]
-    end = times.end(start.cast(UTC_TIME), Step(1, "d"), zone)
-    questions = pl.DataFrame(
-        {
-            "place": rows["zipcode"].cast(pl.String),
-            "start": start.cast(UTC_TIME),
-            "end": end,
-            "as_of": start.cast(UTC_TIME),
-            "horizon": pl.repeat("0h", rows.height, eager=True),
-            "label": rows["price"].cast(pl.Float64),
-            "known_at": end,
-        }
-    )
-    features = rows.drop("id", "date", "price").with_columns(pl.col("zipcode").cast(pl.String))
-    numbers = [name for name, kind in features.schema.items() if kind.is_numeric()]
-    features = features.with_columns(pl.col(numbers).cast(pl.Float64))
-    first = _midnight(start[0], zone) + timedelta(days=56)
-    one, other = _recipe("number", "lightgbm"), _recipe("number", "xgboost")
-    return World("houses", questions, features, one, other, "rmse", zone, first)
+    """Prices of sold houses by their own columns and earlier sales, each asked about on the day of its sale."""
+    return _project("houses", ("lightgbm", "xgboost"), "rmse", days=56)
 
 
 def _recipe(task: str, name: str) -> Recipe:

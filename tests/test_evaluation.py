@@ -8,7 +8,18 @@ import pytest
 
 from asof.data import UTC_TIME
 from asof.errors import DataError
-from asof.evaluation import Bootstrap, Estimate, ceiling, estimate, noise_deviance, optimism, score, scores, skill
+from asof.evaluation import (
+    Bootstrap,
+    Estimate,
+    batches,
+    ceiling,
+    estimate,
+    noise_deviance,
+    optimism,
+    score,
+    scores,
+    skill,
+)
 from asof.metrics import METRICS, unit_poisson_deviance
 
 FEW = Bootstrap(draws=300)
@@ -265,3 +276,39 @@ def test_classes_have_intervals_skill_and_scores_by_group() -> None:
     assert scores(answers, ["auc"], by="place")["rows"].to_list() == [300, 300]
     with pytest.raises(DataError, match="skill: auc is no mean loss; expected one of brier, log_loss"):
         skill(answers, "auc")
+
+
+def test_stretches_without_any_event_and_two_rows_have_figures_or_unknown_ones() -> None:
+    empty = counts(28, 5, 1).with_columns(label=pl.lit(0.0))
+    told = score(empty, "poisson_deviance", FEW)
+    assert told.value == pytest.approx(2 * empty["prediction"].mean())  # type: ignore[operator]
+    assert told.low <= told.value <= told.high
+    saved = skill(empty, "poisson_deviance", bootstrap=FEW)
+    assert saved.value == pytest.approx(1 - empty["prediction"].mean() / empty["baseline"].mean())  # type: ignore[operator]
+    none = ceiling(empty["label"].to_numpy(), empty["prediction"].to_numpy())
+    assert (none.variance, none.explainable) == (0.0, 0.0)
+    assert np.isnan([none.share, none.r2_ceiling, none.r2]).all()
+    two = counts(2, 1, 1)
+    for answers in (two, two.drop("start"), two.drop("place"), two.select("label", "prediction", "baseline")):
+        few = score(answers, "rmse", FEW)
+        assert np.isfinite(few.value)
+        assert np.isnan(few.low) or few.low <= few.value <= few.high
+        assert np.isfinite(skill(answers, "rmse", bootstrap=FEW).value)
+    assert np.isnan(optimism(skill(two, "rmse", bootstrap=FEW), Estimate(0.1, 0.1, 0.1)).low)
+
+
+def test_batches_are_weeks_and_sum_to_nothing() -> None:
+    answers = counts(30, 6, 1)
+    label = answers["label"].to_numpy()
+    value, moved = batches(answers, (label,), lambda mean: mean)
+    assert value == pytest.approx(label.mean())
+    assert moved.sum() == pytest.approx(0.0, abs=1e-12)
+    assert len(moved) == 4
+    week = answers["start"] < datetime(2019, 1, 9, tzinfo=UTC)  # 30 days in 4 batches: 8, 8, 7, 7
+    assert moved[0] == pytest.approx(float((label - label.mean())[week.to_numpy()].sum()) / len(label))
+    assert len(batches(answers, (label,), lambda mean: mean, Bootstrap(block=3))[1]) == 10
+    assert len(batches(answers.drop("start"), (label,), lambda mean: mean)[1]) == 6
+    assert len(batches(answers.select("label"), (label,), lambda mean: mean)[1]) == 180
+    ratio = batches(answers, (label, answers["prediction"].to_numpy()), lambda one, two: one / two)
+    by_hand = (label - answers["prediction"].to_numpy() * ratio[0])[week.to_numpy()].sum()
+    assert ratio[1][0] == pytest.approx(by_hand / answers["prediction"].sum(), rel=1e-6)
