@@ -79,6 +79,11 @@ def test_losses_move_by_ratios_shares_by_odds_and_the_rest_by_differences() -> N
     told = looked(both, "accuracy")
     assert told.scale == "odds"
     assert 0 < told.expected.low < told.expected.value < told.expected.high < 1
+    assert "by a factor of 1." in told.why
+    late = pl.col("start") >= datetime(2019, 1, 1, tzinfo=UTC) + timedelta(days=4 * STRETCH)
+    never = looked(both.with_columns(label=pl.when(late).then(0.0).otherwise("label")), "f1")
+    assert (never.scale, never.expected.value, never.expected.low) == ("difference", 0.0, 0.0)
+    assert never.expected.high > 0
     perfect = looked(answers.with_columns(label=pl.lit(0.0)))
     assert (perfect.scale, perfect.expected.plain()) == ("difference", {"value": 0.0, "low": 0.0, "high": 0.0})
 

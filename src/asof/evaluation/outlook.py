@@ -83,7 +83,8 @@ def ahead(
     usual = float(np.fmax(moved, spread))
     reach = usual * float(t.ppf((1 + level) / 2, freedom))
     value = float(open_(np.array([told.value]))[0])
-    low, high = (float(each) for each in back(np.array([value - reach, value + reach])))
+    least, most = (max(chosen.bounds[0], 0.0) if chosen.loss else chosen.bounds[0]), chosen.bounds[1]
+    low, high = (float(each) for each in np.clip(back(np.array([value - reach, value + reach])), least, most))
     draws = back(value + usual * np.random.default_rng(20).standard_t(min(freedom, 1e6), len(told.draws)))
     why = _said(moved, spread, scale, _days(holdout, folds) if known.any() else None)
     return Outlook(Estimate(told.value, low, high, draws), spread, moved, scale, why)
@@ -122,9 +123,7 @@ def _freedom(known: np.ndarray, lag: int, parts: int) -> float:
 
 def _scale(metric: Metric, values: Floats) -> tuple[Callable[[Floats], Floats], Callable[[Floats], Floats], str]:
     """A scale without ends on which scores move alike wherever they are, the way back, and its name."""
-    low, high = metric.bounds
-    if metric.loss:
-        low = max(low, 0.0)
+    low, high = (0.0, np.inf) if metric.loss else metric.bounds
     if (values <= low).any() or (values >= high).any():
         low, high = -np.inf, np.inf  # a perfect score has no ratio to another
     if np.isfinite(low) and np.isfinite(high):
@@ -154,7 +153,8 @@ def _days(holdout: pl.DataFrame, folds: pl.DataFrame | None) -> int | None:
 
 def _said(moved: float, chance: float, scale: str, days: int | None) -> str:
     def much(size: float) -> str:
-        return f"{np.expm1(size):.0%}" if scale == "ratio" else f"{size:.3g}" + (" in odds" if scale == "odds" else "")
+        factor = f"a factor of {np.exp(size):.2f} in odds" if scale == "odds" else f"{size:.3g}"
+        return f"{np.expm1(size):.0%}" if scale == "ratio" else factor
 
     if np.isnan(moved):
         if np.isnan(chance):
