@@ -58,16 +58,16 @@ def people(count: int = 400, seed: int = 6) -> pl.DataFrame:
     family = draw.integers(0, count // 2, count)
     luck = draw.standard_normal(count // 2)[family]
     woman = draw.random(count) < 0.4
+    lost = draw.random(count) < 0.2
     chance = 1 / (1 + np.exp(-(-1.2 + 2.4 * woman + 0.8 * luck)))
     return pl.DataFrame(
         {
             "id": [f"p{row}" for row in range(count)],
             "sex": np.where(woman, "female", "male"),
-            "age": np.where(draw.random(count) < 0.2, None, draw.integers(1, 80, count)).astype(object).tolist(),
+            "age": [None if lost else int(age) for lost, age in zip(lost, draw.integers(1, 80, count), strict=True)],
             "family": [f"f{one}" for one in family],
             "survived": (draw.random(count) < chance).astype(int),
-        },
-        strict=False,
+        }
     )
 
 

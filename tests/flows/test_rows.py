@@ -10,7 +10,7 @@ import pytest
 
 import asof
 from asof import kfolds, recipes
-from asof.flows import intake, learning, nesting, preparation, running
+from asof.flows import intake, nesting, preparation, running
 from asof.flows.workspace import Workspace
 from asof.recipes import Blend, Recipe
 from tests.flows import houses
@@ -258,6 +258,42 @@ train: {budget: 0s, candidates: [poisson], threads: 1}
     assert answers["place"].to_list() == ["all"]
 
 
+def test_rows_with_a_time_are_backtested(sold: Ran, tmp_path: Path) -> None:
+    folder, _ = sold
+    span = asof.Span(cut="2021-07-01", until="2021-08-01")
+    told = asof.backtest(asof.open_project(str(folder)), span, tmp_path / "out.parquet")
+    answers = pl.read_parquet(tmp_path / "out.parquet")
+    sold_then = houses.sales().filter(pl.col("sold").is_between(pl.lit("2021-07-01"), pl.lit("2021-07-31")))
+    assert answers["unit"].sort().to_list() == sold_then["id"].sort().to_list()
+    assert (
+        answers["label"].to_list()
+        == answers.join(sold_then, left_on="unit", right_on="id", how="left")["price"].to_list()
+    )
+    assert 0.13 < told["scores"]["rmsle"]["value"] < 0.19
+
+
+def test_classes_with_a_time_are_backtested(tmp_path: Path) -> None:
+    page = houses.HOUSES.replace("value: sales.price", "classes: sales.dear").replace(
+        "metric: rmsle", "metric: log_loss"
+    )
+    table = houses.sales().with_columns(
+        dear=pl.when(pl.col("price") > 400_000).then(pl.lit("yes")).otherwise(pl.lit("no"))
+    )
+    folder = houses.make(tmp_path / "x", page.replace("linear", "logistic"), sales=table.drop("price"))
+    told = asof.backtest(asof.open_project(str(folder)), asof.Span(cut="2021-07-01"), tmp_path / "out.csv")
+    answers = pl.read_csv(tmp_path / "out.csv")
+    assert set(answers["prediction"]) == set(answers["label"]) == {"yes", "no"}
+    assert (answers["prediction"] == answers["label"]).mean() == pytest.approx(
+        told["scores"]["accuracy"]["value"], abs=0.02
+    )
+    assert told["scores"]["accuracy"]["value"] > 0.85
+
+
+def test_without_a_time_there_is_no_backtest(sailed: Ran, tmp_path: Path) -> None:
+    with pytest.raises(asof.DataError, match="rows of people have no time, so there is no cut"):
+        asof.backtest(asof.open_project(str(sailed[0])), asof.Span(cut="2021-07-01"), tmp_path / "out.csv")
+
+
 def test_groups_of_rows_with_a_time_stand_on_one_side(tmp_path: Path) -> None:
     project = houses.HOUSES.replace("metric: rmsle", "metric: rmsle, group: garden")
     table = houses.sales().with_columns(garden=pl.format("g{}", pl.int_range(pl.len()) % 300))
@@ -270,4 +306,4 @@ def test_groups_of_rows_with_a_time_stand_on_one_side(tmp_path: Path) -> None:
     for split in (*bench.folds, bench.split):
         sides = [set(bench.material.questions["group"].gather(side)) for side in (split.train, split.test)]
         assert not sides[0] & sides[1]
-    assert learning.cut_of(bench.split)
+    assert bench.split.cut is not None

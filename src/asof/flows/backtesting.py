@@ -16,11 +16,11 @@ from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.recording import finite
 from asof.flows.workspace import Workspace
+from asof.intervals import Calibration
+from asof.panels import Panel
+from asof.probabilities import Calibrated
 from asof.times import Step
 from asof.tuning import Selection
-
-COLUMNS = ("place", "start", "end", "as_of", "horizon", "prediction", "low", "high", "label")
-"""Columns of the file, one row a question; ``label`` is empty where it is not yet known."""
 
 RULE = "rule_"
 """Before the name of each baseline, a column of its answers, which the file does not hold."""
@@ -45,6 +45,11 @@ def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None =
                 intake.take_in(workspace, stale)
         with workspace.stages("prepare"):
             prepared = preparation.prepare(workspace, intake.open_tables(workspace))
+            if not prepared.panel.timed:
+                message = (
+                    f"rows of {prepared.panel.source} have no time, so there is no cut: `asof run` judges by folds"
+                )
+                raise DataError(message)
             cut, first, until = _moments(workspace, prepared, span)
         with workspace.stages("features") as stage:
             material = learning.gather(workspace, prepared, first, until)
@@ -59,9 +64,19 @@ def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None =
             selection = learning.choose(workspace, bench, learning.read_plan(plan))
             stage.note = f"{len(selection.plan.trials)} trials, chosen {selection.chosen.name}"
         with workspace.stages("answer"):
-            answers = _answer(workspace, prepared, laid, selection)
-            predicting.write(answers.select(COLUMNS), out)
+            answers, calibration = _answer(workspace, prepared, laid, selection)
+            predicting.write(_written(answers, prepared.panel, calibration), out)
     return _told(workspace, laid, selection, answers, out)
+
+
+def _written(answers: pl.DataFrame, panel: Panel, calibration: Calibration | Calibrated) -> pl.DataFrame:
+    """Answers as the file holds them: what they are about, what was told, and the label, empty while not known."""
+    known = predicting.identity(panel)
+    if isinstance(calibration, Calibration):
+        return answers.select(*known, "prediction", "low", "high", "label")
+    told = predicting.decided(answers["prediction"].to_numpy(), calibration, panel.classes)
+    names = pl.Series("label", panel.classes, dtype=pl.String)
+    return answers.select(known).with_columns(*told, names.gather(answers["label"].cast(pl.Int64)))
 
 
 @dataclass(frozen=True)
@@ -97,12 +112,14 @@ def _length(cut: datetime, until: datetime) -> Step:
     return Step(min(max((until - cut).days, 28), 91), "d")
 
 
-def _answer(workspace: Workspace, prepared: Prepared, laid: Laid, selection: Selection) -> pl.DataFrame:
+def _answer(
+    workspace: Workspace, prepared: Prepared, laid: Laid, selection: Selection
+) -> tuple[pl.DataFrame, Calibration | Calibrated]:
     """Answer stretch by stretch; with a refit, each stretch by a model of what was known at its beginning."""
     bench, questions = laid.bench, laid.asked.questions
     baseline = judging.best_baseline(selection.plan, bench.wanted.measure)
     told = judging.out_of_fold(workspace, bench, selection, baseline)
-    calibration = intervals.calibrate(told, judging.kind_of(bench.wanted), level=judging.LEVEL)
+    calibration = judging.calibrate(told, bench.wanted)
     parts = []
     for begun, ended in predicting.stretches(laid.cut, laid.until, laid.refit, prepared.panel.zone):
         inside = questions.select((pl.col("as_of") >= begun) & (pl.col("as_of") < ended)).to_series()
@@ -114,12 +131,13 @@ def _answer(workspace: Workspace, prepared: Prepared, laid: Laid, selection: Sel
         asked = laid.asked.side(np.flatnonzero(inside.to_numpy()))
         told_plainly = judging.answer(asked, model, plain, calibration)
         others = [
-            pl.Series(f"{RULE}{one.name}", learning.fit(workspace, bench, train, one).predict(asked.features))
+            judging.column(f"{RULE}{one.name}", learning.fit(workspace, bench, train, one).predict(asked.features))
             for one in judging.baselines(selection.plan)
         ]
         parts.append(told_plainly.with_columns(others))
-    # The order of the panel: period, place, nearest horizon first.
-    return pl.concat(parts).sort("start", "place", "as_of", descending=[False, False, True])
+    # The order of the panel: period, place (or row), nearest horizon first.
+    order = ["start", "unit" if prepared.panel.rows else "place", "as_of"]
+    return pl.concat(parts).sort(order, descending=[False, False, True]), calibration
 
 
 def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.DataFrame, out: Path) -> dict[str, Any]:
@@ -154,7 +172,7 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
             },
             "explained": judging.explained(judged, bootstrap).plain() if ceiling else None,
             "noise": ceiling.noise_deviance if ceiling else None,
-            "coverage": float(intervals.coverage(judged)["coverage"][0]),
+            "coverage": float(intervals.coverage(judged)["coverage"][0]) if "low" in judged.columns else None,
             "questions": answers.height,
             "unanswered": laid.unanswered,
             "file": str(out),

@@ -199,10 +199,14 @@ def _told(told: np.ndarray, calibration: Calibration | Calibrated, panel: Panel,
     if isinstance(calibration, Calibration):
         low, high = calibration.interval(told, np.where(new, WIDER, 1.0))
         return [pl.Series("prediction", told), pl.Series("low", low), pl.Series("high", high)]
-    chances = calibration.apply(told)
+    return decided(calibration.apply(told), calibration, panel.classes)
+
+
+def decided(chances: np.ndarray, calibration: Calibrated, classes: Sequence[str]) -> list[pl.Series]:
+    """Columns of calibrated probabilities: the class decided on, its probability, and that of every class."""
     codes = calibration.decide(chances)
-    names = pl.Series("prediction", panel.classes, dtype=pl.String)
-    each = [pl.Series(f"{CHANCE}{name}", chances[:, code]) for code, name in enumerate(panel.classes)]
+    names = pl.Series("prediction", classes, dtype=pl.String)
+    each = [pl.Series(f"{CHANCE}{name}", chances[:, code]) for code, name in enumerate(classes)]
     return [names.gather(codes), pl.Series("probability", chances[np.arange(len(codes)), codes]), *each]
 
 
