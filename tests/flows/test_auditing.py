@@ -146,3 +146,36 @@ def test_a_champion_is_audited_on_data_that_have_moved_on(copied: tuple[Path, Ma
     assert told["release"] == result["release"]
     assert told["audit"]["failed"] == []
     assert told["audit"]["passed"] == ["future", "fit", "parity", "split", "drift", "rerun"]
+
+
+HASHED = """\
+@asof.lookup
+def busy(questions, past):
+    return pl.Series([float(hash(place) % 1000) for place in questions["place"]])
+"""
+READS_A_SOURCE = """\
+from pathlib import Path
+
+
+@asof.lookup
+def busy(questions, past):
+    rows = pl.read_csv(Path(__file__).parent / "calls.csv")
+    counts = rows.group_by("zone").agg(busy=pl.len().cast(pl.Float64))
+    return questions.join(counts, left_on="place", right_on="zone", how="left")["busy"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("plugin", "said"),
+    [
+        (HASHED, "busy differs in another process, where text is hashed otherwise"),
+        (READS_A_SOURCE, "a plug-in reads a file that is no source"),
+    ],
+    ids=["hashed", "reads a file"],
+)
+def test_what_a_plug_in_answers_does_not_depend_on_process_and_files(plugin: str, said: str, tmp_path: Path) -> None:
+    """Nothing later is read, no answer moves here; elsewhere it does."""
+    result = asof.run(asof.open_project(str(_project(tmp_path / "world", plugin))))
+    assert result["audit"]["failed"] == ["parity"]
+    (told,) = [one["message"] for one in result["findings"] if one["check"] == "parity"]
+    assert told.startswith(said)

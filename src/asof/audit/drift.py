@@ -22,6 +22,10 @@ COLUMN = 0.65
 SHOWN = 5
 TIMELIKE = 0.9
 """A column that tells this share of the order in time says when, not what."""
+SHARED = 0.5
+"""So do columns of which this share of values is the same for several questions of one moment, and of no other."""
+MOMENTS = 60
+"""Moments whose questions are looked at whole, to find such columns."""
 CLASSIFIER = Recipe(
     "drift",
     (EncoderPlan("categories"),),
@@ -47,6 +51,7 @@ def check(train: pl.DataFrame, test: pl.DataFrame, moments: tuple[pl.Series, pl.
             "drift", Outcome.UNTOLD, f"{train.height:,} training and {test.height:,} test questions, too few"
         )
     draw = np.random.default_rng(seed)
+    timelike = _say_when(train, test, moments, draw)
     left, right = (
         base.sample(frame.with_columns(moment.alias(" moment")), MOST_ROWS, draw)
         for frame, moment in zip((train, test), moments, strict=True)
@@ -54,8 +59,7 @@ def check(train: pl.DataFrame, test: pl.DataFrame, moments: tuple[pl.Series, pl.
     both = pl.concat([left, right])
     features, moment = both.drop(" moment"), both[" moment"]
     is_test = np.arange(both.height) >= left.height
-    part = columns.parts(both.height, seed=seed, blocks=False)
-    timelike = [name for name in features.columns if _says_when(features[name], moment, part)]
+    part = _parts(moment, seed)
     what = features.drop(timelike)
     area = _apart(what, is_test, part, seed) if what.width else 0.5
     target = Target.of(pl.Series(is_test).cast(pl.Float64), classes=2)
@@ -79,16 +83,39 @@ def _findings(area: float, alone: dict[str, float], timelike: list[str]) -> list
     return [Finding("drift", Severity.WARNING, most[0] if most else "features", message, figure=area, limit=APART)]
 
 
-def _says_when(column: pl.Series, moment: pl.Series, part: columns.Ints) -> bool:
-    """Whether a column follows the time: alike for all that is asked about one moment, or in step with the time."""
+def _parts(moment: pl.Series, seed: int) -> columns.Ints:
+    """Part of each question; those of one moment stay together, or they would tell one another's side."""
     if moment.null_count():
-        return False
+        return columns.parts(len(moment), seed=seed, blocks=False)
+    number = moment.rank("dense").to_numpy().astype(np.int64) - 1
+    part: columns.Ints = columns.parts(int(number.max()) + 1, seed=seed, blocks=False)[number]
+    return part
+
+
+def _say_when(
+    train: pl.DataFrame, test: pl.DataFrame, moments: tuple[pl.Series, pl.Series], draw: np.random.Generator
+) -> list[str]:
+    """Columns that follow the time: alike for all that is asked about a moment, or in step with the time."""
+    moment = pl.concat(moments)
+    if moment.null_count():
+        return []
+    kept = moment.is_in(base.sample(moment.unique().sort().to_frame(), MOMENTS, draw).to_series().implode())
+    features, when = pl.concat([train, test]).filter(kept), moment.filter(kept)
+    return [name for name in features.columns if _says_when(features[name], when)]
+
+
+def _says_when(column: pl.Series, moment: pl.Series) -> bool:
     frame = pl.DataFrame({"value": column, "moment": moment})
-    shared = frame.group_by("moment").agg(rows=pl.len(), values=pl.col("value").n_unique()).filter(pl.col("rows") > 1)
-    if shared["rows"].sum() > frame.height / 2 and bool((shared["values"] == 1).all()):
+    alike = pl.len().over("value", "moment")
+    constant, only, shared = frame.select(
+        constant=(alike == pl.len().over("moment")).all() & (pl.len().over("moment") > 1).mean().gt(SHARED),
+        only=((alike > 1) & (alike >= TIMELIKE * pl.len().over("value"))).mean(),
+        shared=(pl.len().over("moment") > 1).any(),
+    ).row(0)
+    if constant or (shared and only >= SHARED):
         return True
     target = Target.of(moment.to_physical().cast(pl.Float64), classes=0)
-    return columns.told(column, target, part) >= TIMELIKE
+    return columns.told(column, target, columns.parts(frame.height, seed=0, blocks=False)) >= TIMELIKE
 
 
 def _apart(features: pl.DataFrame, is_test: np.ndarray, part: columns.Ints, seed: int) -> float:

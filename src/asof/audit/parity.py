@@ -53,6 +53,32 @@ def check(questions: pl.DataFrame, batch: Answer, alone: Answer, *, how: str) ->
     return base.settle("parity", coverage, _differences(whole, separate))
 
 
+def elsewhere(whole: Answers, bare: Answers | str, there: Callable[[], Answers]) -> Verdict:
+    """Compare a batch with what another process answers to the same questions.
+
+    Args:
+        whole: answers of the batch.
+        bare: those of a process in a folder that holds the project's code alone, or how it failed.
+        there: those of another process in the project's own folder; asked only where the first differ, to tell why.
+    """
+    coverage = "asked in a process of its own, in a folder without any file but the code"
+    if not isinstance(bare, str) and not _differences(whole, bare):
+        return base.settle("parity", coverage, [])
+    second = base.attempt(there)
+    why = "differs in another process, where text is hashed otherwise and nothing is remembered"
+    told = second
+    if not isinstance(second, str) and not _differences(whole, second):
+        why = "reads a file that is no source, so that nothing tells what was known of it at the moment of prediction"
+        told = bare
+    if isinstance(told, str):
+        return base.settle(
+            "parity", coverage, [Finding("parity", Severity.ERROR, "features", f"a plug-in {why}: {told}")]
+        )
+    moving = base.moved(whole.features, told.features) or {"prediction": len(whole.predictions)}
+    findings = [Finding("parity", Severity.ERROR, name, f"{name} {why}", rows=rows) for name, rows in moving.items()]
+    return base.settle("parity", coverage, findings)
+
+
 def _failed(questions: pl.DataFrame, what: str, why: str) -> Verdict:
     message = f"asking {what} failed: {why}"
     return base.settle(

@@ -11,11 +11,11 @@ from asof import audit, coverage, times
 from asof import lookups as looking
 from asof.audit import Audit, Verdict, base
 from asof.audit.future import Evidence, Extent
-from asof.audit.parity import Answer
+from asof.audit.parity import Answer, Answers
 from asof.audit.split import Side
 from asof.audit.too_good import Columns
 from asof.data import UTC_TIME, Finding, Severity, SourceTable
-from asof.flows import nesting, preparation, rebuilding
+from asof.flows import elsewhere, nesting, preparation, rebuilding
 from asof.flows.preparation import Prepared
 from asof.flows.rebuilding import Accused
 from asof.flows.workspace import Workspace
@@ -168,7 +168,17 @@ def _parity(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
     if isinstance(alone, str):
         message = f"the model cannot be kept and read again: {alone}"
         return base.settle("parity", "nothing", [Finding("parity", Severity.ERROR, "model", message)])
-    return audit.parity.check(sample, rebuilding.batch(workspace, prepared, accused.model), alone, how=how)
+    batch = rebuilding.batch(workspace, prepared, accused.model)
+    verdict = audit.parity.check(sample, batch, alone, how=how)
+    whole = audit.attempt(lambda: batch(sample)) if workspace.spec.plugins else ""
+    if isinstance(whole, str):
+        return verdict
+
+    def ask(*, bare: bool) -> Answers:
+        return elsewhere.ask(workspace, prepared, accused.model, sample, whole, bare=bare)
+
+    other = audit.attempt(lambda: ask(bare=True))
+    return audit.join([verdict, audit.parity.elsewhere(whole, other, lambda: ask(bare=False))])
 
 
 def _unit(accused: Accused) -> tuple[str, ...]:
