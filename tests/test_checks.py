@@ -286,7 +286,12 @@ def test_a_column_that_changes_type_half_way_is_named_with_the_line() -> None:
 
 
 def test_a_mixed_column_does_not_change_type() -> None:
-    assert found(validate(raw({"x": ["1", "a"] * 100})), "type change") == []
+    result = validate(raw({"x": ["1", "a"] * 100}))
+    assert found(result, "type change") == []
+    (finding,) = found(result, "type")
+    assert finding.message == "100 of 200 values are numbers; it is text for the others, the first 'a' in a.csv:3"
+    assert checks.first_text(result.valid, "x") == "'a' in a.csv:3"
+    assert found(validate(raw({"x": ["1", "a", "b"] * 100})), "type") == []
 
 
 def test_a_declared_column_that_changes_type_half_way_is_refused_and_named() -> None:

@@ -12,6 +12,8 @@ from asof.times import Step
 
 AGREE: Final = 0.99
 """A column without a declared type is of the type that this share of its values can be read as."""
+MIXED: Final = 0.5
+"""Where this share of the values of a text are numbers, it is said which is the first that is not."""
 TRUE: Final = ("true", "t", "yes", "y", "1")
 FALSE: Final = ("false", "f", "no", "n", "0")
 LEADING_ZERO: Final = r"^[+-]?0\d"
@@ -122,6 +124,13 @@ def short(value: object) -> str:
     return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
 
 
+def first_text(rows: pl.DataFrame, column: str) -> str:
+    """Name the first value of a column of valid rows that is no number, and where it stands; empty where all are."""
+    texts = rows.select("_file", "_line", value=pl.col(column).cast(pl.String)).drop_nulls("value")
+    wrong = texts.filter(_numbers(texts["value"]).is_null()).sort("_file", "_line").head(1)
+    return f"{short(wrong['value'][0])} in {place(wrong.select('_file', '_line'), 0)}" if wrong.height else ""
+
+
 def _found(column: pl.Series, where: pl.DataFrame, name: str, cells: Cells) -> pl.Series:
     """Read a column as numbers where nearly all of its values are, else leave it text."""
     given = column.len() - column.null_count()
@@ -129,13 +138,19 @@ def _found(column: pl.Series, where: pl.DataFrame, name: str, cells: Cells) -> p
         return column
     numbers = _numbers(column)
     readable = given - (numbers.null_count() - column.null_count())
-    if 0 < readable < given:
-        cells.findings += _changes(column, numbers, where, name)
+    changes = _changes(column, numbers, where, name) if 0 < readable < given else []
+    cells.findings += changes
+    wrong = (numbers.is_null() & column.is_not_null()).arg_true()
+    example = f"{short(column[wrong[0]])} in {place(where, wrong[0])}" if readable < given else ""
     if readable < AGREE * given or column.str.contains(LEADING_ZERO).any():
+        if MIXED * given <= readable < given and not changes:
+            message = f"{readable:,} of {given:,} values are numbers; it is text for the others, the first {example}"
+            share = readable / given
+            cells.findings.append(
+                Finding("type", Severity.NOTE, f"{name}.{column.name}", message, share, AGREE, given - readable)
+            )
         return column
     if readable < given:
-        wrong = (numbers.is_null() & column.is_not_null()).arg_true()
-        example = f"{short(column[wrong[0]])} in {place(where, wrong[0])}"
         message = (
             f"{len(wrong):,} of {given:,} values are not numbers, the first {example}; they count as missing "
             f"(to refuse such rows declare checks: {{{column.name}: {{type: number}}}})"

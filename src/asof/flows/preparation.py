@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
+from asof import checks, panels, places, rows, times
 from asof import labels as labelling
 from asof import lookups as looking
-from asof import panels, places, rows, times
 from asof.data import UTC_TIME, Finding, Severity, SourceTable
 from asof.errors import DataError, Problem, ProjectError
 from asof.flows.workspace import Workspace
@@ -213,8 +213,10 @@ def _of_unit(predict: PredictSpec, counted: SourceTable) -> list[Problem]:
     if column is not None and column not in there:
         found.append(Problem(f"{counted.name} has no column {column!r}: it has {', '.join(there)}", where=where))
     elif column is not None and predict.measure != "classes" and not counted.rows[column].dtype.is_numeric():
+        text = checks.first_text(counted.rows, column)
         message = (
-            f"{counted.name}.{column} holds no numbers; expected a column of numbers, or `type: number` in its checks"
+            f"{counted.name}.{column} is text{text and f', for its value {text}'}; expected a column of numbers, "
+            "or `type: number` in its checks"
         )
         found.append(Problem(message, where=where))
     if place is not None and isinstance(counted.place, str) and place != counted.place:
