@@ -3,7 +3,10 @@
 Nothing is chosen here: each has one cheap recipe and one that differs from it, so that a repeat takes seconds.
 """
 
+import contextlib
 import gzip
+import io
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -154,3 +157,28 @@ def _midnight(moment: datetime, zone: str) -> datetime:
 def _later(moment: datetime, step: Step, zone: str) -> datetime:
     later: datetime = times.shift(pl.Series([moment], dtype=UTC_TIME), step, zone)[0]
     return later
+
+
+class _Both(io.StringIO):
+    """Prints, and keeps what was printed."""
+
+    def write(self, text: str) -> int:
+        """Print and keep a text."""
+        sys.__stdout__.write(text)  # type: ignore[union-attr]
+        return super().write(text)
+
+    def flush(self) -> None:
+        """Show what was printed."""
+        sys.__stdout__.flush()  # type: ignore[union-attr]
+
+
+def kept(name: str, main: Callable[[], int]) -> int:
+    """Run a measurement; what a whole one (without arguments) prints is kept beside it, in NAME.md."""
+    if len(sys.argv) > 1:
+        return main()
+    with contextlib.redirect_stdout(_Both()) as printed:
+        code = main()
+    head = f"# What `python bench/{name}.py` printed\n\nWritten by that command.\n"
+    lines = [head, "```text", printed.getvalue().rstrip("\n"), "```", ""]
+    (FOLDER / f"{name}.md").write_text("\n".join(lines), encoding="utf-8")
+    return code

@@ -94,7 +94,13 @@ def test_what_cannot_be_told_is_said_and_why() -> None:
     noisy = answers(better=0.0, places=3).with_columns(
         challenger=pl.Series(random.normal(2, 1, 84)), champion=pl.Series(random.normal(2, 1, 84))
     )
-    assert compare(noisy, "rmse", FEW).verdict == "cannot tell"
+    for frame in (noisy, noisy.rename({"champion": "challenger", "challenger": "champion"})):
+        told = compare(frame, "rmse", FEW)
+        assert told.verdict == "cannot tell"
+        assert told.why.startswith("the interval holds 0 (gain ")
+        assert f"a gain is shown 8 times in 10 from {told.needed:.4g} on" in told.why
+        size = math.ceil(28 * (told.needed / told.gain.value) ** 2)
+        assert (f"one of this size on some {size:,} periods" in told.why) == (told.gain.value > 0)
 
 
 def test_a_pair_is_told_apart_that_single_scores_would_not() -> None:
@@ -217,6 +223,8 @@ def test_rows_without_time_or_with_one_period_are_compared_or_refused() -> None:
     assert "1 periods are too few" in one.why
     two = compare(rows[:2], "rmse")
     assert two.verdict == "cannot tell"
+    single = compare(pl.concat([rows[:1]] * 7).with_columns(unit=pl.lit("a"), place=pl.lit("b")), "rmse")
+    assert single.why.startswith("there is nothing to tell a gain of")
     constant = compare(rows.with_columns(label=pl.lit(0.5)), "r2")
     assert math.isnan(constant.gain.value)
     assert constant.verdict == "cannot tell"

@@ -163,10 +163,12 @@ def _verdict(gain: Estimate, needed: float, periods: int, *, same: bool) -> tupl
         return "better", interval
     if gain.high < 0:
         return "worse", interval
-    return (
-        "cannot tell",
-        f"the interval holds 0 ({interval}; so many periods show a gain of {needed:.4g} 8 times in 10)",
-    )
+    if math.isnan(gain.low):
+        return "cannot tell", f"there is nothing to tell a gain of {gain.value:.4g} from chance by"
+    shown = f"a gain is shown 8 times in 10 from {needed:.4g} on"
+    if gain.value > 0:
+        shown += f", one of this size on some {math.ceil(periods * (needed / gain.value) ** 2):,} periods"
+    return "cannot tell", f"the interval holds 0 ({interval}); {shown}"
 
 
 @dataclass(frozen=True)

@@ -177,8 +177,8 @@ def batches(
     how = bootstrap or Bootstrap()
     columns = _weighted(answers, parts)
     total = columns.sum(axis=0)
-    _, periods, places = _sums(answers, columns)
-    units = periods if periods is not None else places if places is not None else columns
+    cells, periods, places = _sums(answers, columns)
+    units = periods if periods is not None else places if places is not None else cells
     count = max(len(units) // _week(answers, periods, how), 1)
     moved = [float(part.sum()) for part in np.array_split(_influence(units, statistic), count)]
     return float(statistic(*(total[:-1] / total[-1]))), np.array(moved)
