@@ -15,7 +15,7 @@ from asof import recipes
 from asof.data import Table
 from asof.encoders import EncoderPlan, State
 from asof.errors import DataError
-from asof.estimators.portfolio import RATES, baselines, portfolio
+from asof.estimators.portfolio import RATES, baselines, facts, names, portfolio
 from asof.metrics import METRICS
 from asof.recipes import Blend, Recipe
 from asof.testing.encoders import sample
@@ -23,6 +23,7 @@ from asof.testing.encoders import sample
 FAST: dict[str, dict[str, Any]] = {
     "lightgbm": {"rounds": 20, "min_data_in_leaf": 10},
     "poisson_boosted": {"rounds": 20, "min_data_in_leaf": 10},
+    "two_part": {"rounds": 20, "min_data_in_leaf": 10},
     "xgboost": {"rounds": 20},
     "catboost": {"rounds": 20},
     "random_forest": {"trees": 5},
@@ -42,6 +43,7 @@ def fast(recipe: Recipe) -> Recipe:
 
 
 ALL = [fast(recipe) for task in ("count", "number") for recipe in (*baselines(task), *portfolio(task))]
+ALL += [fast(recipe) for recipe in portfolio("number", metric="rmse", label=facts(panel().label))[:6]]
 OF_CLASSES = [fast(recipe) for k in (2, 3) for recipe in (*baselines("class", k)[:2], *portfolio("class", classes=k))]
 
 
@@ -82,8 +84,8 @@ def test_every_recipe_of_the_portfolio_is_kept_to_the_bit(recipe: Recipe, tmp_pa
     assert again.rounds == model.rounds
     assert np.array_equal(np.concatenate([again.predict(later[row : row + 1]) for row in range(9)]), told[:9])
     assert recipe.task == "number" or told.min() >= 0
-    names = {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()}
-    assert names <= {".json", ".npy", ".txt", ".ubj"}, "only plain files are kept"
+    kinds = {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()}
+    assert kinds <= {".json", ".npy", ".txt", ".ubj"}, "only plain files are kept"
 
 
 @pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: f"{recipe.name}-{recipe.task}")
@@ -275,3 +277,22 @@ def test_a_class_that_training_lacks_is_told_to_be_improbable(tmp_path: Path) ->
     assert np.array_equal(recipes.load(tmp_path / "alone").predict(table.features), alone.predict(table.features))
     with pytest.raises(DataError, match="a label is 4; expected codes 0 to 3"):
         recipes.fit(recipe, Table(table.features, codes * 2))
+
+
+@pytest.mark.parametrize(
+    ("label", "metric", "expected"),
+    [
+        ([1.0, 2.0, 3.0], "rmse", ["linear", "lightgbm"]),
+        ([1.0, 1.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "lightgbm_log"]),
+        ([-1.0, 1.0, 1.0, 90.0], "rmse", ["linear", "lightgbm"]),
+        ([1.0, 2.0, 3.0], "rmsle", ["linear_log", "lightgbm_log"]),
+        ([0.0, 0.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "lightgbm_tweedie", "two_part", "lightgbm_log"]),
+    ],
+)
+def test_labels_of_numbers_say_which_scales_are_tried(label: list[float], metric: str, expected: list[str]) -> None:
+    made = portfolio("number", metric=metric, label=facts(pl.Series(label)))
+    assert [recipe.name for recipe in made][: len(expected)] == expected
+    losses = {recipe.loss for recipe in made if recipe.name.endswith("_log")}
+    assert losses <= ({"log_squared"} if metric == "rmsle" else {"log_mean"})
+    assert {recipe.name for recipe in made} <= set(names())
+    assert {recipe.name for task in ("count", "number") for recipe in portfolio(task)} <= set(names())

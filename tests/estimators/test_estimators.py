@@ -19,6 +19,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "extra_trees": {"trees": 8, "min_samples_leaf": 3},
     "lightgbm": {"rounds": 30, "min_data_in_leaf": 10, "patience": 5},
     "poisson_boosted": {"rounds": 20, "min_data_in_leaf": 10, "patience": 5},
+    "two_part": {"rounds": 20, "min_data_in_leaf": 10, "patience": 5},
     "xgboost": {"rounds": 60, "patience": 5, "eta": 0.3, "lambda": 0.1, "min_child_weight": 1.0},
     "catboost": {"rounds": 20, "patience": 5},
 }
@@ -175,10 +176,10 @@ def test_boosters_fail_by_a_named_error() -> None:
 class Shy:
     """An estimator as a user would write it, with a fault: it remembers nothing."""
 
-    tasks = frozenset({"count"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"count"})
     defaults: ClassVar[dict[str, Any]] = {}
     space: ClassVar[dict[str, Any]] = {}
-    weighs = False
+    weighs: ClassVar[bool] = False
 
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Any:
         return estimators.make("mean").fit(table, Job("count"))
@@ -190,3 +191,57 @@ class Shy:
 def test_the_exam_finds_an_estimator_that_is_not_what_it_was() -> None:
     with pytest.raises(AssertionError, match="read back, it predicts otherwise"):
         exam.examine(Shy)
+
+
+def test_two_parts_tell_the_mean_of_events_and_their_sizes() -> None:
+    draw = np.random.default_rng(2)
+    count = 4000
+    rain, place = draw.random(count), draw.integers(0, 4, count)
+    happens = draw.random(count) < 0.1 + 0.5 * rain
+    size = np.exp(1.0 + 0.5 * place) * draw.gamma(4.0, 0.25, count)
+    given = table(rain=rain, place=place.astype(float), label=np.where(happens, size, 0.0))
+    fitted = estimators.make("two_part").fit(given, Job("number", rounds=60))
+    told = fitted.predict(given.features)
+    true = (0.1 + 0.5 * rain) * np.exp(1.0 + 0.5 * place)
+    assert told.mean() == pytest.approx(true.mean(), rel=0.05)
+    assert np.corrcoef(told, true)[0, 1] > 0.95
+    few = table(a=[0.0, 1.0, 2.0], label=[0.0, 0.0, 3.0])
+    assert estimators.make("two_part").fit(few, Job("number")).predict(few.features).tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(DataError, match="two_part: a label is -1; expected 0 where nothing happens"):
+        estimators.make("two_part").fit(table(a=[0.0, 1.0], label=[-1.0, 1.0]), Job("number"))
+
+
+def test_the_best_column_is_the_rule_that_a_person_finds() -> None:
+    draw = np.random.default_rng(3)
+    sex, fare = draw.integers(0, 2, 600), draw.gamma(2.0, 10.0, 600)
+    lives = (draw.random(600) < np.where(sex == 0, 0.75, 0.2)).astype(float)
+    given = table(
+        fare=fare,
+        sex=[("female", "male")[one] for one in sex],
+        ticket=[f"t{number}" for number in range(600)],
+        label=lives,
+    )
+    rule = estimators.make("best_column").fit(given, Job("class", classes=2))
+    assert rule.column == "sex"  # type: ignore[attr-defined]
+    asked = pl.DataFrame({"fare": [1.0] * 3, "sex": ["female", "male", "unheard"], "ticket": ["x"] * 3})
+    told = rule.predict(asked)[:, 1]
+    assert told == pytest.approx([lives[sex == 0].mean(), lives[sex == 1].mean(), lives.mean()], abs=0.01)
+    price = table(size=np.arange(600.0), noise=draw.normal(size=600), label=np.arange(600.0) * 2)
+    tenths = estimators.make("best_column").fit(price, Job("number"))
+    assert tenths.column == "size"  # type: ignore[attr-defined]
+    assert tenths.predict(price.features)[[0, 599]] == pytest.approx([59.0, 1139.0], abs=12)
+    alone = table(noise=draw.normal(size=100), label=draw.normal(size=100) + 5)
+    none = estimators.make("best_column").fit(alone, Job("number"))
+    assert none.predict(alone.features) == pytest.approx(alone.label.mean(), abs=0.3)
+
+
+def test_logistic_regression_finds_the_coefficients_that_made_the_classes() -> None:
+    draw = np.random.default_rng(0)
+    numbers = draw.normal(size=(20_000, 2))
+    chance = 1 / (1 + np.exp(-(0.3 + 1.0 * numbers[:, 0] - 0.5 * numbers[:, 1])))
+    label = (draw.random(20_000) < chance).astype(float)
+    given = table(a=numbers[:, 0], b=numbers[:, 1], label=label)
+    line = estimators.make("logistic").fit(given, Job("class", classes=2, params={"alpha": 0.0}))
+    assert line.intercepts == pytest.approx((0.3,), abs=0.05)  # type: ignore[attr-defined]
+    assert line.coefficients[0] == pytest.approx((1.0, -0.5), abs=0.05)  # type: ignore[attr-defined]
+    assert line.predict(given.features)[:, 1].mean() == pytest.approx(label.mean(), abs=1e-4)

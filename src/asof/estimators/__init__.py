@@ -18,6 +18,7 @@ from asof.estimators.lightgbm import LightGBM
 from asof.estimators.linear import Linear, Poisson
 from asof.estimators.logistic import Logistic
 from asof.estimators.poisson_boosted import PoissonBoosted
+from asof.estimators.two_part import TwoPart
 from asof.estimators.xgboost import XGBoost
 
 __all__ = [
@@ -47,6 +48,7 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
     "logistic": Logistic,
     "poisson": Poisson,
     "poisson_boosted": PoissonBoosted,
+    "two_part": TwoPart,
     "random_forest": RandomForest,
     "extra_trees": ExtraTrees,
     "lightgbm": LightGBM,
@@ -56,7 +58,13 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
 """Our estimators by name, cheapest first."""
 BASELINES = ("mean", "last", "seasonal", "place_calendar", "place_rhythm", "best_column")
 """What every model must beat."""
-NEEDS = {"xgboost": "xgboost", "catboost": "catboost", "lightgbm": "lightgbm", "poisson_boosted": "lightgbm"}
+NEEDS = {
+    "xgboost": "xgboost",
+    "catboost": "catboost",
+    "lightgbm": "lightgbm",
+    "poisson_boosted": "lightgbm",
+    "two_part": "lightgbm",
+}
 """Library of an estimator that may be missing."""
 
 

@@ -31,6 +31,7 @@ OBJECTIVES = {
     "tweedie": ("tweedie", "tweedie"),
     "squared": ("regression", "l2"),
     "absolute": ("regression_l1", "l1"),
+    "gamma": ("gamma", "gamma"),
     "pair": ("binary", "binary_logloss"),
     "classes": ("multiclass", "multi_logloss"),
 }

@@ -1,6 +1,8 @@
 """The fixed portfolio: good recipes that are tried before any tuning, cheap and strong ones first."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import polars as pl
 
 from asof.encoders import EncoderPlan
 from asof.errors import DataError
@@ -31,6 +33,25 @@ LINEAR = (
     EncoderPlan("scale"),
 )
 """For the identity link: only long tails as logarithms, and one size."""
+LIGHT = {
+    "num_leaves": 15,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.9,
+    "lambda_l2": 1.0,
+    "cat_smooth": 10.0,
+}
+"""For labels that features tell well, as a price or a class; the defaults are for counts, which are mostly chance."""
+EXTREME = {"min_child_weight": 3.0, "subsample": 0.9, "lambda": 1.0}
+DEEP = {"min_samples_leaf": 3, "trees": 60, "max_samples": 20_000}
+MIDDLES = frozenset({"rmsle", "mae", "mape", "median_ape"})
+"""Metrics that ask for the middle of a skewed label; others ask for its mean."""
+RELATIVE = frozenset({"rmsle"})
+"""Metrics of ratios: nothing but logarithms is tried."""
+SKEWED = 1.0
+"""Labels of 0 or more that are skewed beyond this are tried as logarithms too."""
+EVENTS = (0.05, 0.98)
+"""Share of zeros between which a label is read as an event that happens or not, with a size if it does."""
 
 
 def baselines(task: str, classes: int = 0) -> tuple[Recipe, ...]:
@@ -39,31 +60,100 @@ def baselines(task: str, classes: int = 0) -> tuple[Recipe, ...]:
     return tuple(Recipe(name, (), name, task=task, classes=classes) for name in fit)
 
 
-def portfolio(task: str, *, classes: int = 0) -> tuple[Recipe, ...]:
+@dataclass(frozen=True)
+class Facts:
+    """What the labels of a training table call for."""
+
+    low: float
+    """Smallest label."""
+    zeros: float
+    """Share of labels that are 0."""
+    skew: float
+    """Moment coefficient of skewness; 0 where all are equal."""
+
+
+def facts(label: pl.Series) -> Facts:
+    """Look at n labels, of which at least one is known."""
+    numbers = label.cast(pl.Float64).drop_nulls().to_numpy()
+    width = float(numbers.std())
+    skew = float((((numbers - numbers.mean()) / width) ** 3).mean()) if width > 0 else 0.0
+    return Facts(float(numbers.min()), float((numbers == 0).mean()), skew)
+
+
+def portfolio(task: str, *, classes: int = 0, metric: str = "", label: Facts | None = None) -> tuple[Recipe, ...]:
     """Return the default recipes of a task, in the order in which they are tried.
 
     Args:
         task: ``count``, ``number`` or ``class``.
         classes: number of classes, for the task ``class``.
+        metric: what decides; for numbers it says whether a mean or a middle is asked for.
+        label: facts of the labels of numbers; none: nothing but that they are numbers.
 
     Raises:
         DataError: another task, or fewer than two classes.
     """
+    if task == "count":
+        return _of_counts()
+    if task == "number":
+        return _of_numbers(metric, label)
     if task == "class":
         return _of_classes(classes)
-    linear = Recipe("linear", LINEAR, "linear", task=task)
-    light = Recipe("lightgbm", CODES, "lightgbm", task=task)
-    boosters = (Recipe("xgboost", MEANS, "xgboost", task=task), Recipe("catboost", MEANS, "catboost", task=task))
-    forests = tuple(Recipe(name, FILLED, name, task=task) for name in ("extra_trees", "random_forest"))
-    if task == "count":
-        regression = Recipe("poisson", RATES, "poisson", task=task)
-        firm = Recipe("poisson_firm", RATES, "poisson", {"alpha": 0.03}, task=task)  # for a short history
-        corrected = Recipe("poisson_boosted", RATES, "poisson_boosted", task=task)
-        tweedie = Recipe("lightgbm_tweedie", CODES, "lightgbm", loss="tweedie", task=task)
-        return (regression, firm, corrected, light, *boosters, tweedie, linear, *forests)
-    if task == "number":
-        return (linear, light, *boosters, *forests)
     raise DataError(f"no task {task!r}; expected count, number or class")
+
+
+def names() -> tuple[str, ...]:
+    """Names of all recipes that any portfolio may hold, in the order in which they are tried."""
+    skewed, events = Facts(0.0, 0.0, SKEWED + 1), Facts(0.0, 0.5, SKEWED + 1)
+    every = [
+        *_of_counts(),
+        *_of_numbers("rmse", skewed),
+        *_of_numbers("rmse", events),
+        *_of_numbers("rmsle", skewed),
+        *_of_numbers("rmse", None),
+        *_of_classes(2),
+    ]
+    return tuple(dict.fromkeys(recipe.name for recipe in every))
+
+
+def _of_counts() -> tuple[Recipe, ...]:
+    made = (
+        Recipe("poisson", RATES, "poisson"),
+        Recipe("poisson_firm", RATES, "poisson", {"alpha": 0.03}),  # for a short history
+        Recipe("poisson_boosted", RATES, "poisson_boosted"),
+        Recipe("lightgbm", CODES, "lightgbm"),
+        Recipe("xgboost", MEANS, "xgboost"),
+        Recipe("catboost", MEANS, "catboost"),
+        Recipe("lightgbm_tweedie", CODES, "lightgbm", loss="tweedie"),
+        Recipe("linear", LINEAR, "linear"),
+        Recipe("extra_trees", FILLED, "extra_trees"),
+        Recipe("random_forest", FILLED, "random_forest"),
+    )
+    return tuple(replace(recipe, task="count") for recipe in made)
+
+
+def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
+    plain = (
+        Recipe("linear", LINEAR, "linear"),
+        Recipe("lightgbm", CODES, "lightgbm", LIGHT),
+        Recipe("catboost", MEANS, "catboost"),
+        Recipe("xgboost", MEANS, "xgboost", EXTREME),
+        Recipe("lightgbm_firm", CODES, "lightgbm"),
+        Recipe("extra_trees", FILLED, "extra_trees", DEEP),
+        Recipe("random_forest", FILLED, "random_forest", DEEP),
+    )
+    made = list(plain)
+    if label is not None and label.low >= 0:
+        loss = "log_squared" if metric in MIDDLES else "log_mean"
+        logs = [replace(recipe, name=f"{recipe.name}_log", loss=loss) for recipe in plain]
+        if metric in RELATIVE:
+            made = logs
+        elif label.skew > SKEWED:
+            # every second one, so that a short budget has seen both
+            made = [each for pair in zip(logs, plain, strict=True) for each in pair]
+        if EVENTS[0] < label.zeros < EVENTS[1]:
+            tweedie = Recipe("lightgbm_tweedie", CODES, "lightgbm", LIGHT, loss="tweedie")
+            made[2:2] = [tweedie, Recipe("two_part", CODES, "two_part")]
+    return tuple(replace(recipe, task="number") for recipe in made)
 
 
 def _of_classes(classes: int) -> tuple[Recipe, ...]:
@@ -71,19 +161,14 @@ def _of_classes(classes: int) -> tuple[Recipe, ...]:
         raise DataError(f"{classes} classes; expected two or more: a label that is always the same needs no model")
     means = EncoderPlan("target_mean", {"classes": classes} if classes > 2 else {})
     filled = (means, EncoderPlan("impute"))
-    line = (
-        CALENDAR,
-        means,
-        EncoderPlan("log", {"share": 0.1, "skew": 2.0}),
-        EncoderPlan("impute"),
-        EncoderPlan("scale"),
-    )
+    line = tuple(means if plan.name == "target_mean" else plan for plan in LINEAR)
     made = (
         Recipe("logistic", line, "logistic"),
-        Recipe("lightgbm", CODES, "lightgbm"),
-        Recipe("xgboost", (means,), "xgboost"),
         Recipe("catboost", (means,), "catboost"),
-        Recipe("extra_trees", filled, "extra_trees"),
-        Recipe("random_forest", filled, "random_forest"),
+        Recipe("lightgbm", CODES, "lightgbm", LIGHT),
+        Recipe("xgboost", (means,), "xgboost", EXTREME),
+        Recipe("extra_trees", filled, "extra_trees", DEEP),
+        Recipe("random_forest", filled, "random_forest", DEEP),
+        Recipe("lightgbm_firm", CODES, "lightgbm"),
     )
     return tuple(replace(recipe, task="class", classes=classes) for recipe in made)

@@ -16,7 +16,7 @@ from asof import estimators
 from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.estimators import Choice, Real, Space
-from asof.estimators.portfolio import baselines, portfolio
+from asof.estimators.portfolio import baselines, facts, portfolio
 from asof.recipes import Blend, EncoderPlan, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms, foreign
 from asof.tuning.blends import blend, with_rounds
@@ -75,7 +75,8 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         DataError: no fold, an unknown or unfitting metric or candidate, or nothing that could be judged.
     """
     start = clock()
-    names, findings = _candidates(task, classes, candidates, plugins)
+    known = portfolio(task, classes=classes, metric=metric, label=facts(folds[-1][0].label) if folds else None)
+    names, findings = _candidates(known, candidates, plugins)
     first = tuple(EncoderPlan(name) for name in encoders)
     names = [replace(recipe, encoders=(*first, *recipe.encoders)) for recipe in names]
     run = _Run(
@@ -201,10 +202,11 @@ class _Run:
 
 
 def _candidates(
-    task: str, classes: int, wanted: Sequence[str] | Literal["default"], plugins: Parts | None
+    recipes: Sequence[Recipe], wanted: Sequence[str] | Literal["default"], plugins: Parts | None
 ) -> tuple[list[Recipe], list[Finding]]:
     """Recipes to try, and what is left out because its library is missing."""
-    known = list(portfolio(task, classes=classes))
+    known = list(recipes)
+    task, classes = known[-1].task, known[-1].classes
     others: Mapping[str, Any] = {} if plugins is None else plugins.estimators
     known += [Recipe(name, known[-1].encoders, name, task=task, classes=classes) for name in others]
     chosen = known if wanted == "default" else []
