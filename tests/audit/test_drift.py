@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from asof.audit import Outcome, drift
+from asof.audit.drift import Part
 from asof.data import UTC_TIME, Severity
 from tests.audit.evidence import NOON
 
@@ -17,12 +18,13 @@ def table(rows: int, shift: float = 0.0, seed: int = 1) -> pl.DataFrame:
     )
 
 
-def nothing(rows: int) -> pl.Series:
-    return pl.Series([None] * rows, dtype=UTC_TIME)
+def timeless(features: pl.DataFrame) -> Part:
+    nothing = pl.Series([None] * features.height, dtype=UTC_TIME)
+    return Part(features, nothing, nothing)
 
 
 def test_sides_that_are_alike_pass_without_a_word() -> None:
-    verdict = drift.check(table(800), table(400, seed=2), (nothing(800), nothing(400)))
+    verdict = drift.check(timeless(table(800)), timeless(table(400, seed=2)))
     assert (verdict.outcome, verdict.findings) == (Outcome.PASSED, ())
     area = float(verdict.coverage.rsplit(" ", 1)[1])
     assert abs(area - 0.5) < 0.06
@@ -30,7 +32,7 @@ def test_sides_that_are_alike_pass_without_a_word() -> None:
 
 
 def test_a_column_that_has_moved_is_named_and_only_warned_of() -> None:
-    verdict = drift.check(table(800), table(400, shift=1.5, seed=2), (nothing(800), nothing(400)))
+    verdict = drift.check(timeless(table(800)), timeless(table(400, shift=1.5, seed=2)))
     assert verdict.outcome is Outcome.PASSED
     (finding,) = verdict.findings
     assert (finding.severity, finding.subject, finding.limit) == (Severity.WARNING, "level", drift.APART)
@@ -39,34 +41,40 @@ def test_a_column_that_has_moved_is_named_and_only_warned_of() -> None:
     assert "by level (0.8" in finding.message
 
 
+def side(first: int, days: int, shift: float) -> Part:
+    """Ten places a day, each asked a day or two before; the month, the day, and the total of all when it is asked."""
+    day = np.repeat(np.arange(first, first + days), 10)
+    asked = day - 1 - np.arange(len(day)) % 2
+    features = table(len(day), shift, seed=first).with_columns(
+        month=pl.Series(day // 30).cast(pl.Float64),
+        since=pl.Series(day + np.arange(len(day)) % 10 / 10),
+        total=pl.Series(np.sin(asked) * 100),
+        of_half=pl.Series(np.cos(asked) * (1 + np.arange(len(day)) // 2 % 2)),
+    )
+    start, as_of = (
+        pl.Series([NOON + timedelta(days=int(number)) for number in numbers], dtype=UTC_TIME)
+        for numbers in (day, asked)
+    )
+    return Part(features, start, as_of)
+
+
 def test_columns_that_say_when_are_not_counted() -> None:
-    """The month differs between training and test by nature; what was said of the place does not."""
-    places = 10
-
-    def side(first: int, days: int, shift: float) -> tuple[pl.DataFrame, pl.Series]:
-        day = np.repeat(np.arange(first, first + days), places)
-        features = table(len(day), shift, seed=first).with_columns(
-            month=pl.Series(day // 30).cast(pl.Float64), since=pl.Series(day + np.arange(len(day)) % places / 10)
-        )
-        return features, pl.Series([NOON + timedelta(days=int(number)) for number in day], dtype=UTC_TIME)
-
-    (train, when), (test, then) = side(0, 90, 0.0), side(90, 30, 0.0)
-    verdict = drift.check(train, test, (when, then))
+    """The month differs between training and test by nature; what is said of the place does not."""
+    verdict = drift.check(side(0, 90, 0.0), side(90, 30, 0.0))
     assert verdict.findings == ()
-    assert verdict.coverage.endswith("; 2 say when, and differ by nature")
-    (moved, then) = side(90, 30, 1.5)
-    (finding,) = drift.check(train, moved, (when, then)).findings
+    assert verdict.coverage.endswith("; 4 say when, and differ by nature")
+    (finding,) = drift.check(side(0, 90, 0.0), side(90, 30, 1.5)).findings
     assert finding.subject == "level"
-    assert "because they say when: month, since" in finding.message
+    assert finding.message.endswith("because they say when: month, since, total, of_half")
 
 
 def test_few_questions_tell_nothing() -> None:
-    assert drift.check(table(800), table(50), (nothing(800), nothing(50))).outcome is Outcome.UNTOLD
+    assert drift.check(timeless(table(800)), timeless(table(50))).outcome is Outcome.UNTOLD
 
 
 def test_tables_of_one_kind_of_column_are_told_apart_too() -> None:
     """Text alone, and a column that is never known."""
     left = pl.DataFrame({"kind": ["a"] * 200, "never": pl.Series([None] * 200, dtype=pl.Float64)})
     right = pl.DataFrame({"kind": ["b"] * 200, "never": pl.Series([None] * 200, dtype=pl.Float64)})
-    (finding,) = drift.check(left, right, (nothing(200), nothing(200))).findings
+    (finding,) = drift.check(timeless(left), timeless(right)).findings
     assert (finding.subject, finding.figure) == ("kind", 1.0)

@@ -1,5 +1,8 @@
 """Drift: how far training and test questions can be told apart, and by which columns. It warns, it never blocks."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
@@ -24,7 +27,7 @@ TIMELIKE = 0.9
 """A column that tells this share of the order in time says when, not what."""
 SHARED = 0.5
 """So do columns of which this share of values is the same for several questions of one moment, and of no other."""
-MOMENTS = 60
+MOMENTS = 30
 """Moments whose questions are looked at whole, to find such columns."""
 CLASSIFIER = Recipe(
     "drift",
@@ -37,29 +40,34 @@ CLASSIFIER = Recipe(
 """Regression on 0 and 1: only the order of its answers is read."""
 
 
-def check(train: pl.DataFrame, test: pl.DataFrame, moments: tuple[pl.Series, pl.Series], *, seed: int = 0) -> Verdict:
-    """Let trees tell test from training questions, out of fold; columns that say when a question is are set apart.
+@dataclass(frozen=True)
+class Part:
+    """Questions of one side."""
 
-    Args:
-        train: features of n training questions.
-        test: features of m test questions.
-        moments: start of each question's period, n and m; null where there is no time.
-        seed: of the sample and the parts.
-    """
-    if min(train.height, test.height) < LEAST_ROWS:
-        return Verdict(
-            "drift", Outcome.UNTOLD, f"{train.height:,} training and {test.height:,} test questions, too few"
-        )
+    features: pl.DataFrame
+    """n rows."""
+    start: pl.Series
+    """Start of each question's period; null where there is no time."""
+    as_of: pl.Series
+    """When it is asked; null where there is no time."""
+
+
+def check(train: Part, test: Part, *, seed: int = 0) -> Verdict:
+    """Let trees tell test from training questions, out of fold; columns that say when a question is are set apart."""
+    sides = (train, test)
+    if min(side.features.height for side in sides) < LEAST_ROWS:
+        few = f"{train.features.height:,} training and {test.features.height:,} test questions, too few"
+        return Verdict("drift", Outcome.UNTOLD, few)
     draw = np.random.default_rng(seed)
-    timelike = _say_when(train, test, moments, draw)
+    clocks = [pl.concat(getattr(side, name) for side in sides) for name in ("start", "as_of")]
+    timelike = _say_when(pl.concat(side.features for side in sides), clocks, draw)
     left, right = (
-        base.sample(frame.with_columns(moment.alias(" moment")), MOST_ROWS, draw)
-        for frame, moment in zip((train, test), moments, strict=True)
+        base.sample(side.features.with_columns(side.start.alias(" start")), MOST_ROWS, draw) for side in sides
     )
     both = pl.concat([left, right])
-    features, moment = both.drop(" moment"), both[" moment"]
+    features = both.drop(" start")
     is_test = np.arange(both.height) >= left.height
-    part = _parts(moment, seed)
+    part = _parts(both[" start"], seed)
     what = features.drop(timelike)
     area = _apart(what, is_test, part, seed) if what.width else 0.5
     target = Target.of(pl.Series(is_test).cast(pl.Float64), classes=2)
@@ -92,30 +100,37 @@ def _parts(moment: pl.Series, seed: int) -> columns.Ints:
     return part
 
 
-def _say_when(
-    train: pl.DataFrame, test: pl.DataFrame, moments: tuple[pl.Series, pl.Series], draw: np.random.Generator
-) -> list[str]:
-    """Columns that follow the time: alike for all that is asked about a moment, or in step with the time."""
-    moment = pl.concat(moments)
-    if moment.null_count():
-        return []
-    kept = moment.is_in(base.sample(moment.unique().sort().to_frame(), MOMENTS, draw).to_series().implode())
-    features, when = pl.concat([train, test]).filter(kept), moment.filter(kept)
-    return [name for name in features.columns if _says_when(features[name], when)]
+def _say_when(features: pl.DataFrame, clocks: Sequence[pl.Series], draw: np.random.Generator) -> list[str]:
+    """Columns that follow one of the clocks: alike for all that is asked at a moment, or in step with the time."""
+    found: set[str] = set()
+    for clock in clocks:
+        if clock.null_count():
+            continue
+        moments = base.sample(clock.unique().sort().to_frame(), MOMENTS, draw).to_series()
+        kept = clock.is_in(moments.implode())
+        when = clock.filter(kept).rank("dense").to_numpy().astype(np.int64) - 1
+        asked = features.filter(kept)
+        found |= {name for name in asked.columns if name not in found and _says_when(asked[name], when)}
+    return [name for name in features.columns if name in found]
 
 
-def _says_when(column: pl.Series, moment: pl.Series) -> bool:
-    frame = pl.DataFrame({"value": column, "moment": moment})
-    alike = pl.len().over("value", "moment")
-    constant, only, shared = frame.select(
-        constant=(alike == pl.len().over("moment")).all() & (pl.len().over("moment") > 1).mean().gt(SHARED),
-        only=((alike > 1) & (alike >= TIMELIKE * pl.len().over("value"))).mean(),
-        shared=(pl.len().over("moment") > 1).any(),
-    ).row(0)
-    if constant or (shared and only >= SHARED):
+def _says_when(column: pl.Series, when: columns.Ints) -> bool:
+    value = column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    together, at_moment, of_value = (_sizes(codes) for codes in (value * (when.max() + 1) + when, when, value))
+    several = at_moment > 1
+    if several.mean() > SHARED and (together == at_moment).all():
         return True
-    target = Target.of(moment.to_physical().cast(pl.Float64), classes=0)
-    return columns.told(column, target, columns.parts(frame.height, seed=0, blocks=False)) >= TIMELIKE
+    if ((together > 1) & (together >= TIMELIKE * of_value)).mean() >= SHARED:
+        return True
+    number = column.dtype.is_numeric() and column.null_count() == 0 and value.max() > value.min() and when.max() > 0
+    return bool(number and np.corrcoef(value, when)[0, 1] ** 2 >= TIMELIKE)
+
+
+def _sizes(codes: columns.Ints) -> columns.Ints:
+    """How many rows have the code of each row."""
+    _, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    sizes: columns.Ints = counts[inverse]
+    return sizes
 
 
 def _apart(features: pl.DataFrame, is_test: np.ndarray, part: columns.Ints, seed: int) -> float:

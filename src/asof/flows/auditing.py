@@ -10,6 +10,7 @@ import polars as pl
 from asof import audit, coverage, times
 from asof import lookups as looking
 from asof.audit import Audit, Verdict, base
+from asof.audit.drift import Part
 from asof.audit.future import Evidence, Extent
 from asof.audit.parity import Answer, Answers
 from asof.audit.split import Side
@@ -231,9 +232,12 @@ def _waiting(workspace: Workspace, prepared: Prepared, depth: Depth) -> pl.DataF
 def _drift(accused: Accused) -> Verdict:
     bench = accused.bench
     split = _tried(bench.split, bench.folds[-1])
-    train, test = (bench.material.side(rows) for rows in (split.train, split.test))
-    moments = (train.questions["start"], test.questions["start"])
-    return audit.drift.check(train.features, test.features, moments, seed=bench.wanted.seed)
+
+    def part(rows: np.ndarray) -> Part:
+        side = bench.material.side(rows)
+        return Part(side.features, side.questions["start"], side.questions["as_of"])
+
+    return audit.drift.check(part(split.train), part(split.test), seed=bench.wanted.seed)
 
 
 def words(recipe: Recipe | Blend) -> str:
