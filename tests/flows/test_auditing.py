@@ -179,3 +179,42 @@ def test_what_a_plug_in_answers_does_not_depend_on_process_and_files(plugin: str
     assert result["audit"]["failed"] == ["parity"]
     (told,) = [one["message"] for one in result["findings"] if one["check"] == "parity"]
     assert told.startswith(said)
+
+
+REORDERS = """\
+@asof.lookup
+def busy(questions, past):
+    return pl.Series([float(place[1:]) for place in questions["place"]]).sort()
+"""
+RAISES_WITHOUT_LATER_ROWS = """\
+@asof.lookup
+def busy(questions, past):
+    if past.table("calls").rows["_available"].max().month < 5:
+        raise RuntimeError("no row of May")
+    return pl.Series([1.0] * questions.height)
+"""
+WRONG_LENGTH_ALONE = """\
+@asof.lookup
+def busy(questions, past):
+    return pl.Series([1.0] * max(questions.height, 2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("plugin", "subject", "said"),
+    [
+        (REORDERS, "busy", "busy depends on the order in which questions are asked"),
+        (RAISES_WITHOUT_LATER_ROWS, "features", "are dropped, as they had to be then: "),
+        (WRONG_LENGTH_ALONE, "features", "features cannot be made for one question alone: DataError: plug-in busy"),
+    ],
+    ids=["reorders", "raises", "wrong length"],
+)
+def test_a_plug_in_that_breaks_is_a_finding_and_breaks_nothing(
+    plugin: str, subject: str, said: str, tmp_path: Path
+) -> None:
+    """The run ends in order, is refused, and says what broke."""
+    result = asof.run(asof.open_project(str(_project(tmp_path / "world", plugin))))
+    assert "future" in result["audit"]["failed"]
+    assert result["promoted"] is False
+    told = {one["subject"]: one["message"] for one in result["findings"] if one["check"] == "future"}
+    assert said in told[subject]
