@@ -211,14 +211,16 @@ def test_a_table_without_a_place(tmp_path: Path, proposed: Proposed) -> None:
     assert spec.predict.per.every == "1h"
     assert spec.predict.horizon == ("1h", "1d")
     assert spec.sources["a"].key == ("time",)
-    assert "NO PLACE FOUND" in text
+    assert spec.predict.per.place is None
+    assert "no place found, so all is one" in text
 
 
 def test_a_place_that_is_a_mere_guess_says_so(tmp_path: Path, proposed: Proposed) -> None:
     rows = [{**{name: value for name, value in row.items() if name != "shop"}, "kind": row["shop"]} for row in sales()]
     spec, text = proposed(write_csv(tmp_path / "a.csv", rows))
-    assert spec.predict.per.place == PlaceSpec(column="kind")
-    assert "NOT SURE: no column looks like a place" in text
+    assert spec.predict.per.place is None
+    assert spec.sources["a"].place is None
+    assert "no column looks like a place, so all is one; perhaps place: kind, here and in the source" in text
 
 
 def test_coordinates_far_outside_do_not_stretch_the_box(tmp_path: Path, proposed: Proposed) -> None:
@@ -274,7 +276,7 @@ CRASHES = PointSpec(lat="LATITUDE", lon="LONGITUDE", box=(40.4, -74.3, 41.0, -73
             "demand/SeoulBikeData.csv.gz",
             ("Date", "Hour"),
             ("Date", "Hour"),
-            PlaceSpec(column="place"),
+            None,
             "sum seoulbikedata.Rented Bike Count 1h",
         ),
         (
@@ -309,15 +311,15 @@ CRASHES = PointSpec(lat="LATITUDE", lon="LONGITUDE", box=(40.4, -74.3, 41.0, -73
             "nyc_collisions/nyc_weather_3hourly_2013_2024-03.csv.gz",
             ("date", "time"),
             ("date", "time"),
-            PlaceSpec(column="place"),
+            None,
             "sum nyc_weather_3hourly_2013_2024_03.precipMM 3h",
         ),
-        ("electricity/vic_elec.csv.gz", ("rownames",), ("Time",), PlaceSpec(column="place"), "sum vic_elec.Demand 30m"),
+        ("electricity/vic_elec.csv.gz", ("rownames",), ("Time",), None, "sum vic_elec.Demand 30m"),
         (
             "station_weather/outcome_of_interest.parquet",
             (),
             ("date",),
-            PlaceSpec(column="place"),
+            None,
             "count outcome_of_interest 1d",
         ),
     ],
@@ -328,7 +330,7 @@ def test_real_tables(  # noqa: PLR0917 - a table of cases
     file: str,
     key: tuple[str, ...],
     time: tuple[str, ...],
-    place: PlaceSpec,
+    place: PlaceSpec | None,
     target: str,
 ) -> None:
     spec, _ = proposed(shared_data / file)
@@ -359,12 +361,23 @@ def test_what_is_said_about_real_tables(shared_data: Path, proposed: Proposed) -
 
 
 @pytest.mark.needs("shared data")
-def test_a_table_without_a_time(shared_data: Path) -> None:
-    path = shared_data / "titanic" / "train.csv"
-    with pytest.raises(DataError) as caught:
-        proposals.propose(path)
-    assert str(caught.value) == (
-        f"{path}: no column states a time (columns: PassengerId, Survived, Pclass, Name, Sex, Age, SibSp, Parch, …); "
-        "without one there is no moment of prediction: nothing can be learnt as of it, and no score would show the "
-        "future; add a column of dates"
-    )
+def test_a_table_without_a_time_is_asked_about_its_rows(shared_data: Path, proposed: Proposed) -> None:
+    spec, text = proposed(shared_data / "titanic" / "train.csv")
+    assert spec.sources["train"].key == ("PassengerId",)
+    assert spec.sources["train"].time is None
+    assert (spec.predict.measure, spec.predict.target) == ("classes", "train.Survived")
+    assert "its name says that it is the label; 2 classes" in text
+    assert "no column states a time: nothing can be learnt as of a moment" in text
+
+
+def test_the_label_of_rows_is_a_guess_where_no_name_says_it(tmp_path: Path, proposed: Proposed) -> None:
+    """Two values before many; numbers where there are no classes; without either nothing can be asked."""
+    rows = [{"code": f"c{n}", "size": f"{n * 37 % 101}.5", "sex": "mf"[n % 2]} for n in range(200)]
+    spec, text = proposed(write_csv(tmp_path / "a.csv", rows))
+    assert (spec.predict.measure, spec.predict.target) == ("classes", "a.sex")
+    assert "NOT SURE: the first column that could be it; 2 classes" in text
+    assert "# key: …" in text
+    spec, text = proposed(write_csv(tmp_path / "b.csv", [{"size": row["size"]} for row in rows]))
+    assert (spec.predict.measure, spec.predict.target) == ("value", "b.size")
+    with pytest.raises(DataError, match="no column states a time, and none could be the label of a row"):
+        proposals.propose(write_csv(tmp_path / "c.csv", [{"code": row["code"]} for row in rows]))

@@ -22,19 +22,21 @@ def propose(path: Path, *, name: str | None = None, folder: Path | None = None) 
         YAML that ``project.read`` accepts, with a comment at every guess.
 
     Raises:
-        DataError: the table is missing, empty, cannot be read, or states no time: then there is nothing to predict
-            as of a moment.
+        DataError: the table is missing, empty or cannot be read, or it states neither a time nor what could be the
+            label of a row.
         UserError: ``name`` is no name of a project.
     """
-    from asof.proposals import guesses, samples, wording
+    from asof.proposals import guesses, rows, samples, wording
 
     path = Path(path)
     chosen = name if name is not None else slug(path.name)
     if not _NAME.fullmatch(chosen):
         raise UserError(f"--name {chosen!r}: expected lower-case letters, digits and _, beginning with a letter")
     sample = samples.read(path)
-    return wording.project(
-        sample, guesses.guess(sample), name=chosen, source=slug(path.name), address=_address(path, folder)
+    named = wording.Names(chosen, slug(path.name), _address(path, folder))
+    found = guesses.guess(sample)
+    return (
+        wording.of_rows(sample, rows.guess(sample), named) if found is None else wording.project(sample, found, named)
     )
 
 

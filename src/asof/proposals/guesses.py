@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -160,19 +159,12 @@ class Guess:
     """Whether that column adds up over a longer period."""
 
 
-def guess(sample: Sample) -> Guess:
-    """Guess times, place, key, and what to predict.
-
-    Raises:
-        DataError: no column states a time.
-    """
+def guess(sample: Sample) -> Guess | None:
+    """Guess times, place, key, and what to predict; none where no column states a time."""
     rows = sample.rows
     times = _times(rows)
     if times is None:
-        raise DataError(
-            f"{sample.path}: no column states a time (columns: {_list(rows.columns)}); without one there is no moment "
-            "of prediction: nothing can be learnt as of it, and no score would show the future; add a column of dates"
-        )
+        return None
     point = _point(rows)
     place, by_name = _place(rows, times)
     if point is not None and by_name and point.places <= FEW:
@@ -188,11 +180,6 @@ def guess(sample: Sample) -> Guess:
     measured = _measured(rows, {*times.columns, *times.others, *key, place or ""}) if step else None
     summed = measured is not None and any(word in measured.lower() for word in _AMOUNTS)
     return Guess(times, point, place, by_name, key, repeated, every, measured, summed)
-
-
-def _list(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def _share(series: pl.Series, pattern: re.Pattern[str]) -> float:

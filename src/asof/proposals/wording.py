@@ -3,10 +3,12 @@
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from asof.project.trees import scalar
 from asof.proposals.guesses import Guess, Times
+from asof.proposals.rows import Label
 from asof.proposals.samples import Sample
 from asof.specs import SourceSpec
 from asof.times import Step
@@ -17,23 +19,62 @@ QUARANTINE = SourceSpec.model_fields["quarantine"].default
 """More rows than this without a time, and the source is refused."""
 
 
-def project(sample: Sample, guess: Guess, *, name: str, source: str, address: str) -> str:
-    """Return the text of the project file."""
-    what = "all" if sample.whole else "the first"
+@dataclass(frozen=True)
+class Names:
+    """How the project, its source and the file are called."""
+
+    project: str
+    source: str
+    address: str
+
+
+def project(sample: Sample, guess: Guess, names: Names) -> str:
+    """Return the text of the project file of a table with a time."""
     lines = [
-        f"# Proposed from {what} {sample.rows.height:,} rows of {address}. Read it, correct it, then: asof check",
-        line(f"name: {name}", ""),
-        "sources:",
-        f"  {source}:",
-        *(f"    {text}" for text in _source(sample, guess, address)),
+        *_head(sample, names),
+        *(f"    {text}" for text in _source(sample, guess, names.address)),
         "predict:",
-        *(f"  {text}" for text in _predict(guess, source)),
+        *(f"  {text}" for text in _predict(guess, names.source)),
         line(
             "features: [calendar, history]",
             "a country's holidays: calendar: {holidays: US-NY}; other sources: weather: {nearest: NAME}",
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def of_rows(sample: Sample, label: Label, names: Names) -> str:
+    """Return the text of the project file of a table without a time: a label of each row."""
+    sure = "its name says that it is the label" if label.by_name else "NOT SURE: the first column that could be it"
+    kind = f"{label.classes} classes" if label.classes else "numbers"
+    asked = f"{'classes' if label.classes else 'value'}: {word(f'{names.source}.{label.column}')}"
+    lines = [
+        *_head(sample, names),
+        f"    {_files(sample, names.address)}",
+        f"    {_key_line((label.key,) if label.key else (), 0)}",
+        "    # no column states a time: nothing can be learnt as of a moment, and no score would show the future",
+        "predict:",
+        f"  {line(asked, f'{sure}; {kind}')}",
+        "# leave_out: {COLUMN: why}    what is known only after the label; columns of the row are its features",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head(sample: Sample, names: Names) -> list[str]:
+    what = "all" if sample.whole else "the first"
+    return [
+        f"# Proposed from {what} {sample.rows.height:,} rows of {names.address}. Read it, correct it, then: asof check",
+        f"name: {names.project}",
+        "sources:",
+        f"  {names.source}:",
+    ]
+
+
+def _key_line(key: Sequence[str], repeated: int) -> str:
+    if not key:
+        return "# key: …    no column names a row; without a key, equal rows are one row"
+    but = f" but for {repeated:,} rows" if repeated else ""
+    return line(f"key: {word(key[0]) if len(key) == 1 else words(key)}", f"no two rows of the sample share it{but}")
 
 
 def line(text: str, why: str) -> str:
@@ -57,13 +98,7 @@ def words(texts: Iterable[str]) -> str:
 
 
 def _source(sample: Sample, guess: Guess, address: str) -> list[str]:
-    lines = [_files(sample, address)]
-    if guess.key:
-        key = word(guess.key[0]) if len(guess.key) == 1 else words(guess.key)
-        but = f" but for {guess.repeated:,} rows" if guess.repeated else ""
-        lines.append(line(f"key: {key}", f"no two rows of the sample share it{but}"))
-    else:
-        lines.append("# key: …    no column names a row; without a key, equal rows are one row")
+    lines = [_files(sample, address), _key_line(guess.key, guess.repeated)]
     lines += _time(guess.times)
     share = guess.times.unread / sample.rows.height
     if share > QUARANTINE:
@@ -88,7 +123,7 @@ def _source(sample: Sample, guess: Guess, address: str) -> list[str]:
                 f"by name and range; box: south, west, north, east; {point.missing:.1%} have no point{also}",
             )
         )
-    elif guess.place is not None:
+    elif guess.place is not None and guess.place_by_name:
         lines.append(line(f"place: {word(guess.place)}", "the column that names the place of a row"))
     return lines
 
@@ -140,24 +175,23 @@ def _predict(guess: Guess, source: str) -> list[str]:
     else:
         target, why = f"count: {source}", "rows are events; sum, mean or max of a column: sum: SOURCE.COLUMN"
     place, reason = _where(guess)
+    per = f"place: {place}, every: {every}" if place else f"every: {every}"
     horizon = "1d..7d" if every.unit == "d" else f"[{every}, 1d]"
     return [
         line(target, why),
-        line(f"per: {{place: {place}, every: {every}}}", reason),
+        line(f"per: {{{per}}}", reason),
         line(f"horizon: {horizon}", "how long before the period begins the question is asked"),
     ]
 
 
 def _where(guess: Guess) -> tuple[str, str]:
-    """What a place is, and why."""
+    """What a place is (nothing: everything is one), and why."""
     if guess.point is not None:
         points = f"{guess.point.places:,} points"
         return f"h3:{guess.point.cells}", f"map cells for {points}; or zones of your own: zones.geojson#id"
     if guess.place is not None and guess.place_by_name:
         return word(guess.place), "its name says that it is a place"
     if guess.place is not None:
-        return word(guess.place), "NOT SURE: no column looks like a place; this one has the fewest values"
-    return (
-        "place",
-        "NO PLACE FOUND: add a column `place` to the table; where there is but one, the same word in every row",
-    )
+        other = word(guess.place)
+        return "", f"no column looks like a place, so all is one; perhaps place: {other}, here and in the source"
+    return "", "no place found, so all is one"
