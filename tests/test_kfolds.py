@@ -78,13 +78,6 @@ def test_the_holdout_is_a_fifth() -> None:
     assert (len(split.train), len(split.test), split.cut) == (2400, 600, None)
 
 
-def test_blocks_of_places_are_tested_by_what_has_not_met_them() -> None:
-    blocks = pl.Series(["a", "b", "a", "c", "b", "c"])
-    made = kfolds.of_places(blocks, np.arange(6))
-    assert [fold.test.tolist() for fold in made] == [[0, 2], [1, 4], [3, 5]]
-    assert made[0].train.tolist() == [1, 3, 4, 5]
-
-
 @pytest.mark.parametrize(
     ("rows", "groups", "said"),
     [

@@ -1,5 +1,6 @@
 """Single rows as units: what is asked of each, with which label, and what belongs together."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -63,6 +64,14 @@ def test_without_a_time_equal_rows_belong_together() -> None:
     assert first == third
     assert len({first, second, fourth}) == 3
     assert told["as_of"].null_count() == 4
+
+
+def test_without_a_time_rows_of_one_place_belong_together() -> None:
+    towns = Places(ids=pl.Series("place", ["t1", "t2"]))
+    sold = table(timed=False, price=[1.0, 2.0, 3.0], size=[1, 1, 1])
+    placed = sold.rows.with_columns(_place=pl.Series(["t1", None, "t1"]))
+    told = rows.questions(replace(sold, rows=placed), panel(places=towns, own=("size",), timed=False))
+    assert told["group"].to_list() == ["t1", "k1", "t1"]
 
 
 def test_the_project_says_what_belongs_together() -> None:

@@ -50,19 +50,6 @@ def holdout(questions: pl.DataFrame, *, seed: int, classes: int = 0) -> Split:
     return folds(questions, HOLDOUT_PARTS, seed=seed, classes=classes)[0]
 
 
-def of_places(blocks: pl.Series, rows: Ints) -> tuple[Split, ...]:
-    """Split ``rows`` so that each block of places is tested once by a model that has met none of its places.
-
-    ``blocks``: n names, the block of each question.
-    """
-    named = blocks.gather(rows)
-    found = []
-    for name in named.unique().sort():
-        inside = (named == name).to_numpy()
-        found.append(Split(None, rows[~inside], rows[inside]))
-    return tuple(split for split in found if len(split.train) and len(split.test))
-
-
 def _drawn(questions: pl.DataFrame, count: int, seed: int, classes: int) -> list[tuple[Ints, Ints]]:
     from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 

@@ -22,8 +22,8 @@ def questions(table: SourceTable, panel: Panel, group: Sequence[str] = ()) -> pl
     Returns ``place`` (String), ``start``, ``end``, ``as_of`` (UTC; null for rows without a time), ``horizon``,
     ``unit`` (the row's key), ``own.NAME`` for each column of ``panel.own``, ``label`` (Float64; null = not yet
     known), ``known_at`` (UTC: when the row became available), and ``group`` (String) where rows belong together: by
-    the columns in ``group``, and for rows without a time those that are equal in all that is known of them. The order
-    is that of the table.
+    the columns in ``group``; and for rows without a time those of one place, or without places those that are equal in
+    all that is known of them. The order is that of the table.
 
     Raises:
         DataError: the label's column is missing or holds no numbers, or a column of ``group`` is missing.
@@ -126,6 +126,8 @@ def _together(rows: pl.DataFrame, told: pl.DataFrame, panel: Panel, group: Seque
         return pl.select(pl.when(alone).then(told["unit"]).otherwise(named.to_series())).to_series().alias("group")
     if panel.timed:
         return None
+    if panel.places.kind != "all":
+        return told["place"].fill_null(told["unit"]).alias("group")
     content = [OWN + name for name in panel.own]
     return told.select(group=pl.struct("place", *content).rank("dense").cast(pl.String)).to_series()
 

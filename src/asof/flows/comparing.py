@@ -57,6 +57,7 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
     else:
         recipe = recipes.read_plan(release.json("recipe"))
         answers, told = _anew(workspace, bench, judged, recipe)
+        told = _calibrated(release, told)
         why = why if fits else "the champion was made with other features"
         where = (
             f"at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions"
@@ -87,11 +88,13 @@ def _unseen(judged: Judged, champion_cut: str) -> tuple[pl.Series, str]:
 
 def _told(release: releases.Release, model: Model, asked: Material) -> np.ndarray:
     """What the champion itself tells: for classes its calibrated probabilities."""
-    told = model.predict(asked.features)
+    return _calibrated(release, model.predict(asked.features))
+
+
+def _calibrated(release: releases.Release, told: np.ndarray) -> np.ndarray:
+    """Probabilities of classes as the champion tells them; numbers stay as they are."""
     kept = release.json("intervals")
-    if kept.get("kind") != "class":
-        return told
-    return probabilities.read(kept).apply(told)
+    return probabilities.read(kept).apply(told) if kept.get("kind") == "class" else told
 
 
 def _anew(
