@@ -213,7 +213,7 @@ def test_importance_is_the_mean_size_of_reasons() -> None:
         ("day_of_year_sin", "time of the year"),
         ("coarser", "the place itself"),
         ("own.lot_area", "lot_area"),
-        ("busy_index", "busy index"),
+        ("busy_index", "busy_index"),
     ],
 )
 def test_features_of_one_origin_belong_together(name: str, family: str) -> None:

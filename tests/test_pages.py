@@ -173,6 +173,42 @@ def full(word: str = "word") -> pages.ReportFacts:
     )
 
 
+def classes(word: str = "word") -> pages.ReportFacts:
+    """Rows without place and time that fall into two classes, as folds have judged them."""
+    return replace(
+        full(word),
+        task="class",
+        metric="log_loss",
+        classes=(word, "other"),
+        since=None,
+        until=None,
+        cut=None,
+        opened=0,
+        coverage=None,
+        coverages=None,
+        periods=None,
+        horizons=None,
+        places=None,
+        pit=None,
+        explained=None,
+        ceiling=None,
+        chance=None,
+        new_places=None,
+        calibration=pl.DataFrame(
+            {"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "low": [0.1, 0.7], "high": [0.3, 0.9]}
+        ),
+        scores=pl.DataFrame(
+            {
+                "metric": ["log_loss", "accuracy", "auc"],
+                "value": [0.45, 0.8, 0.85],
+                "low": [0.4, 0.77, None],
+                "high": [0.5, 0.83, None],
+                "baseline": [0.6, 0.61, 0.5],
+            }
+        ),
+    )
+
+
 class Page(HTMLParser):
     """Collects the tags of a page and whether they nest."""
 

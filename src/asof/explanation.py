@@ -249,10 +249,6 @@ def _family(name: str, sources: Sequence[str]) -> str:
         level = next((prefix for prefix in _AROUND if rest.startswith(prefix)), "")
         windowed = rest.removeprefix(level)
         if windowed.startswith(_HISTORY) or "_sum_" in windowed or "_mean_" in windowed:
-            return f"past {_spaced(source)}{_AROUND.get(level, ' here')}"
-        return _spaced(source)
-    return _spaced(name)
-
-
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+            return f"past {source.replace('_', ' ')}{_AROUND.get(level, ' here')}"
+        return source.replace("_", " ")
+    return name

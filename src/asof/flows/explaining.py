@@ -130,7 +130,7 @@ def _examples(
                 "what": _what(prepared, asked),
                 "base": whole.base,
                 "prediction": float(whole.predictions[example]),
-                "label": "" if came is None else f"{came:g}",
+                "label": "" if came is None else _written(came),
             }
         )
     return pl.DataFrame(lines)
@@ -148,7 +148,7 @@ def _what(prepared: Prepared, asked: dict[str, Any]) -> str:
     places, parts = prepared.panel.places, []
     if asked.get("unit") is not None:
         parts.append(str(asked["unit"]))
-    if places.kind != "all" and asked.get("place") is not None:
+    if places.kind not in {"all", "h3"} and asked.get("place") is not None:
         found = places.ids.index_of(asked["place"]) if places.names is not None else None
         parts.append(
             str(places.names[found]) if places.names is not None and found is not None else str(asked["place"])
@@ -183,5 +183,10 @@ def _reasons(whole: Explanation, groups: dict[str, str], features: pl.DataFrame,
 
 def _value(name: str, value: Any, *, alone: bool) -> str:
     """Write what the weightiest feature of a group was."""
-    told = "unknown" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    told = "unknown" if value is None else _written(value) if isinstance(value, float) else str(value)
     return told if alone else f"{name.removeprefix('own.')}: {told}"
+
+
+def _written(value: float) -> str:
+    """Write a number with four figures, thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

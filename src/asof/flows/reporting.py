@@ -10,7 +10,7 @@ import polars as pl
 from asof import evaluation
 from asof.audit import Audit
 from asof.data import Finding
-from asof.evaluation import Bootstrap, Estimate
+from asof.evaluation import Estimate
 from asof.flows import auditing, explaining, judging, picturing
 from asof.flows.found import Found
 from asof.flows.judging import LEVEL, Judged
@@ -95,9 +95,6 @@ def _scored(judged: Judged, wanted: Terms) -> dict[str, Any]:
     """Facts that are figures."""
     ceiling = judged.ceiling
     measures = judging.measures(wanted, judged.calibration)
-    outlook = evaluation.ahead(
-        judged.answers, judged.folds, measures[wanted.metric], bootstrap=Bootstrap(seed=wanted.seed)
-    )
     return {
         "metric": wanted.metric,
         "greater_is_better": wanted.measure.greater_is_better,
@@ -108,8 +105,8 @@ def _scored(judged: Judged, wanted: Terms) -> dict[str, Any]:
         "explained": figure(judged.explained) if judged.explained else None,
         "ceiling": ceiling.r2_ceiling if ceiling else None,
         "chance": ceiling.noise_deviance if ceiling and wanted.metric == "poisson_deviance" else None,
-        "expected": figure(outlook.expected),
-        "expected_why": outlook.why,
+        "expected": figure(judged.outlook.expected),
+        "expected_why": judged.outlook.why,
         "optimism": figure(judged.optimism),
         "folds": figure(judged.fold_scores[wanted.metric]),
         "coverage": None if judged.coverage is None else (LEVEL, judged.coverage),

@@ -39,7 +39,7 @@ def card(facts: ReportFacts) -> str:
         "",
         "## The score",
         "",
-        words.meaning(facts.metric, facts.unit),
+        words.meaning(facts.metric, sentences.measured_in(facts)),
         "",
     ]
     return "\n".join(line for index, line in enumerate(lines) if line or index == 0 or lines[index - 1])

@@ -189,7 +189,7 @@ def roc(frame: pl.DataFrame) -> str:
 def _square(bounds: tuple[float, float], *, percent: bool) -> tuple[_Box, list[str]]:
     """Return a square plot with a grid and the diagonal."""
     box = _Box(NARROW, 320, bounds, bounds, left=46)
-    marks = ticks(*bounds, 5)
+    marks = [0.0, 0.25, 0.5, 0.75, 1.0] if percent else ticks(*bounds, 5)
     labels = [words.percent(mark, 0) for mark in marks] if percent else tick_labels(marks)
     across, up = box.across(), box.up()
     parts = [] if percent else [box.levels()]

@@ -8,6 +8,9 @@ from html import escape
 from itertools import pairwise
 
 Scale = Callable[[float], float]
+FAR = 100_000
+"""From here on the numbers of an axis, and of a legend, are written with a suffix."""
+SUFFIXES = ((1e9, "bn"), (1e6, "M"), (1e3, "k"))
 STEPS_OF_DAYS = (1, 2, 7, 14, 28)
 STEPS_OF_MONTHS = (1, 2, 3, 6, 12, 24, 60)
 STEPS_OF_HOURS = (1, 2, 3, 6, 12)
@@ -74,6 +77,10 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 def tick_labels(values: Sequence[float]) -> list[str]:
     """Write the numbers of an axis with the same decimals, as few as tell them apart."""
     step = min((abs(b - a) for a, b in pairwise(values)), default=abs(values[0]) if values else 1.0) or 1.0
+    far = max(map(abs, values), default=0.0)
+    if far >= FAR:
+        size, suffix = next((size, suffix) for size, suffix in SUFFIXES if far >= size)
+        return [short if short == "0" else short + suffix for short in tick_labels([value / size for value in values])]
     places = max(0, -math.floor(math.log10(step) + 1e-9))
     return [f"{value:,.{places}f}".replace("-", "−") if round(value, places) else "0" for value in values]
 

@@ -55,10 +55,10 @@ def levels(frame: pl.DataFrame, column: str, unit: str) -> Map:
     quantiles = np.quantile(known, np.linspace(0, 1, CLASSES + 1)[1:-1])
     inner = [edge for edge in dict.fromkeys(map(_round, quantiles.tolist())) if known.min() < edge < known.max()]
     names = [f"s{round(index * (CLASSES - 1) / max(len(inner), 1))}" for index in range(len(inner) + 1)]
-    ends = [*map(words.brief, inner), words.brief(known.max())]
+    ends = [*map(words.compact, inner), words.compact(known.max())]
     ramp = tuple(zip(names, ends, strict=True))
     drawn = _uses(frame, values, Classes(inner, names, unit, words.brief), [True] * frame.height)
-    return Map(drawn, ramp, words.brief(known.min()))
+    return Map(drawn, ramp, words.compact(known.min()))
 
 
 def differences(frame: pl.DataFrame, column: str, unit: str, *, write: Write = words.brief, sure: str = "") -> Map:
@@ -73,7 +73,8 @@ def differences(frame: pl.DataFrame, column: str, unit: str, *, write: Write = w
     far = float(np.quantile(known, 0.9)) or float(known.max()) or 1.0
     inner = [_round(times * far) for times in (-1, -0.6, -0.2, 0.2, 0.6, 1)]
     names = [f"d{index}" for index in range(CLASSES)]
-    ramp = tuple(zip(names, [*map(write, inner), ""], strict=True))
+    legend = words.compact if write is words.brief else write
+    ramp = tuple(zip(names, [*map(legend, inner), ""], strict=True))
     certain = frame[sure].fill_null(value=False).to_list() if sure else [True] * frame.height
     return Map(_uses(frame, values, Classes(inner, names, unit, write), certain), ramp)
 

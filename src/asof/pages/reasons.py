@@ -28,7 +28,7 @@ def importance(facts: ReportFacts) -> list[Mapping[str, Any]]:
             "members": row.get("members") or "",
             "bar": charts.bar(row["importance"] / largest),
             "share": words.percent(row["importance"] / total, 0),
-            "size": amount(row["importance"], facts.task),
+            "size": moved(row["importance"], facts.task),
         }
         for row in top.to_dicts()
     ]
@@ -48,7 +48,7 @@ def examples(facts: ReportFacts) -> list[Mapping[str, Any]]:
                 "feature": each["feature"],
                 "value": each["value"] or "",
                 "bar": _signed_bar(each["reason"] / far),
-                "said": words.signed(each["reason"], lambda value: amount(value, facts.task)),
+                "said": words.signed(each["reason"], lambda value: moved(value, facts.task)),
             }
             for each in own
         ]
@@ -68,6 +68,11 @@ def amount(value: float | None, task: str) -> str:
     return words.percent(value) if task == "class" else words.brief(value)
 
 
+def moved(value: float | None, task: str) -> str:
+    """Write a difference of predictions: of probabilities in percentage points."""
+    return words.points(value) if task == "class" else words.brief(value)
+
+
 def _signed_bar(share: float) -> str:
     """Draw a bar of -1..1 to either side of a line."""
     across = scale(-1, 1, 2, _WIDTH - 2)
@@ -76,4 +81,4 @@ def _signed_bar(share: float) -> str:
     middle = tag("line", x1=across(0), x2=across(0), y1=1, y2=_HEIGHT - 1, class_="axis")
     drawn = tag("rect", x=start, y=5, width=end - start, height=10, rx=2, class_=kind)
     view = f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}"
-    return tag("svg", drawn + middle, viewBox=view, class_="strip", aria_hidden="true")
+    return tag("svg", drawn + middle, viewBox=view, preserveAspectRatio="none", class_="strip", aria_hidden="true")

@@ -61,7 +61,9 @@ def _miss(facts: ReportFacts) -> str:
         return ""
     ours, rule = scores["mae"]["value"], scores["mae"]["baseline"]
     against = f"; the simple rule misses by {words.brief(rule)}" if rule is not None and math.isfinite(rule) else ""
-    return f"On average a prediction misses by {words.brief(ours)} {facts.unit}{against}."
+    if facts.task == "count":
+        return f"On average a prediction misses by {words.brief(ours)} {facts.unit}{against}."
+    return f"On average the predicted {facts.unit} is off by {words.brief(ours)}{against}."
 
 
 def _intervals(facts: ReportFacts) -> str:
@@ -91,6 +93,11 @@ def _elsewhere(facts: ReportFacts) -> list[str]:
             "something has changed, or the choice was lucky."
         )
     return said
+
+
+def measured_in(facts: ReportFacts) -> str:
+    """Say in what labels are measured: ``crashes``, ``the unit of price``."""
+    return facts.unit if facts.task == "count" else f"the unit of {facts.unit}"
 
 
 def standing(facts: ReportFacts) -> str:

@@ -30,6 +30,7 @@ def report(facts: ReportFacts) -> str:
         facts=facts,
         style=style,
         words=words,
+        measured_in=sentences.measured_in(facts),
         headline=sentences.headline(facts),
         judged=sentences.judged_on(facts),
         everyday=sentences.everyday(facts),
@@ -101,7 +102,9 @@ def _meaning(facts: ReportFacts) -> Content:
     scores = [
         {
             "title": words.title(row["metric"]),
-            "meaning": "" if row["metric"] == facts.metric else words.meaning(row["metric"], facts.unit),
+            "meaning": ""
+            if row["metric"] == facts.metric
+            else words.meaning(row["metric"], sentences.measured_in(facts)),
             "value": words.number(row["value"]),
             "within": words.within(Figure(row["value"], row["low"], row["high"])),
             "baseline": words.number(row["baseline"]),
@@ -153,7 +156,7 @@ def _places(facts: ReportFacts) -> Content | None:
 
 
 def _maps(facts: ReportFacts, places: pl.DataFrame) -> list[tuple[str, maps.Map]]:
-    unit = f"{facts.unit} per period" if facts.since is not None else facts.unit
+    unit = f"{facts.unit} per period" if facts.task == "count" else ""
     sure = "sure" if "sure" in places.columns else ""
     made = [
         ("Predicted, on average", maps.levels(places, "predicted", unit)),

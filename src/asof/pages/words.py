@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from asof.pages.drawing import FAR, SUFFIXES
 from asof.pages.facts import Figure
 
 UNKNOWN = "–"
@@ -129,6 +130,20 @@ def brief(value: Any) -> str:
         else f"{size:.2g}"
     )
     return f"−{text}" if value < 0 and float(text.replace(",", "")) != 0 else text
+
+
+def compact(value: Any) -> str:
+    """Write a number for a legend, as short as can be: ``2.3M``, ``430k``."""
+    if value is None or not math.isfinite(value) or abs(value) < FAR:
+        return brief(value)
+    size, suffix = next((size, suffix) for size, suffix in SUFFIXES if abs(value) >= size)
+    text = f"{abs(value) / size:.3g}"
+    return f"{'−' if value < 0 else ''}{text}{suffix}"
+
+
+def points(value: Any) -> str:
+    """Write a difference of probabilities in percentage points: 0.031 -> ``3.1 pp``."""
+    return percent(value).replace("%", "pp")
 
 
 def percent(value: Any, digits: int = 1) -> str:
