@@ -284,7 +284,7 @@ def test_the_hole_of_autumn_2023_is_not_covered(shared_data: Path) -> None:
     stretches = [(date(2023, 3, 15), date(2023, 7, 23)), (date(2023, 10, 14), date(2024, 4, 2))]
     assert days(coverage.of(table, ZONE)) == [((low - FIRST).days, (high - FIRST).days) for low, high in stretches]
     found: list[Finding] = coverage.findings(table, ["latitude", "longitude"], ZONE)
-    assert found[0].message.startswith("853 scattered rows lie before 2023-03-15")
+    assert found[0].message.startswith("853 rows lie before 2023-03-15")
     assert found[1].message.startswith("hole: 703 rows from 2023-07-23 up to 2023-10-14 (exclusive)")
 
 

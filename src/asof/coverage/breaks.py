@@ -130,7 +130,9 @@ def _holes(rows: pl.DataFrame, coverage: Coverage, zone: str, name: str) -> list
     before = rows.filter(pl.col("_event") < coverage.start).height
     if before:
         begin = _day(coverage.start, zone)
-        message = f"{before:,} scattered rows lie before {begin}, where coverage begins; periods before it are unknown"
+        message = (
+            f"{before:,} rows lie before {begin}, where coverage begins: too few a day; periods before it are unknown"
+        )
         found.append(Finding("coverage", Severity.NOTE, name, message, before / rows.height, None, before))
     for end, start in zip(coverage.ends[:-1], coverage.starts[1:], strict=True):
         inside = rows.filter(pl.col("_event").is_between(end, start, closed="left")).height

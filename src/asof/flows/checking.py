@@ -36,15 +36,16 @@ def check(workspace: Workspace) -> dict[str, Any]:
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:
-    """The panel in figures: places, periods and horizons."""
+    """The panel in figures: places, periods and horizons; or the rows, where each is asked about."""
     panel = prepared.panel
     return {
+        "rows": prepared.counted.rows.height if panel.measure in {"value", "classes"} else None,
         "places": len(panel.places),
         "every": str(panel.every),
         "zone": panel.zone,
         "horizons": [str(step) for step in panel.horizons],
-        "first": prepared.first,
-        "covered_until": prepared.counted.coverage.end,
+        "first": prepared.first if prepared.counted.coverage.starts else None,
+        "covered_until": prepared.counted.coverage.end if prepared.counted.coverage.starts else None,
     }
 
 

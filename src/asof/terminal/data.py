@@ -54,11 +54,12 @@ def show_check(result: Mapping[str, Any]) -> None:
 def _asked(panel: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the questions of the project are, in figures; what a kind of project does not have is left out."""
     rows = []
-    if panel.get("places"):
+    if panel.get("rows"):
+        rows.append(("rows", f"{panel['rows']:,}, each by itself"))
+    if panel.get("places", 0) > 1:
         rows.append(("places", f"{panel['places']:,}"))
-    if panel.get("every"):
+    if panel.get("every") and not panel.get("rows"):
         rows.append(("periods", f"of {panel['every']}, cut in {panel['zone']}"))
-    if panel.get("horizons"):
         rows.append(("horizons", ", ".join(panel["horizons"])))
     if panel.get("first") and panel.get("covered_until"):
         rows.append(("known", f"from {panel['first']:%Y-%m-%d %H:%M} to {panel['covered_until']:%Y-%m-%d %H:%M} UTC"))
