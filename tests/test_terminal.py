@@ -101,6 +101,19 @@ def test_optimism_is_told_without_a_sign(
     assert line.split("folds promised")[1].strip() == words
 
 
+def test_a_failed_audit_names_what_failed(shown: Shown) -> None:
+    """Beside the name of the check its findings; those of other checks are in the report."""
+    findings = [
+        {"severity": "error", "check": "future", "subject": "leak", "message": "moves with later rows"},
+        {"severity": "note", "check": "outliers", "subject": "s.x", "message": "far"},
+    ]
+    audit = {"passed": [], "failed": ["future"], "untold": []}
+    lines = shown(terminal.show_run, RUN | {"audit": audit, "findings": findings})
+    assert "  audit           0 passed; FAILED: future" in lines
+    assert "  error    leak: moves with later rows (future)" in lines
+    assert not [line for line in lines if "s.x" in line]
+
+
 def test_a_path_stays_whole_and_text_breaks_at_blanks(shown: Shown) -> None:
     """A path is one line whatever its length, blanks in it included; other lines fit the screen."""
     lines = shown(terminal.show_run, RUN | {"why": "because " * 20})

@@ -26,6 +26,9 @@ def show_run(result: Mapping[str, Any]) -> None:
     if not result.get("explained"):
         words.pop("of the explainable")
     pairs(f"{result['project']}: {result['about']}", list(words.items()))
+    failures = [one for one in result.get("findings", ()) if one["check"] in audit["failed"]]
+    if failures:
+        show_findings(failures)
     if len(result.get("horizons", [])) > 1:
         rows = [(row["horizon"], interval(row), percent(row.get("skill"))) for row in result["horizons"]]
         table("Score per horizon", ("horizon", metric, "skill"), rows)
