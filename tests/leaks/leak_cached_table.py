@@ -3,7 +3,6 @@
 from tests.leaks.worlds import panel
 
 SUBJECT = "usual"
-UNCAUGHT = "the check recomputes in the process that keeps the table"
 PLUGIN = '''
 MEANS = {}
 

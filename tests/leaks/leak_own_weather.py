@@ -3,7 +3,6 @@
 from tests.leaks.worlds import panel
 
 SUBJECT = "rain"
-UNCAUGHT = "the lookup raises on scrambled rows, and the audit breaks off in place of naming it"
 PLUGIN = '''
 @asof.lookup
 def rain(questions, past):

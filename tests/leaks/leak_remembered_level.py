@@ -3,7 +3,6 @@
 from tests.leaks.worlds import panel
 
 SUBJECT = "latest"
-UNCAUGHT = "computed again in the same process, it answers the same"
 PLUGIN = '''
 LATEST = {}
 

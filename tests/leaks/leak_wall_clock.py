@@ -3,7 +3,6 @@
 from tests.leaks.worlds import panel
 
 SUBJECT = "age"
-UNCAUGHT = "within one day the clock gives the same age twice"
 PLUGIN = '''
 @asof.lookup
 def age(questions, past):

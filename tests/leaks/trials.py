@@ -1,19 +1,48 @@
 """A planted project is opened, read, trained and audited as ``run`` does it, in the quick form."""
 
+import hashlib
+import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-
-import polars as pl
 
 import asof
 from asof.audit import Audit, Outcome
 from asof.data import Severity
-from asof.flows import auditing, intake, learning, preparation, running
+from asof.flows import auditing, intake, judging, learning, preparation, running
 from tests.leaks.worlds import Project
 
 
-def audit(project: Project, folder: Path, lakes: Path) -> Audit:
-    """Return the audit of ``project``, written to ``folder``; equal tables are read once and kept under ``lakes``."""
+@dataclass(frozen=True)
+class Tried:
+    """What came of a planted project."""
+
+    audit: Audit
+    recipe: str
+    """Name of the recipe that was chosen."""
+    refused: str
+    """Why the last candidate was refused when candidates were judged; empty where it was not."""
+
+    @property
+    def blamed(self) -> set[str]:
+        """Subjects of the findings that fail the audit; folds without their number."""
+        failed = [verdict for verdict in self.audit.verdicts if verdict.outcome is Outcome.FAILED]
+        found = [one for verdict in failed for one in verdict.findings if one.severity is Severity.ERROR]
+        return {re.sub(r"^fold \d+$", "fold", one.subject) for one in found}
+
+    @property
+    def told(self) -> str:
+        """All findings, a line each."""
+        return "\n".join(f"{one.check}: {one.severity}: {one.message}" for one in self.audit.findings)
+
+    @property
+    def whole(self) -> set[str]:
+        """What a leak may be called after besides itself: the recipe or the file that it is part of, the answers."""
+        return {self.recipe, "choice", "prediction", "features"}
+
+
+def audit(project: Project, folder: Path, lakes: Path) -> Tried:
+    """Audit ``project``, written to ``folder``; equal tables are read once and kept under ``lakes``."""
     workspace = asof.open_project(str(project.write(folder)))
     kept = lakes / _name(project)
     if kept.is_dir():
@@ -22,27 +51,17 @@ def audit(project: Project, folder: Path, lakes: Path) -> Audit:
         intake.take_in(workspace, ())
         shutil.copytree(workspace.store, kept)
     prepared = preparation.prepare(workspace, intake.open_tables(workspace))
-    bench = running._lay_out(workspace, prepared)
+    bench = running.lay_out(workspace, prepared)
     selection = learning.choose(workspace, bench)
     model = learning.fit(workspace, bench, bench.split.train, selection.chosen)
-    last = prepared.last
-    assert last is not None
-    asked = learning.answerable(workspace, prepared, bench.split.cut, last)
-    known = asked.questions.filter(pl.col("label").is_not_null())
-    accused = auditing.Accused(bench, known, selection.plan, model)
-    return auditing.examine(workspace, prepared, accused)
-
-
-def blamed(done: Audit) -> dict[str, set[str]]:
-    """Subjects of the findings that fail it, by check."""
-    failed = {verdict.check: verdict.findings for verdict in done.verdicts if verdict.outcome is Outcome.FAILED}
-    return {check: {f.subject for f in found if f.severity is Severity.ERROR} for check, found in failed.items()}
+    held = judging.held_out(workspace, prepared, bench).questions
+    accused = auditing.Accused(bench, held, selection.plan, model)
+    refused = [trial.why for trial in selection.plan.trials if trial.stage == "portfolio"][-1]
+    return Tried(auditing.examine(workspace, prepared, accused), selection.chosen.name, refused)
 
 
 def _name(project: Project) -> str:
     """Name of everything that decides what is kept of the tables."""
-    import hashlib
-
     state = hashlib.sha256(repr(project.settings["sources"]).encode())
     for name, table in sorted(project.tables.items()):
         state.update(f"{name}\n{table.write_csv()}".encode())

@@ -1,6 +1,7 @@
 """The made-up worlds in which leaks are planted: small tables, and the page of an ordinary project about them."""
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -20,7 +21,8 @@ import numpy as np
 import polars as pl
 
 import asof
-from asof.estimators.linear import Linear
+from asof.data import Table
+from asof.estimators.linear import Coefficients, Linear
 from asof.ledgers import Moments
 
 
@@ -40,6 +42,11 @@ class Project:
     tables: Mapping[str, pl.DataFrame]
     """By name of the CSV file, without its ending."""
     plugin: str = ""
+
+    @property
+    def fitted(self) -> bool:
+        """Whether a part that is fitted is planted: an encoder or an estimator."""
+        return bool(_marked(self.plugin, "encoder") or _marked(self.plugin, "estimator"))
 
     def write(self, folder: Path) -> Path:
         """Write everything into ``folder``; returns it."""
@@ -72,11 +79,74 @@ def panel(
             "weather": {"files": "weather.csv", "key": "day", "time": {"columns": ["day"], "zone": "America/New_York"}},
         },
         "predict": {"count": "calls", "per": {"place": "zone", "every": "1d"}, "horizon": "1d"},
-        "features": ["calendar", {"history": {"windows": ["7d", "28d"], "lags": [], "since": False}}],
+        "features": [{"history": {"windows": ["3d", "7d", "28d"], "weekday": [], "lags": [], "since": False}}],
         "judge": {"holdout": "21d", "folds": 2, "fold": "14d"},
         "train": {"budget": "0s", "candidates": ["linear"], "threads": 1, "since": FIRST + timedelta(days=14)},
     }
     return _project(page, plugin, settings, {"calls": calls(), "weather": weather(), **(tables or {})})
+
+
+def houses(
+    plugin: str = "",
+    settings: Settings | None = None,
+    columns: Mapping[str, Any] | None = None,
+    *,
+    rows: pl.DataFrame | None = None,
+) -> Project:
+    """Houses and their prices, one row each, without a time; ``columns`` are added to the table of the world."""
+    page: Settings = {
+        "name": "houses",
+        "sources": {"houses": {"files": "houses.csv", "key": "id"}},
+        "predict": {"value": "houses.price"},
+        "judge": {"folds": 3, "repeats": 1},
+        "train": {"budget": "0s", "candidates": ["linear"], "threads": 1},
+        "features": [],
+    }
+    table = (house_table() if rows is None else rows).with_columns(**(columns or {}))
+    return _project(page, plugin, settings, {"houses": table})
+
+
+def sales(plugin: str = "", settings: Settings | None = None, columns: Mapping[str, Any] | None = None) -> Project:
+    """The same houses as they are offered one after the other, each to be valued on the day on which it is offered."""
+    page: Settings = {
+        "name": "sales",
+        "sources": {
+            "houses": {
+                "files": "houses.csv",
+                "key": "id",
+                "time": {"columns": ["offered"], "zone": "Europe/Paris", "available": "closed"},
+                "place": "street",
+                "covered": [[FIRST, FIRST + timedelta(days=400)]],
+            }
+        },
+        "predict": {"value": "houses.price", "per": {"place": "street"}},
+        "judge": {"folds": 2, "holdout": "60d", "fold": "60d"},
+        "train": {"budget": "0s", "candidates": ["linear"], "threads": 1, "since": FIRST},
+        "features": [{"history": {"windows": ["90d"], "ratios": [], "since": False, "all": True}}],
+        "leave_out": {"closed": "known only when the house is sold"},
+    }
+    table = sale_table().with_columns(**(columns or {}))
+    return _project(page, plugin, settings, {"houses": table})
+
+
+def passengers(
+    plugin: str = "",
+    settings: Settings | None = None,
+    columns: Mapping[str, Any] | None = None,
+    *,
+    rows: pl.DataFrame | None = None,
+) -> Project:
+    """Passengers of a ship and whether they survived, one row each, without a time."""
+    page: Settings = {
+        "name": "passengers",
+        "sources": {"passengers": {"files": "passengers.csv", "key": "id"}},
+        "predict": {"classes": "passengers.survived"},
+        "judge": {"folds": 3, "repeats": 1},
+        "train": {"budget": "0s", "candidates": ["logistic"], "threads": 1},
+        "features": [],
+    }
+    table = (passenger_table() if rows is None else rows).with_columns(**(columns or {}))
+    return _project(page, plugin, settings, {"passengers": table})
 
 
 def _project(page: Settings, plugin: str, settings: Settings | None, tables: Mapping[str, pl.DataFrame]) -> Project:
@@ -92,8 +162,9 @@ def _project(page: Settings, plugin: str, settings: Settings | None, tables: Map
 
 def _marked(plugin: str, kind: str) -> list[str]:
     """Names of the functions or classes under ``@asof.<kind>``."""
-    parts = plugin.split(f"@asof.{kind}\n")[1:]
-    return [part.split("(")[0].split(":")[0].split()[-1] for part in parts]
+    return [
+        named or own for named, own in re.findall(rf'@asof\.{kind}(?:\(name="(\w+)"\))?\n(?:def|class) (\w+)', plugin)
+    ]
 
 
 def overlaid(page: Settings, over: Settings) -> dict[str, Any]:
@@ -124,12 +195,12 @@ def calls() -> pl.DataFrame:
     six days late.
     """
     draw = np.random.default_rng(5)
-    wander = np.cumsum(draw.normal(0, 0.12, (DAYS, PLACES)), axis=0)
+    wander = np.cumsum(draw.normal(0, 0.2, (DAYS, PLACES)), axis=0)
     rain = weather()["rain"].to_numpy()
     rows = []
     for day in range(DAYS):
         midnight = datetime.combine(FIRST, time()) + timedelta(days=day)
-        quiet = 0.6 if midnight.weekday() >= 5 else 1.0
+        quiet = 0.8 if midnight.weekday() >= 5 else 1.0
         for place in range(PLACES):
             rate = (4.0 + 2.0 * place) * quiet * np.exp(0.9 * np.tanh(wander[day, place]) + 0.02 * rain[day])
             minutes = np.sort(draw.integers(4 * 60, 24 * 60 - 1, draw.poisson(rate)))
@@ -145,3 +216,70 @@ def calls() -> pl.DataFrame:
         kind=pl.Series(kinds),
         reported=reported.dt.strftime("%Y-%m-%d %H:%M"),
     )
+
+
+@functools.cache
+def house_table(seed: int = 11) -> pl.DataFrame:
+    """``id``, ``street``, ``area`` (square metres), ``rooms``, ``built`` (year), ``state``, ``price``; 600 rows.
+
+    What is known beside the price explains about three quarters of its logarithm.
+    """
+    draw = np.random.default_rng(seed)
+    count = 600
+    area = draw.gamma(9.0, 14.0, count).round() + 25
+    street = draw.integers(0, 40, count)
+    built = draw.integers(1900, 2020, count)
+    state = draw.integers(0, 3, count)
+    worth = 7.2 + 0.9 * np.log(area) + np.sin(street) * 0.2 + 0.002 * (built - 1960) + 0.1 * state
+    price = np.exp(worth + draw.normal(0, 0.2, count)).round(-1) * 10
+    return pl.DataFrame(
+        {
+            "id": [f"h{number}" for number in draw.permutation(count)],
+            "street": [f"street {number}" for number in street],
+            "area": area,
+            "rooms": np.maximum(1, (area / 28 + draw.normal(0, 0.7, count)).round()).astype(int),
+            "built": built,
+            "state": np.array(["poor", "fair", "good"])[state],
+            "price": price,
+        }
+    )
+
+
+@functools.cache
+def passenger_table() -> pl.DataFrame:
+    """``id``, ``deck``, ``sex``, ``age``, ``fare``, ``party`` (who travelled together), ``survived``; 700 rows.
+
+    What is known beside the outcome tells it with an AUC of about 0.8; those of one party share their luck.
+    """
+    draw = np.random.default_rng(12)
+    parties = 330
+    luck = draw.normal(0, 1.2, parties)
+    deck = draw.integers(1, 4, parties)
+    party = np.sort(np.concatenate([np.arange(parties), draw.integers(0, parties, 700 - parties)]))
+    woman = draw.random(700) < 0.4
+    age = np.clip(draw.normal(32, 14, 700), 1, 80).round()
+    fare = np.exp(draw.normal(4.2 - 0.6 * deck[party], 0.5)).round(1)
+    odds = -0.3 + 2.0 * woman - 0.6 * (deck[party] - 2) - 0.02 * (age - 32) + luck[party]
+    survived = draw.random(700) < 1 / (1 + np.exp(-odds))
+    order = draw.permutation(700)
+    return pl.DataFrame(
+        {
+            "id": [f"p{number}" for number in draw.permutation(700)],
+            "deck": deck[party][order],
+            "sex": np.where(woman, "woman", "man")[order],
+            "age": age[order],
+            "fare": fare[order],
+            "party": [f"party {number}" for number in party[order]],
+            "survived": np.where(survived, "yes", "no")[order],
+        }
+    )
+
+
+@functools.cache
+def sale_table() -> pl.DataFrame:
+    """``house_table`` with the day on which each house was ``offered``, and on which the sale was ``closed``."""
+    draw = np.random.default_rng(15)
+    count = house_table().height
+    offered = [FIRST + timedelta(days=int(day)) for day in np.sort(draw.integers(0, 340, count))]
+    closed = [day + timedelta(days=int(wait)) for day, wait in zip(offered, draw.integers(10, 50, count), strict=True)]
+    return house_table().with_columns(pl.Series("offered", offered), pl.Series("closed", closed))

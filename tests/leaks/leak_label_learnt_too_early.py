@@ -1,0 +1,8 @@
+"""The page does not say that labels come late: the model learns prices of sales that were still weeks away."""
+
+from tests.leaks.worlds import sales
+
+SUBJECT = "houses.closed"
+UNCAUGHT = "a time column beside the declared one, later by weeks, is not held against it"
+LEAK = sales(settings={"sources": {"houses": {"time": {"available": None}}}})
+TWIN = sales()
