@@ -140,6 +140,10 @@ def test_weights_are_kept() -> None:
     answers = errors(5, 1, moves=0.3).with_columns(weight=(pl.col("place") == "p0").cast(pl.Float64))
     alone = looked(answers.filter(pl.col("place") == "p0").drop("weight"))
     assert looked(answers).expected.plain() == pytest.approx(alone.expected.plain(), rel=1e-9)
+    plain = answers.drop("weight")
+    half = ahead(stretch(answers, 4, 5), stretch(plain, 0, 4), "rmse", bootstrap=FEW)
+    assert half.moved == looked(plain).moved  # weights that the folds lack are left out of how scores move
+    assert half.expected.value == alone.expected.value
 
 
 def test_two_rows_or_equal_labels_give_no_interval_and_no_rows_are_refused() -> None:

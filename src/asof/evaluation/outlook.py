@@ -92,7 +92,8 @@ def ahead(
 
 def _windows(holdout: pl.DataFrame, folds: pl.DataFrame, metric: Metric) -> tuple[Floats, int, int]:
     """Scores of windows as long as the holdout, oldest first; parts in a window; windows between two neighbours."""
-    columns = [name for name in ("start", "label", "prediction", "weight") if name in holdout.columns]
+    there_too = set(holdout.columns) & set(folds.columns)
+    columns = [name for name in ("start", "label", "prediction", "weight") if name in there_too]
     both = pl.concat([folds.select(columns), holdout.select(columns)])
     period = both["start"].rank("dense").to_numpy().astype(np.int64) - 1
     there = int(period.max()) + 1
