@@ -23,6 +23,7 @@ from asof.testing.encoders import sample
 FAST: dict[str, dict[str, Any]] = {
     "lightgbm": {"rounds": 20, "min_data_in_leaf": 10},
     "poisson_boosted": {"rounds": 20, "min_data_in_leaf": 10},
+    "linear_boosted": {"rounds": 20, "min_data_in_leaf": 10},
     "two_part": {"rounds": 20, "min_data_in_leaf": 10},
     "xgboost": {"rounds": 20},
     "catboost": {"rounds": 20},

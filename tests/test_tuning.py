@@ -293,6 +293,14 @@ def test_a_blend_is_kept_only_where_it_pays() -> None:
     assert both.chosen.weights == pytest.approx((0.5, 0.5), abs=0.11)
     last: Trial = both.plan.trials[-1]
     assert (last.stage, last.why) == ("blend", "")
+    offer = both.offer
+    assert offer is not None
+    assert (offer.members, offer.pays) == (2, True)
+    assert offer.gain == pytest.approx(offer.single - offer.blend)
+    assert offer.single == min(t.score for t in both.plan.trials if t.stage == "portfolio")
+    assert offer.why.startswith("it pays: 2 recipes gain")
+    assert min(*offer.single_seconds, *offer.blend_seconds) > 0
+    assert offer.blend_seconds[0] > offer.single_seconds[0]
     single = tuning.select(folds, candidates=("low",), clock=ticking(100), **told)
     assert single.chosen.name == "low"
     assert all(trial.stage != "blend" for trial in single.plan.trials)
@@ -305,6 +313,17 @@ def test_without_time_the_watched_rows_are_spread_over_the_labels() -> None:
     assert (len(learn) + len(watch), len(watch)) == (1000, 143)
     assert watch.label.sum() == 14
     assert sorted([*learn.features["a"], *watch.features["a"]]) == list(range(1000))
+
+
+def test_a_blend_that_hardly_gains_is_offered_and_left() -> None:
+    chosen = select(1000, candidates=("poisson", "poisson_firm"), clock=ticking(300))
+    offer = chosen.offer
+    assert offer is not None
+    assert not offer.pays
+    assert offer.gain <= offer.limit
+    assert chosen.plan.trials[-1].why == offer.why
+    assert offer.why.startswith("it does not pay: ")
+    assert isinstance(chosen.chosen, Recipe)
 
 
 def test_candidates_are_compared_on_evenly_spaced_rows_and_watch_the_last() -> None:

@@ -19,11 +19,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "extra_trees": {"trees": 8, "min_samples_leaf": 3},
     "lightgbm": {"rounds": 30, "min_data_in_leaf": 10, "patience": 5},
     "poisson_boosted": {"rounds": 20, "min_data_in_leaf": 10, "patience": 5},
+    "linear_boosted": {"rounds": 20, "min_data_in_leaf": 10, "patience": 5},
     "two_part": {"rounds": 20, "min_data_in_leaf": 10, "patience": 5},
     "xgboost": {"rounds": 60, "patience": 5, "eta": 0.3, "lambda": 0.1, "min_child_weight": 1.0},
     "catboost": {"rounds": 20, "patience": 5},
 }
-FILLED = {"linear", "poisson", "poisson_boosted", "logistic"}
+FILLED = {"linear", "poisson", "poisson_boosted", "logistic", "linear_boosted"}
 OF = {name: ESTIMATORS[name]().tasks for name in ESTIMATORS}
 
 

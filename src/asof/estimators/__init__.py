@@ -12,12 +12,12 @@ from asof.errors import DataError
 from asof.estimators.base import Choice, Estimator, Files, Fitted, Job, Real, Space, Whole
 from asof.estimators.baselines import Last, Mean, PlaceCalendar, PlaceRhythm, Seasonal
 from asof.estimators.best_column import BestColumn
+from asof.estimators.boosted_lines import LinearBoosted, PoissonBoosted
 from asof.estimators.catboost import CatBoost
 from asof.estimators.forests import ExtraTrees, RandomForest
 from asof.estimators.lightgbm import LightGBM
 from asof.estimators.linear import Linear, Poisson
 from asof.estimators.logistic import Logistic
-from asof.estimators.poisson_boosted import PoissonBoosted
 from asof.estimators.two_part import TwoPart
 from asof.estimators.xgboost import XGBoost
 
@@ -49,6 +49,7 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
     "poisson": Poisson,
     "poisson_boosted": PoissonBoosted,
     "two_part": TwoPart,
+    "linear_boosted": LinearBoosted,
     "random_forest": RandomForest,
     "extra_trees": ExtraTrees,
     "lightgbm": LightGBM,
@@ -63,6 +64,7 @@ NEEDS = {
     "catboost": "catboost",
     "lightgbm": "lightgbm",
     "poisson_boosted": "lightgbm",
+    "linear_boosted": "lightgbm",
     "two_part": "lightgbm",
 }
 """Library of an estimator that may be missing."""

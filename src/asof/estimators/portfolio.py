@@ -33,6 +33,8 @@ LINEAR = (
     EncoderPlan("scale"),
 )
 """For the identity link: only long tails as logarithms, and one size."""
+SIZES = tuple(EncoderPlan("log", {"share": 0.1, "skew": 0.5}) if plan.name == "log" else plan for plan in LINEAR)
+"""For a line on the log scale of the label: sizes as logarithms, so that a share more of one is a share more of it."""
 LIGHT = {
     "num_leaves": 15,
     "min_data_in_leaf": 20,
@@ -136,6 +138,7 @@ def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
         Recipe("linear", LINEAR, "linear"),
         Recipe("lightgbm", CODES, "lightgbm", LIGHT),
         Recipe("catboost", MEANS, "catboost"),
+        Recipe("linear_boosted", LINEAR, "linear_boosted"),
         Recipe("xgboost", MEANS, "xgboost", EXTREME),
         Recipe("lightgbm_firm", CODES, "lightgbm"),
         Recipe("extra_trees", FILLED, "extra_trees", DEEP),
@@ -144,7 +147,15 @@ def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
     made = list(plain)
     if label is not None and label.low >= 0:
         loss = "log_squared" if metric in MIDDLES else "log_mean"
-        logs = [replace(recipe, name=f"{recipe.name}_log", loss=loss) for recipe in plain]
+        logs = [
+            replace(
+                recipe,
+                name=f"{recipe.name}_log",
+                loss=loss,
+                encoders=SIZES if recipe.encoders == LINEAR else recipe.encoders,
+            )
+            for recipe in plain
+        ]
         if metric in RELATIVE:
             made = logs
         elif label.skew > SKEWED:

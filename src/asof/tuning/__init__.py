@@ -6,7 +6,7 @@ and ``replay`` runs exactly that again, to the bit, without looking at the clock
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -19,10 +19,10 @@ from asof.estimators import Choice, Real, Space
 from asof.estimators.portfolio import baselines, facts, portfolio
 from asof.recipes import Blend, EncoderPlan, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms, foreign
-from asof.tuning.blends import blend, with_rounds
-from asof.tuning.plans import Plan, Selection, Trial, tidy
+from asof.tuning.blends import blend, priced, with_rounds
+from asof.tuning.plans import Offer, Plan, Selection, Trial, tidy
 
-__all__ = ["Fold", "Plan", "Selection", "Trial", "replay", "select"]
+__all__ = ["Fold", "Offer", "Plan", "Selection", "Trial", "replay", "select"]
 
 ROWS = 60_000
 """Training rows of a fold that candidates are compared on, evenly spaced; the last fit uses all."""
@@ -139,6 +139,8 @@ class _Run:
     time_left: Callable[[], bool]
     trials: list[Trial] = field(default_factory=list)
     told: list[tuple[Floats, ...]] = field(default_factory=list)
+    seconds: list[tuple[float, float]] = field(default_factory=list)
+    """Of each trial: to fit and to predict, the mean over the folds that were run."""
 
     def judge(self, stage: str, recipe: Recipe, *, must: bool = False) -> Trial | None:
         """Judge a recipe on all folds, the latest first; none, and no trace, when the time ran out on the way."""
@@ -146,19 +148,21 @@ class _Run:
         scores: list[float | None] = [None] * count
         rounds: list[int | None] = [None] * count
         told: list[Floats] = [np.zeros(0)] * count
+        took: list[tuple[float, float]] = []
         why = ""
         for fold in reversed(range(count)):
             if not (must or self.time_left()):
                 return None
             try:
-                score, rounds[fold], told[fold] = self.bench.judge(recipe, fold, whole=stage == "baseline")
+                answered = self.bench.judge(recipe, fold, whole=stage == "baseline")
             except self._failures(recipe) as error:
                 why = f"failed on fold {fold}: {str(error) or type(error).__name__}".splitlines()[0]
                 break
-            if not math.isfinite(score):
-                why = f"its score on fold {fold} is {score}"
+            if not math.isfinite(answered.score):
+                why = f"its score on fold {fold} is {answered.score}"
                 break
-            scores[fold] = score
+            scores[fold], rounds[fold], told[fold] = answered.score, answered.rounds, answered.told
+            took.append((answered.fit_seconds, answered.predict_seconds))
             if stage == "search" and not self.bench.metric.decides and self._hopeless(scores):
                 why = f"stopped at fold {fold}: worse than the best by more than {STOP:.1%}"
                 break
@@ -166,6 +170,7 @@ class _Run:
         trial = Trial(stage, recipe, judged, tuple(rounds), why)
         self.trials.append(trial)
         self.told.append(tuple(told))
+        self.seconds.append((_mean(fit for fit, _ in took), _mean(predict for _, predict in took)))
         return trial
 
     def _failures(self, recipe: Recipe) -> tuple[type[Exception], ...]:
@@ -299,10 +304,11 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
     chosen: Recipe | Blend = with_rounds(run.trials[number])
     trials = list(run.trials)
     mixed = blend(run.bench, trials, run.told) if trials[number].stage != "baseline" else None
+    offer = None
     if mixed is not None:
-        trial, pays = mixed
-        trials.append(trial if pays else replace(trial, why="it does not pay: no better than the best recipe alone"))
-        chosen = trial.recipe if pays else chosen
+        offer = priced(mixed, run.seconds)
+        trials.append(mixed.trial if mixed.pays else replace(mixed.trial, why=offer.why))
+        chosen = mixed.trial.recipe if mixed.pays else chosen
     terms = run.bench.terms
     plan = Plan(
         terms.task,
@@ -315,4 +321,9 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
         classes=terms.classes,
         timed=terms.timed,
     )
-    return Selection(plan, tidy(trials), tuple(findings))
+    return Selection(plan, tidy(trials), tuple(findings), offer)
+
+
+def _mean(values: Iterable[float]) -> float:
+    kept = list(values)
+    return float(np.mean(kept)) if kept else 0.0

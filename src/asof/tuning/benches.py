@@ -1,6 +1,7 @@
 """Folds made ready for many candidates: sampled rows, watched stretches, encoded tables kept."""
 
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,18 @@ class Terms:
     """Whether rows come in the order of time; else the watched ones are spread over the table."""
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What a recipe told on a fold, and what that took."""
+
+    score: float
+    rounds: int | None
+    told: Floats
+    fit_seconds: float
+    """Of encoders and estimator, those encoded tables that were kept from before left out."""
+    predict_seconds: float
+
+
 @dataclass
 class Bench:
     """Judges a recipe on a fold."""
@@ -69,18 +82,21 @@ class Bench:
         self.sign = -1.0 if self.metric.greater_is_better else 1.0
         self.guide = metrics.find("log_loss") if self.metric.decides else self.metric
 
-    def judge(self, recipe: Recipe, fold: int, *, whole: bool) -> tuple[float, int | None, Floats]:
-        """(score, rounds, predictions) on the test part of a fold, learnt from all of its rows or from a sample."""
+    def judge(self, recipe: Recipe, fold: int, *, whole: bool) -> Answered:
+        """Answer the test part of a fold, learnt from all of its rows or from a sample."""
+        begun = time.perf_counter()
         train, test = self.folds[fold]
         seed, threads, plugins = self.terms.seed, self.terms.threads, self.terms.plugins
         if whole:
             model = recipes.fit(recipe, train, threads=threads, seed=seed, plugins=plugins)
         else:
             model = self._fit(recipe, fold)
+        fitted = time.perf_counter()
         predicted = model.predict(test.features)
+        done = time.perf_counter()
         if foreign(recipe):
             _check_rows(recipe, model, test.features, predicted)
-        return self.score(fold, predicted), model.rounds, predicted
+        return Answered(self.score(fold, predicted), model.rounds, predicted, fitted - begun, done - fitted)
 
     def score(self, fold: int, predicted: Floats) -> float:
         """The metric of predictions on the test part of a fold; of classes the most probable one is decided on."""

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -11,19 +11,38 @@ import numpy as np
 from asof.errors import DataError
 from asof.recipes import Blend, Recipe, mix
 from asof.tuning.benches import Bench, Floats
-from asof.tuning.plans import Trial
+from asof.tuning.plans import Offer, Trial
 
-TOLERANCE = 0.00005
-"""A blend must be better than the best recipe by this share of its score, weights found on other folds."""
+LEAST_GAIN = 0.0025
+"""Each member beyond the first must bring this share of what the best recipe saves over the best baseline."""
 CANDIDATES = 8
 ALIKE = 2
 """Candidates of one estimator."""
-MEMBERS = 3
+MEMBERS = 4
 STEPS = 10
 
 
-def blend(bench: Bench, trials: Sequence[Trial], told: Sequence[Sequence[Floats]]) -> tuple[Trial, bool] | None:
-    """(the blend as a trial, whether it pays), or none where there is nothing to blend.
+@dataclass(frozen=True)
+class Mixed:
+    """A blend as a trial, and what it is held against."""
+
+    trial: Trial
+    members: tuple[int, ...]
+    """Numbers of the trials that it is made of, the best single one first where it is among them."""
+    single: int
+    """Number of the best single trial."""
+    single_score: float
+    gain: float
+    limit: float
+
+    @property
+    def pays(self) -> bool:
+        """Whether it gains more than its further members must bring."""
+        return len(self.members) > 1 and self.gain > self.limit
+
+
+def blend(bench: Bench, trials: Sequence[Trial], told: Sequence[Sequence[Floats]]) -> Mixed | None:
+    """Mix the best trials, or none where there is nothing to mix.
 
     Its score on each fold is that of weights found on the other folds: a weight never sees the labels that judge it.
 
@@ -44,12 +63,38 @@ def blend(bench: Bench, trials: Sequence[Trial], told: Sequence[Sequence[Floats]
         weights = _greedy(bench, library, [other for other in folds if other != fold])
         mixed.append(mix([member[fold] for member in library], weights))
     weights = _greedy(bench, library, list(folds))
-    members = [(with_rounds(trials[n]), weight) for n, weight in zip(chosen, weights, strict=True) if weight > 0]
-    found = Blend("blend", tuple(recipe for recipe, _ in members), tuple(weight for _, weight in members))
+    pairs = [(number, weight) for number, weight in zip(chosen, weights, strict=True) if weight > 0]
+    recipes = tuple(with_rounds(trials[number]) for number, _ in pairs)
+    found = Blend("blend", recipes, tuple(weight for _, weight in pairs))
     trial = Trial("blend", found, bench.scores(mixed))
     best = trials[chosen[0]].score
-    gain = bench.sign * (best - trial.score)
-    return trial, len(members) > 1 and gain > TOLERANCE * abs(best)
+    plain = [bench.sign * t.score for t in trials if t.stage == "baseline" and math.isfinite(t.score)]
+    saved = max(0.0, min(plain) - bench.sign * best) if plain else 0.0
+    limit = LEAST_GAIN * saved * (len(pairs) - 1)
+    members = tuple(number for number, _ in pairs)
+    return Mixed(trial, members, chosen[0], best, bench.sign * (best - trial.score), limit)
+
+
+def priced(mixed: Mixed, seconds: Sequence[tuple[float, float]]) -> Offer:
+    """Say what a blend gains and costs; ``seconds`` of each trial, to fit and to predict."""
+    single = seconds[mixed.single]
+    both = (sum(seconds[number][0] for number in mixed.members), sum(seconds[number][1] for number in mixed.members))
+    verdict = "it pays" if mixed.pays else "it does not pay"
+    why = (
+        f"{verdict}: {len(mixed.members)} recipes gain {mixed.gain:.3g} on a score of {mixed.single_score:.4g} "
+        f"(at least {mixed.limit:.3g} is asked)"
+    )
+    return Offer(
+        members=len(mixed.members),
+        single=mixed.single_score,
+        blend=mixed.trial.score,
+        gain=mixed.gain,
+        limit=mixed.limit,
+        pays=mixed.pays,
+        single_seconds=single,
+        blend_seconds=both,
+        why=why,
+    )
 
 
 def with_rounds(trial: Trial) -> Recipe:

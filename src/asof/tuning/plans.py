@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,28 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What a blend gains over the best single recipe, and what it costs; measured times enter no decision."""
+
+    members: int
+    single: float
+    """Mean score over the folds of the best single recipe."""
+    blend: float
+    """The same of the blend, with weights found on the other folds."""
+    gain: float
+    """How much better the blend is, in the unit of the metric."""
+    limit: float
+    """The gain that its further members must bring."""
+    pays: bool
+    single_seconds: tuple[float, float]
+    """To fit and to predict a fold: the best single recipe."""
+    blend_seconds: tuple[float, float]
+    """The same for all members of the blend, one after the other."""
+    why: str
+    """In a sentence."""
+
+
+@dataclass(frozen=True)
 class Selection:
     """What was chosen, and by which figures."""
 
@@ -122,6 +144,8 @@ class Selection:
     """A row a trial and fold: trial, stage, name, estimator, fold, score, rounds, why."""
     findings: tuple[Finding, ...] = ()
     """Candidates left out, and why."""
+    offer: Offer | None = field(default=None, compare=False)
+    """What a blend would gain and cost, where there was one to try."""
 
     @property
     def chosen(self) -> Recipe | Blend:
