@@ -72,6 +72,8 @@ def main() -> int:
         outside += spent - fit
         print(f"{name:<12} {spent:8.1f} {fit:10.1f}")
     print(f"outside fit {outside:.1f} s (goal 30), all {statistics.median(totals):.1f} s (goal 180)")
+    share = statistics.median(spent for spent, _ in stages["audit"]) / statistics.median(totals)
+    print(f"the quick audit takes {share:.0%} of the run (goal at most 25 %)")
     for result in results:
         score = result["holdout"][result["metric"]]["value"]
         print(f"  {result['recipe']}: {result['metric']} {score:.4f}, skill {result['skill']['value']:.2%}")
