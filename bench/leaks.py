@@ -2,8 +2,9 @@
 
     python bench/leaks.py
 
-Protocol: every leak of tests/leaks is an ordinary plug-in or table in a small project, read, learnt and audited as `asof run` does it, in the quick form; its twin is the same without the leak. A leak counts as caught where the
-audit fails and names it, a twin as flagged where the audit fails at all. The leaks kept aside (tests/leaks/aside) were
+Protocol: every leak of tests/leaks is an ordinary plug-in or table in a small project, read, learnt and audited as
+`asof run` does it, in the quick form; its twin is the same without the leak. A leak counts as caught where the audit
+fails and names it, a twin as flagged where the audit fails at all. The leaks kept aside (tests/leaks/aside) were
 written by someone who had not seen the checks, and were tried once: what came out then is kept beside them.
 Goals: at least 30 leaks, all caught; no twin flagged.
 """
@@ -51,9 +52,8 @@ def main() -> int:
             told = Counter(bool(one[what]) for one in kept["leaks"])
             wrong = [str(one["name"]) for one in kept["leaks"] if not one[what]]
             kind = "kept aside: leaks caught" if what == "caught" else "kept aside: twins passed"
-            print(
-                f"| {kind}, tried once on {kept['on']} | {told[True]} | {len(kept['leaks'])} | {', '.join(wrong) or 'none'} |"
-            )
+            row = (f"{kind}, tried once on {kept['on']}", told[True], len(kept["leaks"]), ", ".join(wrong) or "none")
+            print("| " + " | ".join(map(str, row)) + " |")
     return 0 if all(found.values()) else 1
 
 
