@@ -1,7 +1,9 @@
 """The pages in docs/ keep step with the code: no setting without a word, no example that does not run."""
 
+import ast
 import re
 import types
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +59,48 @@ def test_links_between_pages_lead_somewhere(root: Path) -> None:
     for page in pages:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+SHOWN = ["docs/judging.md"]
+"""Pages on which a statement about behaviour names the test that shows it."""
+
+
+def named_tests(text: str) -> list[tuple[str, str]]:
+    """(file, function) of each test that is linked by its name, or by the name after the file."""
+    links = re.findall(r"\[([^\]]*)\]\(\.\./(tests/[\w/]+\.py)(?:#(\w+))?\)", text)
+    return [(file, after or label.strip("`")) for label, file, after in links]
+
+
+@pytest.mark.parametrize("page", SHOWN)
+def test_every_test_that_a_page_names_is_there(page: str, root: Path) -> None:
+    named = named_tests((root / page).read_text(encoding="utf-8"))
+    assert len(named) >= 10
+    for file, name in named:
+        tree = ast.parse((root / file).read_text(encoding="utf-8"))
+        if Path(file).stem == name:  # a planted leak is a file of its own name
+            assert {"LEAK", "TWIN"} <= {str(one.id) for one in ast.walk(tree) if isinstance(one, ast.Name)}, file
+        else:
+            assert name in {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}, f"{file} has no {name}"
+
+
+@pytest.mark.parametrize("page", SHOWN)
+def test_every_section_of_a_page_names_a_test(page: str, root: Path) -> None:
+    _, *sections = re.split(r"^## ", (root / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(sections) >= 5
+    assert [section.splitlines()[0] for section in sections if not named_tests(section)] == []
+
+
+def test_drawings_are_told_in_words_and_can_be_read_in_the_dark(root: Path) -> None:
+    drawings = sorted((root / "docs" / "img").glob("*.svg"))
+    pages = " ".join(page.read_text(encoding="utf-8") for page in (root / "docs").glob("*.md"))
+    assert drawings
+    for drawing in drawings:
+        assert f"](img/{drawing.name})" in pages, f"no page shows {drawing.name}"
+        text = drawing.read_text(encoding="utf-8")
+        told = {one.tag.rpartition("}")[2]: (one.text or "").strip() for one in ET.fromstring(text)}  # noqa: S314 - ours
+        assert told["title"]
+        assert told["desc"]
+        assert "prefers-color-scheme: dark" in text
 
 
 PAGES = ["README.md", "docs/project-file.md", "docs/lookups.md"]

@@ -26,6 +26,7 @@ def test_blocks_are_about_even_and_keep_what_lies_together() -> None:
     assert whole is not None
     met = [{of[town] for town in block} for block in whole]
     assert sum(len(one) for one in met) == len(set.union(*met)) == 4
+    assert newplaces.blocks_of(Places(ids=towns[:12])) is not None
     assert newplaces.blocks_of(Places(ids=towns[:11])) is None
     assert newplaces.blocks_of(Places(ids=towns, kind="all")) is None
 
