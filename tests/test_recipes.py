@@ -283,11 +283,11 @@ def test_a_class_that_training_lacks_is_told_to_be_improbable(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("label", "metric", "expected"),
     [
-        ([1.0, 2.0, 3.0], "rmse", ["linear", "lightgbm"]),
-        ([1.0, 1.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "lightgbm_log"]),
-        ([-1.0, 1.0, 1.0, 90.0], "rmse", ["linear", "lightgbm"]),
-        ([1.0, 2.0, 3.0], "rmsle", ["linear_log", "lightgbm_log"]),
-        ([0.0, 0.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "lightgbm_tweedie", "two_part", "lightgbm_log"]),
+        ([1.0, 2.0, 3.0], "rmse", ["linear", "linear_boosted"]),
+        ([1.0, 1.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "linear_boosted_log"]),
+        ([-1.0, 1.0, 1.0, 90.0], "rmse", ["linear", "linear_boosted"]),
+        ([1.0, 2.0, 3.0], "rmsle", ["linear_log", "linear_boosted_log"]),
+        ([0.0, 0.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "lightgbm_tweedie", "two_part", "linear_boosted_log"]),
     ],
 )
 def test_labels_of_numbers_say_which_scales_are_tried(label: list[float], metric: str, expected: list[str]) -> None:

@@ -136,9 +136,9 @@ def _of_counts() -> tuple[Recipe, ...]:
 def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
     plain = (
         Recipe("linear", LINEAR, "linear"),
+        Recipe("linear_boosted", LINEAR, "linear_boosted"),
         Recipe("lightgbm", CODES, "lightgbm", LIGHT),
         Recipe("catboost", MEANS, "catboost"),
-        Recipe("linear_boosted", LINEAR, "linear_boosted"),
         Recipe("xgboost", MEANS, "xgboost", EXTREME),
         Recipe("lightgbm_firm", CODES, "lightgbm"),
         Recipe("extra_trees", FILLED, "extra_trees", DEEP),

@@ -25,7 +25,7 @@ WATCH_SHARE = 0.15
 WATCH_LEAST = 200
 """Fewer training rows than this have no stretch to spare: boosting then runs ``FEW_ROUNDS``."""
 FEW_ROUNDS = 100
-REFIT = 20_000
+REFIT = 5_000
 """Up to so many rows a candidate is fitted on all of them once its rounds are found, as the last fit will be."""
 SAMPLED = 50
 """Rows on which a plug-in's part is asked again, in another order."""

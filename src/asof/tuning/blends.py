@@ -13,7 +13,7 @@ from asof.recipes import Blend, Recipe, mix
 from asof.tuning.benches import Bench, Floats
 from asof.tuning.plans import Offer, Trial
 
-LEAST_GAIN = 0.0025
+LEAST_GAIN = 0.001
 """Each member beyond the first must bring this share of what the best recipe saves over the best baseline."""
 CANDIDATES = 8
 ALIKE = 2
