@@ -8,14 +8,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from asof import intervals, places, probabilities
-from asof.flows.judging import Judged
-from asof.flows.learning import Terms
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration
 from asof.metrics import Metric
 from asof.panels import Panel
 from asof.places.libraries import h3_library
+from asof.probabilities import Calibrated
 
 Floats = NDArray[np.float64]
 GROUPS = 10
@@ -29,15 +28,15 @@ _DRAWN = 200
 """Points of a ROC curve."""
 
 
-def plain(answers: pl.DataFrame, wanted: Terms) -> pl.DataFrame:
+def plain(answers: pl.DataFrame, task: str, metric: Metric) -> pl.DataFrame:
     """Answers as numbers: of two classes the second one and its probability, of more whether the likeliest one came.
 
-    Adds ``loss`` and ``base_loss``, the loss of each row by the metric that skill is measured by.
+    Adds ``loss`` and ``base_loss``, the loss of each row by ``metric``, which is a mean loss.
     """
     label = answers["label"].to_numpy()
     ours, rule = answers["prediction"].to_numpy(), answers["baseline"].to_numpy()
-    losses = {"loss": _loss(wanted.loss, label, ours), "base_loss": _loss(wanted.loss, label, rule)}
-    if wanted.task == "class":
+    losses = {"loss": _loss(metric, label, ours), "base_loss": _loss(metric, label, rule)}
+    if task == "class":
         binary = ours.shape[1] == 2
         code = np.ones(len(label), dtype=int) if binary else ours.argmax(axis=1)
         rows = np.arange(len(label))
@@ -122,6 +121,10 @@ def _named(panel: Panel) -> pl.DataFrame:
     names = pl.DataFrame({"place": known.ids, "name": known.names if known.names is not None else known.ids})
     if known.lat is not None and known.lon is not None:
         names = names.with_columns(lat=known.lat, lon=known.lon)
+    if known.kind == "h3" and "lat" in names.columns:  # an id alone tells a reader nothing
+        names = names.with_columns(
+            name=pl.format("{} ({}, {})", "name", pl.col("lat").round(2), pl.col("lon").round(2))
+        )
     return names
 
 
@@ -172,12 +175,12 @@ def calibration(answers: pl.DataFrame, task: str) -> pl.DataFrame:
     return bounds.select("predicted", "observed", "low", "high", "rows")
 
 
-def pit(judged: Judged) -> pl.DataFrame | None:
+def pit(answers: pl.DataFrame, calibration: Calibration | Calibrated) -> pl.DataFrame | None:
     """Shares of the randomised PIT of counts; none for other labels."""
-    if not isinstance(judged.calibration, Calibration) or judged.calibration.kind != "count":
+    if not isinstance(calibration, Calibration) or calibration.kind != "count":
         return None
-    label, prediction = judged.answers["label"].to_numpy(), judged.answers["prediction"].to_numpy()
-    counts, _ = np.histogram(intervals.pit(label, prediction, judged.calibration).values, bins=GROUPS, range=(0, 1))
+    label, prediction = answers["label"].to_numpy(), answers["prediction"].to_numpy()
+    counts, _ = np.histogram(intervals.pit(label, prediction, calibration).values, bins=GROUPS, range=(0, 1))
     return pl.DataFrame({"share": counts / max(counts.sum(), 1)})
 
 
@@ -208,26 +211,17 @@ _LEVELS = ("lowest quarter", "second lowest", "second highest", "highest quarter
 _TIMES = ("first quarter", "second quarter", "third quarter", "last quarter")
 
 
-def confusion(judged: Judged, classes: tuple[str, ...]) -> pl.DataFrame | None:
-    """How often each class was decided on for each that came; none for numbers."""
-    if isinstance(judged.calibration, Calibration):
-        return None
+def confusion(answers: pl.DataFrame, calibrated: Calibrated, classes: tuple[str, ...]) -> pl.DataFrame:
+    """How often each class was decided on for each that came."""
     names = pl.Series(classes, dtype=pl.String)
-    decided = judged.calibration.decide(judged.answers["prediction"].to_numpy())
+    decided = calibrated.decide(answers["prediction"].to_numpy())
     pairs = pl.DataFrame(
         {
-            "truth": names.gather(judged.answers["label"].cast(pl.Int64)),
+            "truth": names.gather(answers["label"].cast(pl.Int64)),
             "decided": names.gather(pl.Series(decided, dtype=pl.Int64)),
         }
     )
     return pairs.group_by("truth", "decided").agg(rows=pl.len()).sort("truth", "decided")
-
-
-def threshold(judged: Judged, task: str) -> float | None:
-    """Probability of the second of two classes from which it is decided on; none where there are not two."""
-    if task != "class" or isinstance(judged.calibration, Calibration):
-        return None
-    return judged.calibration.threshold if judged.answers["prediction"].to_numpy().shape[1] == 2 else None
 
 
 def roc(answers: pl.DataFrame) -> pl.DataFrame | None:
@@ -242,11 +236,11 @@ def roc(answers: pl.DataFrame) -> pl.DataFrame | None:
     return pl.DataFrame({"false": np.append(0.0, wrong[keep]), "true": np.append(0.0, found[keep])})
 
 
-def thresholds(answers: pl.DataFrame, chosen: float | None) -> pl.DataFrame:
+def thresholds(answers: pl.DataFrame, chosen: float) -> pl.DataFrame:
     """What each probability to decide from would mean, from plain answers of two classes."""
     truth, told = answers["label"].to_numpy() == 1, answers["prediction"].to_numpy()
     lines = []
-    for edge in sorted({*THRESHOLDS, *([] if chosen is None else [chosen])}):
+    for edge in sorted({*THRESHOLDS, chosen}):
         flagged = told >= edge
         right = int((flagged & truth).sum())
         lines.append(

@@ -17,6 +17,7 @@ from asof.flows.judging import LEVEL, Judged
 from asof.flows.learning import Terms
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
+from asof.intervals import Calibration
 from asof.metrics import Metric
 from asof.pages import Figure, ReportFacts
 from asof.times import Step
@@ -124,21 +125,28 @@ def _horizons(judged: Judged) -> pl.DataFrame | None:
 
 def _pictured(workspace: Workspace, prepared: Prepared, judged: Judged, wanted: Terms) -> dict[str, Any]:
     """Facts that are drawn."""
-    answers = picturing.plain(judged.answers, wanted)
-    two = wanted.task == "class" and wanted.classes == 2
-    threshold = picturing.threshold(judged, wanted.task)
+    answers = picturing.plain(judged.answers, wanted.task, wanted.loss)
     return {
         "periods": picturing.periods(answers, wanted.task),
         "places": picturing.by_place(answers, prepared.panel, wanted.task),
         "outlines": picturing.outlines(workspace, prepared),
         "calibration": picturing.calibration(answers, wanted.task),
-        "pit": picturing.pit(judged),
+        "pit": picturing.pit(judged.answers, judged.calibration),
         "coverages": picturing.coverages(judged.answers),
-        "confusion": picturing.confusion(judged, prepared.panel.classes),
-        "roc": picturing.roc(answers) if two else None,
-        "threshold": threshold,
-        "thresholds": picturing.thresholds(answers, threshold) if two else None,
+        **_decided(judged, answers, prepared.panel.classes),
     }
+
+
+def _decided(judged: Judged, answers: pl.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Facts about decisions of classes; ``answers`` are plain."""
+    if isinstance(judged.calibration, Calibration):
+        return {}
+    told = {"confusion": picturing.confusion(judged.answers, judged.calibration, classes)}
+    if len(classes) != 2:
+        return told
+    edge = judged.calibration.threshold
+    thresholds = picturing.thresholds(answers, edge)
+    return {**told, "roc": picturing.roc(answers), "threshold": edge, "thresholds": thresholds}
 
 
 def _explained(prepared: Prepared, found: Found) -> dict[str, Any]:

@@ -122,7 +122,6 @@ def uses(facts: ReportFacts) -> list[str]:
     said = [f"Predicting {facts.predicts}, with {each}."]
     if facts.cut is not None:
         said.append(f"It has learnt what was known at {words.minute(facts.cut, facts.zone)}; the fresher, the better.")
-    said.append('A prediction with the flag "outside what was seen" rests on little.')
     return said
 
 

@@ -1,5 +1,6 @@
 """From facts to the page: which sections there are and what stands in them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -26,7 +27,7 @@ def report(facts: ReportFacts) -> str:
     environment = _environment()
     style = environment.get_template("report.css").render()
     filled = [(section, section.fill(facts)) for section in SECTIONS]
-    return environment.get_template("report.html").render(
+    page = environment.get_template("report.html").render(
         facts=facts,
         style=style,
         words=words,
@@ -39,6 +40,7 @@ def report(facts: ReportFacts) -> str:
         sections=[(section, content) for section, content in filled if content],
         shown=SHOWN,
     )
+    return re.sub(r"(?<=\d) (?=%|pp\b)", "\u00a0", page)  # a number and its unit stay on one line
 
 
 def _environment() -> "Environment":
