@@ -1,11 +1,16 @@
 """Fit: nothing is learnt from what is tested, and no prediction moves with those beside it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 import pytest
 
+from asof import encoders
 from asof.audit import Learnt, Outcome, fit
 from asof.audit.fit import Trial
+from asof.data import Table
+from asof.encoders.target_mean import TargetMean
 from tests.audit.evidence import DAYS, labelled
 
 TABLE = pl.DataFrame({"x": np.arange(10.0)})
@@ -102,3 +107,31 @@ def test_a_model_of_the_wrong_length_is_told_of() -> None:
     verdict = fit.apart(lambda features: np.zeros(1), lambda: "state", TABLE)
     assert (verdict.outcome, verdict.findings[0].subject) == (Outcome.UNTOLD, "prediction")
     assert fit.apart(own_row, lambda: "state", TABLE[:0]).outcome is Outcome.UNTOLD
+
+
+KINDS = Table(pl.DataFrame({"kind": ["a", "b"] * 20}), pl.Series("label", np.arange(40.0)))
+
+
+@pytest.mark.parametrize(
+    ("encode", "moves"),
+    [
+        (lambda table: table.features, []),
+        (lambda table: encoders.encode_training(TargetMean(), table, TargetMean().fit(table)).features, []),
+        (lambda table: TargetMean().encode(table.features, TargetMean().fit(table)), ["kind__mean_label"]),
+    ],
+    ids=["no label", "others' labels", "its own label"],
+)
+def test_a_training_row_does_not_learn_its_own_label(encode: Callable[[Table], pl.DataFrame], moves: list[str]) -> None:
+    """The mean label of a kind, the row's own among them, tells labels in training alone."""
+    verdict = fit.own_label(encode, KINDS)
+    assert [finding.subject for finding in verdict.findings] == moves
+    assert verdict.outcome is (Outcome.FAILED if moves else Outcome.PASSED)
+
+
+def test_encoders_that_break_are_told_of() -> None:
+    def broken(table: Table) -> pl.DataFrame:
+        raise KeyError("kind")
+
+    assert fit.own_label(broken, KINDS).outcome is Outcome.UNTOLD
+    constant = Table(KINDS.features, pl.Series("label", np.zeros(40)))
+    assert fit.own_label(broken, constant).coverage == "all labels are equal"

@@ -12,7 +12,8 @@ import pytest
 from asof import plugins
 from asof.audit import Outcome, Rows, Verdict, future
 from asof.audit.future import Ask, Evidence, Extent
-from tests.audit.evidence import DAYS, questions, rows
+from asof.data import Severity
+from tests.audit.evidence import DAYS, NOON, questions, rows, times
 
 Answer = Callable[[pl.DataFrame, pl.DataFrame], pl.Series]
 """(questions, rows of ``events``) -> one feature."""
@@ -55,6 +56,17 @@ def test_a_look_ahead_of_any_length_is_seen(ahead: timedelta, outcome: Outcome) 
         assert "UTC are dropped: it reads what was not yet known" in verdict.findings[0].message
 
 
+def test_the_last_questions_before_a_cut_are_always_tried() -> None:
+    """Where few are asked at one moment, a short look ahead of those just before still reaches beyond the cut."""
+    asked = pl.DataFrame({"as_of": times([NOON + timedelta(days=day) for day in range(300)])})
+    for seed in range(5):
+        ((cut, rows),) = future._asked(asked, Extent(cuts=1, per_cut=4), np.random.default_rng(seed))
+        at = asked["as_of"].to_list().index(cut)
+        assert {at - 2, at - 1, at} <= set(rows.tolist())
+        assert 4 <= len(rows) <= 5
+        assert max(rows) == at
+
+
 def test_a_value_that_only_a_later_row_corrects_is_seen() -> None:
     """Dropping later rows leaves the number of rows as it was; putting them at random does not."""
     answer: Answer = lambda asked, events: pl.Series(  # noqa: E731 - a feature in one line
@@ -78,6 +90,10 @@ def test_what_is_declared_to_be_known_ahead_is_left_out() -> None:
     told = evidence(known(timedelta(days=1)), ahead=frozenset({"count"}))
     verdict = future.check(told, questions(), extent=Extent(cuts=4))
     assert (verdict.outcome, verdict.coverage.split(",")[0]) == (Outcome.PASSED, "1 features")
+    assert [(one.subject, one.severity) for one in verdict.findings] == [("count", Severity.WARNING)]
+    assert "its rows became available only later" in verdict.findings[0].message
+    ready = evidence(known(timedelta(0)), ahead=frozenset({"count"}))
+    assert future.check(ready, questions(), extent=Extent(cuts=4)).findings == ()
 
 
 def counted_calls() -> Answer:

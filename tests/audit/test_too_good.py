@@ -71,6 +71,19 @@ def test_two_of_them_do_not_hide_each_other() -> None:
     assert failed(too_good.check(given(table, "price"))) == ["fee", "paid"]
 
 
+def test_columns_that_make_the_label_together_are_found() -> None:
+    """A price per area, and a discount that was granted: none is near the price alone, with another one it is."""
+    per_area = houses().with_columns(per_area=pl.col("price") / pl.col("area"))
+    verdict = too_good.check(given(per_area, "price"))
+    assert failed(verdict) == ["area, per_area"]
+    assert verdict.findings[0].message.startswith("the product of area, per_area is the label")
+    noise = np.random.default_rng(2).normal(0, 0.1, 2000)
+    asked = houses().with_columns(asked=pl.col("price") * np.exp(noise))
+    granted = asked.with_columns(granted=pl.col("asked") - pl.col("price"))
+    assert failed(too_good.check(given(asked, "price"))) == []
+    assert failed(too_good.check(given(granted, "price"))) == ["asked, granted"]
+
+
 def test_a_column_that_is_much_better_than_all_others_is_told_of() -> None:
     """An asking price may be known in time: it is asked about, and does not fail."""
     noise = np.random.default_rng(1).normal(0, 0.05, 2000)

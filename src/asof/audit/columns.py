@@ -145,6 +145,20 @@ def auc(positive: NDArray[np.bool_], score: Floats) -> float:
     return (total - count * (count + 1) / 2) / (count * others)
 
 
+def untold_by_line(numbers: Floats, y: Floats, part: Ints) -> float:
+    """Share of the variance of y that a linear sum of the columns leaves untold, out of fold."""
+    spread = numbers.std(axis=0)
+    kept = numbers[:, spread > 0] / spread[spread > 0]
+    design = np.column_stack([np.ones(len(y)), kept - kept.mean(axis=0)])
+    left = np.zeros(len(y))
+    for held in range(PARTS):
+        train, test = part != held, part == held
+        found = np.linalg.lstsq(design[train], y[train], rcond=None)[0]
+        left[test] = y[test] - design[test] @ found
+    total = float(((y - y.mean()) ** 2).sum())
+    return float((left**2).sum()) / total if total else 1.0
+
+
 def _ranks(values: Floats) -> Floats:
     ranks: Floats = pl.Series(values).rank("average").to_numpy() / max(len(values), 1)
     return ranks

@@ -8,7 +8,7 @@ import polars as pl
 
 from asof.audit import base
 from asof.audit.base import Learnt, Outcome, Verdict
-from asof.data import Finding, Severity
+from asof.data import Finding, Severity, Table
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,39 @@ def apart(
     if fingerprint() != state:
         message = "the fitted state moves when it is asked for predictions: it learns from what it is tested on"
         findings.append(Finding("fit", Severity.ERROR, "state", message))
+    return base.settle("fit", coverage, findings)
+
+
+def own_label(encode: Callable[[Table], pl.DataFrame], table: Table, *, rows: int = 3, seed: int = 0) -> Verdict:
+    """Change the label of single training rows; what they are encoded to may not move with it.
+
+    Args:
+        encode: fits encoders on a table, and gives its rows as the estimator learns from them.
+        table: training questions.
+        rows: how many are tried, one after the other.
+        seed: of the draw.
+
+    An encoder that gives a training row the mean label of its kind, its own label included, teaches the estimator to
+    read labels off a feature that tells them in training alone.
+    """
+    coverage = f"labels of {min(rows, len(table))} training rows changed"
+    label = table.label.to_numpy()
+    if np.unique(label).size < 2:
+        return Verdict("fit", Outcome.UNTOLD, "all labels are equal")
+    before = base.attempt(lambda: encode(table))
+    found: dict[str, int] = {}
+    for row in np.random.default_rng(seed).permutation(len(table))[:rows]:
+        changed = label.copy()
+        changed[row] = label.min() if label[row] > label.min() else label.max()
+        other = Table(table.features, pl.Series(table.label.name, changed), table.weight)
+        after = base.attempt(lambda other=other: encode(other))  # type: ignore[misc]
+        if isinstance(before, str) or isinstance(after, str):
+            return base.untold("fit", "encoders", before if isinstance(before, str) else str(after))
+        own = slice(int(row), int(row) + 1)
+        for column in base.moved(before[own], after[own]):
+            found[column] = found.get(column, 0) + 1
+    findings = [
+        Finding("fit", Severity.ERROR, name, f"{name} of a training row moves with the row's own label", rows=count)
+        for name, count in found.items()
+    ]
     return base.settle("fit", coverage, findings)

@@ -59,6 +59,8 @@ class _Found:
     """What moved: subject -> (rows, why); the first reason found for a subject stands."""
 
     moved: dict[str, tuple[int, str]] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
+    """Features declared to be known ahead whose rows became available only after the moment of prediction."""
 
     def add(self, columns: Mapping[str, int], why: str) -> None:
         """Note columns with the rows that differ."""
@@ -66,10 +68,15 @@ class _Found:
             self.moved.setdefault(column, (rows, why))
 
     def findings(self) -> list[Finding]:
-        """One error a subject, by name."""
-        return [
+        """One error a subject, by name; then what is declared to be known ahead, and by its own rows was not."""
+        errors = [
             Finding("future", Severity.ERROR, subject, f"{subject} {why}", rows=rows)
             for subject, (rows, why) in sorted(self.moved.items())
+        ]
+        doubts = "is declared to be known ahead, but its rows became available only later: say available: in its source"
+        return [
+            *errors,
+            *(Finding("future", Severity.WARNING, name, f"{name} {doubts}") for name in sorted(self.late)),
         ]
 
 
@@ -142,11 +149,17 @@ def _asked(
     if moments.len() == 0:
         return [(None, _some(np.arange(questions.height), extent.per_cut, draw))]
     chosen = sorted(draw.choice(moments.len(), size=min(extent.cuts, moments.len()), replace=False).tolist())
+    moment = questions["as_of"].to_physical().fill_null(0).to_numpy()
     groups: list[tuple[datetime | None, np.ndarray]] = []
     for cut in (moments[position] for position in chosen):
-        parts = [questions["as_of"] < cut, questions["as_of"] == cut]
-        rows = [_some(part.fill_null(value=False).arg_true().to_numpy(), extent.per_cut, draw) for part in parts]
-        groups.append((cut, np.sort(np.concatenate(rows))))
+        at, before = (
+            part.fill_null(value=False).arg_true().to_numpy()
+            for part in (questions["as_of"] == cut, questions["as_of"] < cut)
+        )
+        # Half of those before are the last ones: where few are asked at one moment, a look ahead still reaches the cut.
+        last = before[np.argsort(moment[before], kind="stable")][::-1][: extent.per_cut // 2]
+        rows = [_some(at, extent.per_cut, draw), last, _some(before, extent.per_cut - last.size, draw)]
+        groups.append((cut, np.unique(np.concatenate(rows))))
     return groups
 
 
@@ -173,6 +186,8 @@ def _without_later(
                 found.add({"features": asked.height}, f"cannot be made {when}, as they had to be then: {after}")
             continue
         exempt = [column for column in before.columns if column in evidence.ahead]
+        if how == "dropped":
+            found.late |= set(base.moved(before.select(exempt), after))
         after = after.with_columns(before[column] for column in exempt)
         found.add(base.moved(before, after), f"moves {when}: it reads what was not yet known")
         again = base.attempt(lambda after=after: evidence.predict(after))  # type: ignore[misc]

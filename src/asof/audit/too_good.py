@@ -84,6 +84,8 @@ def check(given: Columns, *, seed: int = 0) -> Verdict:
     part = columns.parts(given.features.height, seed=seed, blocks=timed)
     target = Target.of(given.questions["label"], given.classes)
     found = _alone(given, held, target, part) + _presence(given) + _filled_late(given)
+    if not given.classes:
+        found += _together(given, [name for name in held if name not in {one.subject for one in found}], part)
     if not timed:
         found += _order(given, target, part)
     coverage = f"{len(held)} columns of {given.features.width}, {given.features.height:,} training questions"
@@ -140,6 +142,38 @@ def _last_label(questions: pl.DataFrame) -> pl.Series | None:
     return asked.join_asof(known, left_on="as_of", right_on="known_at", by="place", check_sortedness=False).sort("row")[
         "last"
     ]
+
+
+def _together(given: Columns, held: Sequence[str], part: columns.Ints) -> list[Finding]:
+    """Numbers whose sum, or product, is the label: none of them has to be near it alone."""
+    numbers = [name for name in held if given.features[name].dtype.is_numeric()]
+    label = given.questions["label"].to_numpy()
+    if len(numbers) < 2:
+        return []
+    known = given.features.select(pl.all_horizontal(pl.col(numbers).is_not_null())).to_series().to_numpy()
+    if known.sum() < LEAST_ROWS:
+        return []
+    design = given.features.select(pl.col(numbers).cast(pl.Float64)).to_numpy()[known]
+    ways = [("sum", design, label[known])]
+    if (label[known] > 0).all():
+        positive = (design > 0).all(axis=0)
+        ways.append(("product", np.log(design[:, positive]), np.log(label[known])))
+        numbers_of = {"sum": numbers, "product": [name for name, kept in zip(numbers, positive, strict=True) if kept]}
+    else:
+        numbers_of = {"sum": numbers}
+    for way, values, target in ways:
+        names = numbers_of[way]
+        if len(names) < 2 or columns.untold_by_line(values, target, part[known]) > NUMBERS.exact:
+            continue
+        needed = [
+            name
+            for number, name in enumerate(names)
+            if columns.untold_by_line(np.delete(values, number, axis=1), target, part[known]) > NUMBERS.near
+        ]
+        subject = ", ".join(needed or names)
+        message = f"the {way} of {subject} is the label, to a thousandth: one of them was made of it"
+        return [Finding("too good", Severity.ERROR, subject, message, limit=1 - NUMBERS.exact, figure=1.0)]
+    return []
 
 
 def _presence(given: Columns) -> list[Finding]:

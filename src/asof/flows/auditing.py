@@ -15,7 +15,7 @@ from asof.audit.future import Evidence, Extent
 from asof.audit.parity import Answer, Answers
 from asof.audit.split import Side
 from asof.audit.too_good import Columns
-from asof.data import UTC_TIME, Finding, Severity, SourceTable
+from asof.data import UTC_TIME, Finding, Severity, SourceTable, Table
 from asof.flows import elsewhere, nesting, preparation, rebuilding
 from asof.flows.preparation import Prepared
 from asof.flows.rebuilding import Accused
@@ -26,6 +26,10 @@ from asof.splits import Split
 from asof.times import Step
 
 __all__ = ["FULL", "QUICK", "Accused", "Depth", "examine", "words"]
+
+
+FEW = 1_000
+"""Training questions on which encoders are fitted with a label changed."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ def _fit_and_rerun(workspace: Workspace, accused: Accused, depth: Depth) -> list
     fit = [
         audit.fit.check(learn, plain, trial, seed=bench.wanted.seed),
         audit.fit.apart(model.predict, model.fingerprint, asked, seed=bench.wanted.seed),
+        audit.fit.own_label(rebuilding.encoder(workspace, accused.plan.chosen), _few(accused), seed=bench.wanted.seed),
     ]
     if isinstance(first, str):
         return [audit.join(fit), audit.untold("rerun", "prediction", first)]
@@ -151,6 +156,12 @@ def _fit_and_rerun(workspace: Workspace, accused: Accused, depth: Depth) -> list
 def _tried(split: Split, fold: Split) -> Split:
     """The split itself; of nested folds, where it sets nothing aside, a fold."""
     return split if split.test.size else fold
+
+
+def _few(accused: Accused) -> Table:
+    """Some training questions, for encoders to be fitted on again and again."""
+    train = accused.bench.split.train
+    return accused.bench.material.table(train[np.arange(min(FEW, train.size)) * train.size // min(FEW, train.size)])
 
 
 def _unseen(questions: pl.DataFrame, split: Split) -> np.ndarray:

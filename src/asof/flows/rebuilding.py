@@ -1,8 +1,9 @@
 """Everything made anew for the audit: plug-ins, sources, lookups, what is learnt and what is kept."""
 
+import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from asof import plugins, recipes, splits, tuning
 from asof.audit import Learnt, Rows
 from asof.audit.future import Ask
 from asof.audit.parity import Answer, Answers
+from asof.data import Table
+from asof.encoders import EncoderPlan
 from asof.flows import judging, learning, preparation
 from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
@@ -22,7 +25,7 @@ from asof.ledgers import Past
 from asof.lookups.plugin import PluginLookup
 from asof.metrics import Metric
 from asof.plugins import Plugins
-from asof.recipes import Model
+from asof.recipes import Blend, Model, Recipe
 from asof.splits import Split
 from asof.tuning import Plan
 
@@ -131,6 +134,23 @@ def learner(
         return learnt(selection.chosen.name, model, material, laid)
 
     return learn
+
+
+def encoder(workspace: Workspace, recipe: Recipe | Blend) -> Callable[[Table], pl.DataFrame]:
+    """Fits the encoders of a recipe, or of all members of a blend, and gives the rows that they were fitted on."""
+    members = recipe.recipes if isinstance(recipe, Blend) else (recipe,)
+    chains = list(dict.fromkeys(json.dumps([asdict(plan) for plan in member.encoders]) for member in members))
+
+    def encode(table: Table) -> pl.DataFrame:
+        fresh = plugins_anew(workspace)
+        made = []
+        for number, chain in enumerate(chains):
+            plans = [EncoderPlan(**plan) for plan in json.loads(chain)]
+            features = recipes.encode(plans, table, plugins=fresh).table.features
+            made.append(features.rename(lambda name, number=number: f"{name}{' ' * number}"))  # type: ignore[misc]
+        return pl.concat(made, how="horizontal")
+
+    return encode
 
 
 def learnt(choice: str, model: Model, material: Material, split: Split) -> Learnt:
