@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import asof
@@ -17,6 +18,7 @@ from asof.flows.learning import Bench
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.tuning import Plan
+from tests.flows import houses
 
 Finished = tuple[Path, Mapping[str, Any]]
 
@@ -71,3 +73,14 @@ def test_the_coverage_told_is_of_intervals_that_have_not_seen_the_holdout(finish
     answers = judging.answer(held, model, None, calibration)
     assert result["coverage"] == pytest.approx(float(intervals.coverage(answers)["coverage"][0]))
     assert json.loads(json.dumps(release.json("intervals")))["rows"] == folds.height + answers.height
+
+
+def test_a_truth_that_is_a_rule_of_thumb_is_refused(tmp_path: Path) -> None:
+    """A list of survivors that holds all women and no man: the baseline knows it all, the audit names the column."""
+    women = houses.people().with_columns(survived=(pl.col("sex") == "female").cast(pl.Int64))
+    result = asof.run(asof.open_project(str(houses.make(tmp_path / "x", houses.PASSENGERS, people=women))))
+    assert result["holdout"]["accuracy"]["value"] == 1.0
+    assert result["baseline"]["name"] == "best x column"
+    assert (result["promoted"], result["refused"], result["audit"]["failed"]) == (False, True, ["too good"])
+    blamed = [one["subject"] for one in result["findings"] if one["check"] == "too good"]
+    assert blamed == ["sex"]
