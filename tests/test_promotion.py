@@ -87,6 +87,8 @@ def test_what_cannot_be_told_is_said_and_why() -> None:
     assert abs(close.gain.value) < 0.01
     same = compare(answers(better=0.0), "rmse", FEW)
     assert (same.verdict, same.why) == ("cannot tell", "both give the same predictions")
+    rounded = answers(better=0.0).with_columns(challenger=pl.col("challenger") * (1 + 1e-13))
+    assert compare(rounded, "rmse", FEW).why == "both give the same predictions"
     few = compare(answers(better=0.5, periods=6), "rmse", FEW)
     assert few.verdict == "cannot tell"
     assert "6 periods are too few, at least 7 are needed" in few.why

@@ -23,6 +23,8 @@ LEAST_PERIODS = 7
 """A comparison on fewer periods cannot tell: a week is the least in which every weekday occurs."""
 MISTAKEN = 0.05
 """Share of challengers no better than the champion that are promoted all the same."""
+ROUNDING = 1e-9
+"""Predictions that differ by a smaller share are the same."""
 FOUND = 0.8
 """Share of better ones that a comparison shall find, where it says what gain it needs for that."""
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -137,7 +139,7 @@ def compare(answers: pl.DataFrame, metric: str | Metric, bootstrap: Bootstrap | 
     gain, needed = _gain(*batches(answers, (*ours, *theirs), gained, bootstrap))
     timed = "start" in answers.columns and answers["start"].null_count() < answers.height
     periods = answers["start"].n_unique() if timed else answers.height
-    verdict, why = _verdict(gain, needed, periods, same=bool(np.array_equal(old, new)))
+    verdict, why = _verdict(gain, needed, periods, same=bool(np.allclose(old, new, rtol=ROUNDING, atol=0.0)))
     return Comparison(chosen.name, before, after, gain, answers.height, periods, verdict, why, needed)
 
 
