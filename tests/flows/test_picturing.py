@@ -15,6 +15,7 @@ from asof.places import Places
 from asof.probabilities import Calibrated
 from asof.times import Step
 
+MAE = metrics.find("mae")
 DAY = datetime(2021, 3, 1, tzinfo=UTC)
 NO_TIME = pl.Series("start", [None], dtype=UTC_TIME)
 
@@ -78,21 +79,35 @@ def judged_places(days: int, level: float) -> pl.DataFrame:
 
 
 def test_a_place_is_better_worse_or_not_told() -> None:
-    told = picturing.by_place(judged_places(20, 4.0), panel(), "number")
+    told = picturing.by_place(judged_places(20, 4.0), panel(), "number", MAE)
     assert told is not None
     first, second = told.to_dicts()
     assert (first["name"], first["skill"], first["skill_low"] > 0, first["sure"]) == ("the a", 1.0, True, False)
     assert (second["observed"], second["predicted"], second["sure"]) == (4.5, 5.5, True)
     assert second["skill"] is None, "the rule makes no error there, so no share of it can be saved"
-    few = picturing.by_place(judged_places(7, 4.0), panel(), "number")
+    few = picturing.by_place(judged_places(7, 4.0), panel(), "number", MAE)
     assert few is not None
     assert few["sure"].to_list() == [False, False]
     assert few["skill_low"].to_list() == [None, None]
 
 
+def test_the_skill_of_a_place_is_that_of_the_metric() -> None:
+    label = [4.0, 5.0] * 10
+    ours, rule = [value + 1 for value in label], [value + 2 for value in label]
+    for name, skill in (("mae", 0.5), ("rmse", 0.5)):
+        metric = metrics.find(name)
+        one = picturing.plain(answers(label, ours, rule), "number", metric)
+        told = picturing.by_place(one, panel(), "number", metric)
+        assert told is not None
+        assert told.row(0, named=True)["skill"] == pytest.approx(skill)
+        assert told["skill_low"][0] == pytest.approx(skill), "every period saves the same"
+
+
 def test_a_place_with_few_events_is_not_told() -> None:
-    busy = picturing.by_place(judged_places(20, 4.0), panel(), "count")
-    quiet = picturing.by_place(judged_places(20, 0.0).with_columns(pl.col("label", "prediction") / 3), panel(), "count")
+    busy = picturing.by_place(judged_places(20, 4.0), panel(), "count", MAE)
+    quiet = picturing.by_place(
+        judged_places(20, 0.0).with_columns(pl.col("label", "prediction") / 3), panel(), "count", MAE
+    )
     assert busy is not None
     assert quiet is not None
     assert busy["skill_low"][0] is not None
@@ -100,9 +115,9 @@ def test_a_place_with_few_events_is_not_told() -> None:
 
 
 def test_what_lies_nowhere_has_no_map() -> None:
-    assert picturing.by_place(judged_places(20, 4.0), panel("all", ("all",)), "number") is None
+    assert picturing.by_place(judged_places(20, 4.0), panel("all", ("all",)), "number", MAE) is None
     nowhere = judged_places(20, 4.0).with_columns(place=pl.lit(None, pl.String))
-    assert picturing.by_place(nowhere, panel(), "number") is None
+    assert picturing.by_place(nowhere, panel(), "number", MAE) is None
 
 
 def test_cells_have_closed_outlines() -> None:

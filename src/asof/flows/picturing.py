@@ -73,8 +73,8 @@ def periods(answers: pl.DataFrame, task: str) -> pl.DataFrame | None:
     )
 
 
-def by_place(answers: pl.DataFrame, panel: Panel, task: str) -> pl.DataFrame | None:
-    """Means and skill of each place, and whether each difference is more than chance makes.
+def by_place(answers: pl.DataFrame, panel: Panel, task: str, metric: Metric) -> pl.DataFrame | None:
+    """Means and skill of each place by plain answers, and whether each difference is more than chance makes.
 
     The rows of one period belong together; a difference is sure where the sum over periods is more than twice its
     standard error, over at least ``LEAST_PERIODS`` of them; for counts this is at least that of Poisson counts.
@@ -82,38 +82,46 @@ def by_place(answers: pl.DataFrame, panel: Panel, task: str) -> pl.DataFrame | N
     if panel.places.kind == "all" or answers["place"].null_count() == answers.height:
         return None
     unit = ["place", "start"] if answers["start"].null_count() == 0 else ["place", pl.int_range(pl.len()).alias("row")]
-    each = answers.group_by(unit).agg(
-        rows=pl.len(),
+    each = answers.group_by(unit, maintain_order=True).agg(
         off=(pl.col("prediction") - pl.col("label")).mean(),
         predicted=pl.col("prediction").mean(),
         observed=pl.col("label").mean(),
         saved=(pl.col("base_loss") - pl.col("loss")).sum(),
         base=pl.col("base_loss").sum(),
+        rows=pl.len(),
     )
     error = pl.col("off").std() / pl.len().sqrt()
-    noise = (pl.col("predicted").sum()).sqrt() / pl.len() if task == "count" else pl.lit(0.0)
-    told = each.group_by("place").agg(
-        periods=pl.len(),
-        events=pl.col("observed").sum() + pl.col("predicted").sum(),
-        off=pl.col("off").mean(),
-        error=pl.max_horizontal(error, noise),
-        skill=pl.col("saved").sum() / pl.col("base").sum(),
+    noise = pl.col("predicted").sum().sqrt() / pl.len() if task == "count" else pl.lit(0.0)
+    enough = pl.len() >= LEAST_PERIODS
+    happened = pl.col("observed").sum() + pl.col("predicted").sum() >= 2 * LEAST_EVENTS
+    told = each.group_by("place", maintain_order=True).agg(
+        sure=(enough & (pl.col("off").mean().abs() > 2 * pl.max_horizontal(error, noise))).fill_null(value=False),
+        known=enough & happened if task == "count" else enough,
+        saved=pl.col("saved").sum() / pl.col("base").sum(),
         spread=2 * pl.col("saved").std() * pl.len().sqrt() / pl.col("base").sum(),
+        base=pl.col("base").sum() / pl.col("rows").sum(),
     )
-    enough = pl.col("periods") >= LEAST_PERIODS
-    happened = pl.col("events") >= 2 * LEAST_EVENTS if task == "count" else pl.lit(value=True)
-    known = enough & happened & pl.col("skill").is_finite() & pl.col("spread").is_finite()
-    told = told.select(
-        "place",
-        sure=(enough & (pl.col("off").abs() > 2 * pl.col("error"))).fill_null(value=False),
-        skill=pl.when(pl.col("skill").is_finite()).then("skill"),
-        skill_low=pl.when(known).then(pl.col("skill") - pl.col("spread")),
-        skill_high=pl.when(known).then(pl.col("skill") + pl.col("spread")),
-    )
-    means = answers.group_by("place").agg(
+    means = answers.group_by("place", maintain_order=True).agg(
         observed=pl.col("label").mean(), predicted=pl.col("prediction").mean(), rows=pl.len()
     )
+    told = told.select("place", "sure", *_skills(told, metric))
     return means.join(_named(panel), on="place", how="left").join(told, on="place").sort("place")
+
+
+def _skills(told: pl.DataFrame, metric: Metric) -> list[pl.Series]:
+    """Skill of each place and its ends, as the metric reads the share of the baseline's loss that is saved."""
+    saved, spread, base = (told[name].fill_null(float("nan")).to_numpy() for name in ("saved", "spread", "base"))
+    known = told["known"].to_numpy() & np.isfinite(spread)
+    fair = base > 0  # where the baseline makes no error, no share of it can be saved
+    whole = np.asarray(metric.finish(np.where(fair, base, 1.0)))
+
+    def skill(name: str, share: Floats, kept: NDArray[np.bool_]) -> pl.Series:
+        left = np.maximum(1 - np.where(kept, share, 0.0), 0.0) * np.where(fair, base, 1.0)
+        value = 1 - np.asarray(metric.finish(left)) / whole
+        return pl.Series(name, np.where(kept, value, np.nan)).fill_nan(None)
+
+    ends = skill("skill_low", saved - spread, fair & known), skill("skill_high", saved + spread, fair & known)
+    return [skill("skill", saved, fair), *ends]
 
 
 def _named(panel: Panel) -> pl.DataFrame:

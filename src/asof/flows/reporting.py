@@ -128,7 +128,7 @@ def _pictured(workspace: Workspace, prepared: Prepared, judged: Judged, wanted: 
     answers = picturing.plain(judged.answers, wanted.task, wanted.loss)
     return {
         "periods": picturing.periods(answers, wanted.task),
-        "places": picturing.by_place(answers, prepared.panel, wanted.task),
+        "places": picturing.by_place(answers, prepared.panel, wanted.task, wanted.loss),
         "outlines": picturing.outlines(workspace, prepared),
         "calibration": picturing.calibration(answers, wanted.task),
         "pit": picturing.pit(judged.answers, judged.calibration),
