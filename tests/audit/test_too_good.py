@@ -84,6 +84,29 @@ def test_columns_that_make_the_label_together_are_found() -> None:
     assert failed(too_good.check(given(granted, "price"))) == ["asked, granted"]
 
 
+def test_a_mean_of_labels_that_was_stored_with_the_rows_is_found() -> None:
+    """It follows even the chance in the prices of its street; the income of a street and a rounded age do not."""
+    draw = np.random.default_rng(8)
+    level = draw.normal(0, 0.2, 150)
+    street = draw.integers(0, 150, 1500)
+    price = 300_000 * np.exp(level[street] + draw.normal(0, 0.3, 1500))
+    table = pl.DataFrame(
+        {
+            "income": np.round(level, 4)[street],
+            "age": draw.integers(0, 60, 1500).astype(float),
+            "street": [f"s{number}" for number in street],
+            "price": price,
+        }
+    )
+    assert too_good.check(given(table, "price")).findings == ()
+    stored = table.with_columns(usual=pl.col("price").mean().over("street"))
+    assert failed(too_good.check(given(stored, "price"))) == ["usual"]
+    dear = stored.with_columns(price=(pl.col("price") > 300_000).cast(pl.Float64)).drop("usual")
+    assert failed(too_good.check(given(dear, "price", classes=2))) == []
+    share = dear.with_columns(usual=pl.col("price").mean().over("street"))
+    assert failed(too_good.check(given(share, "price", classes=2))) == ["usual"]
+
+
 def test_a_column_that_is_much_better_than_all_others_is_told_of() -> None:
     """An asking price may be known in time: it is asked about, and does not fail."""
     noise = np.random.default_rng(1).normal(0, 0.05, 2000)

@@ -46,7 +46,11 @@ FEW, EXPECTED, LEFT = 20, 15.0, 0.05
 """Presence tells the label where, in so many rows, so many of other classes are expected, and this share comes."""
 FILLED, EMPTY = 0.5, 0.02
 """Filled after the outcome: in this share or more of the rows with a label, in this or less of those without."""
+RELIABLE = 0.97
+"""Beyond this chance moves means too little for anything to follow it."""
 LAST = "the last label known"
+FOLLOWED = 0.35
+"""A number made of labels leaves at most this share of what chance must leave."""
 ORDERED = 0.5
 """Share of the label that the order of rows, or their key, may tell."""
 
@@ -84,6 +88,7 @@ def check(given: Columns, *, seed: int = 0) -> Verdict:
     part = columns.parts(given.features.height, seed=seed, blocks=timed)
     target = Target.of(given.questions["label"], given.classes)
     found = _alone(given, held, target, part) + _presence(given) + _filled_late(given)
+    found += _statistics(given, target, seed)
     if not given.classes:
         found += _together(given, [name for name in held if name not in {one.subject for one in found}], part)
     if not timed:
@@ -174,6 +179,33 @@ def _together(given: Columns, held: Sequence[str], part: columns.Ints) -> list[F
         message = f"the {way} of {subject} is the label, to a thousandth: one of them was made of it"
         return [Finding("too good", Severity.ERROR, subject, message, limit=1 - NUMBERS.exact, figure=1.0)]
     return []
+
+
+def _statistics(given: Columns, target: Target, seed: int) -> list[Finding]:
+    """Numbers that follow the chance in the labels of their own rows: means of labels that were stored with the rows.
+
+    Rows of one value are a group. Half of a group tells how far chance moves its mean label, and no honest number can
+    follow that mean more closely than its reliability allows (the bound of attenuation; Spearman, American Journal of
+    Psychology 15(1), 1904).
+    """
+    draw = np.random.default_rng(seed)
+    found = []
+    for name in given.own:
+        if name not in given.features.columns or not given.features[name].dtype.is_numeric():
+            continue
+        column = given.features[name]
+        known = column.is_not_null().to_numpy()
+        numbers = column.drop_nulls().cast(pl.Float64).to_numpy()
+        for number in range(target.values.shape[1]):
+            followed, bound = columns.followed(numbers, target.values[known, number], draw)
+            if bound <= RELIABLE and 1 - followed <= FOLLOWED * (1 - bound):
+                message = (
+                    f"{name} follows the mean label of its rows by {followed:.3f}, while chance allows {bound:.3f}: it "
+                    "was made of their labels"
+                )
+                found.append(Finding("too good", Severity.ERROR, name, message, figure=followed, limit=bound))
+                break
+    return found
 
 
 def _presence(given: Columns) -> list[Finding]:
