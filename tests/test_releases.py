@@ -285,9 +285,10 @@ def test_outside_what_was_seen() -> None:
         {"lag": 2.0, "kind": None, "full": 1, "never": None},
         {"lag": 2.0, "kind": "a", "full": None, "never": None},
         {"lag": 2.0, "kind": "a", "full": 1, "never": 0.0},
+        {"lag": 3.09, "kind": "a", "full": 1, "never": None},  # hardly beyond: within a twentieth of the range
     ]
     questions = pl.DataFrame(rows, schema_overrides={"never": pl.Float64})
-    assert releases.outside(questions, schema).to_list() == [False, False, True, True, True, True, True]
+    assert releases.outside(questions, schema).to_list() == [False, False, True, True, True, True, True, False]
     with pytest.raises(DataError, match=r"lack the feature\(s\) full"):
         releases.outside(questions.drop("full"), schema)
     assert releases.outside(questions, ()).to_list() == [False] * 7

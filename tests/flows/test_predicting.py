@@ -124,6 +124,19 @@ def test_a_horizon_that_is_none_costs_its_own_row_only(copied: Finished) -> None
     assert answers["as_of"][2] == datetime(2021, 7, 8, 4, tzinfo=UTC)
 
 
+def test_without_a_horizon_the_nearest_that_can_be_answered_is_taken(copied: Finished) -> None:
+    """Two days ahead where one day ahead is not yet known; the place is repeated as it was written."""
+    folder, _ = copied
+    asked = folder / "asked.csv"
+    asked.write_text("Zone,start\nz1,2021-07-18\nz1,2021-07-22\nz1,2021-07-23\nz1,2021-07-29\nz9,2021-07-18\n")
+    out = folder / "answers.parquet"
+    asof.predict(asof.open_project(str(folder)), asof.Asked(input=asked), out)
+    answers = pl.read_parquet(out)
+    assert answers["horizon"].to_list() == ["1d", "1d", "2d", "1d", "1d"]
+    assert answers["prediction"].is_null().to_list() == [False, False, False, True, True]
+    assert answers["place"].to_list() == ["z1"] * 4 + ["z9"]
+
+
 def test_places_of_digits_keep_their_zeros(tmp_path: Path) -> None:
     """A code such as 00501 is text, though every row of the file is made of digits."""
     file = tmp_path / "asked.csv"

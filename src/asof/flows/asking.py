@@ -92,10 +92,10 @@ def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, fi
     written = rows[time_column].cast(pl.String).to_list()
     moments = [_try_moment(text, panel.zone) for text in written]
     begun = times.floor(pl.Series("start", moments, dtype=UTC_TIME).fill_null(prepared.first), panel.every, panel.zone)
-    horizons = _horizons_of(rows, named, prepared)
-    place = _places_of(workspace, prepared, rows, named, file)
-    read = pl.Series([moment is not None for moment in moments])
     told = {str(step): times.shift(begun, step, panel.zone, -1) for step in panel.horizons}
+    horizons = _horizons_of(rows, named, told, prepared.last)
+    place, inside = _places_of(workspace, prepared, rows, named, file)
+    read = pl.Series([moment is not None for moment in moments])
     asked_at = pl.coalesce(pl.when(horizons == name).then(moment) for name, moment in told.items())
     asked = pl.DataFrame({"place": place, "start": begun, "end": times.end(begun, panel.every, panel.zone)})
     asked = asked.with_columns(as_of=asked_at).with_columns(
@@ -104,33 +104,43 @@ def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, fi
     return asked.with_columns(
         reason=pl.when(~read)
         .then(pl.lit(f"{time_column} is no time that can be read"))
-        .when(pl.col("place").is_null())
+        .when(~inside)
         .then(pl.lit("the place is missing or outside every place"))
         .when(pl.col("as_of").is_null())
         .then(pl.lit(f"the horizon is none of {', '.join(told)}"))
     )
 
 
-def _horizons_of(rows: pl.DataFrame, named: dict[str, str], prepared: Prepared) -> pl.Series:
+def _horizons_of(
+    rows: pl.DataFrame, named: dict[str, str], asked_at: Mapping[str, pl.Series], last: datetime
+) -> pl.Series:
+    """Horizon of each row: as the file says, else the shortest at which the row can be answered by now."""
     if "horizon" in named:
         return rows[named["horizon"]].cast(pl.String).alias("horizon")
-    return pl.Series("horizon", [str(prepared.panel.horizons[0])], dtype=pl.String).new_from_index(0, rows.height)
+    nearest = sorted(asked_at, key=lambda name: Step.parse(name).nominal)
+    known = [pl.when(asked_at[name] <= last).then(pl.lit(name)) for name in nearest]
+    return pl.select(pl.coalesce(*known, pl.repeat(nearest[0], rows.height)).alias("horizon")).to_series()
 
 
 def _places_of(
     workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, named: dict[str, str], file: Path
-) -> pl.Series:
-    if PLACE_NAME in named:
-        ids = rows[named[PLACE_NAME]].cast(pl.String).alias("place")
-        known = prepared.panel.places
-        return ids if known.kind == "h3" else ids.set(~ids.is_in(known.ids.implode()), None)
+) -> tuple[pl.Series, pl.Series]:
+    """Place of each row as written or found, and whether the project knows it."""
+    known, spec = prepared.panel.places, workspace.spec.predict.per.place
+    if spec is None:
+        return places.assign(rows, None, None, known).alias("place"), pl.repeat(value=True, n=rows.height, eager=True)
+    called = next((name for name in (PLACE_NAME, str(spec.id or spec.column).lower()) if name in named), None)
+    if called is not None:
+        ids = rows[named[called]].cast(pl.String).alias("place")
+        return ids, ids.is_not_null() if known.kind == "h3" else ids.is_in(known.ids.implode()).fill_null(value=False)
     lat, lon = (next((named[name] for name in names if name in named), None) for names in (LAT_NAMES, LON_NAMES))
     if lat is None or lon is None:
         message = (
             f"{file}: no column tells the place; expected place, or lat and lon; there are {', '.join(rows.columns)}"
         )
         raise DataError(message)
-    return places.assign(rows, (lat, lon), workspace.spec.predict.per.place, prepared.panel.places).alias("place")
+    found = places.assign(rows, (lat, lon), spec, known).alias("place")
+    return found, found.is_not_null()
 
 
 def _rows_of(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, file: Path) -> pl.DataFrame:

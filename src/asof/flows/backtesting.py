@@ -159,7 +159,7 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
             "metric": wanted.metric,
             "scores": {name: evaluation.score(judged, one, bootstrap).plain() for name, one in measured},
             "baseline": {
-                "name": judging.best_baseline(selection.plan, wanted.measure).name.replace("_", " x "),
+                "name": judging.words_of(judging.best_baseline(selection.plan, wanted.measure)),
                 "value": wanted.measure(label, base, None),
             },
             "skill": evaluation.skill(judged, wanted.loss, bootstrap=bootstrap).plain(),

@@ -95,6 +95,11 @@ def best_baseline(plan: Plan, metric: Metric) -> Recipe:
     return best
 
 
+def words_of(baseline: Recipe) -> str:
+    """Name of a baseline for people: ``place x calendar``, ``best column``."""
+    return baseline.name.replace("place_", "place x ").replace("_", " ")
+
+
 def out_of_fold(workspace: Workspace, bench: Bench, selection: Selection, baseline: Recipe) -> pl.DataFrame:
     """Answers of the chosen recipe and of the baseline to the test part of each fold."""
     parts = []

@@ -164,7 +164,7 @@ def run_result(workspace: Workspace, prepared: Prepared, found: Found, name: str
         "holdout": {key: plain(estimate) for key, estimate in judged.scores.items()},
         "folds": {key: plain(estimate) for key, estimate in judged.fold_scores.items()},
         "optimism": plain(judged.optimism),
-        "baseline": {"name": judged.baseline.name.replace("_", " x "), "value": judged.baseline_score},
+        "baseline": {"name": judging.words_of(judged.baseline), "value": judged.baseline_score},
         "skill": plain(judged.skill),
         "explained": plain(judged.explained) if judged.explained else None,
         "noise": judged.ceiling.noise_deviance if judged.ceiling else None,

@@ -8,6 +8,8 @@ import polars as pl
 
 from asof.errors import DataError
 
+MARGIN = 0.05
+"""A number counts as outside where it lies beyond the range seen by more than this share of it."""
 CATEGORIES = 10_000
 """More distinct texts than this are not listed, and no text counts as new."""
 
@@ -60,7 +62,7 @@ def seen(features: pl.DataFrame) -> tuple[Seen, ...]:
 def outside(features: pl.DataFrame, schema: Sequence[Seen]) -> pl.Series:
     """Tell for each of n questions whether any feature lies outside what was seen; Boolean, never null.
 
-    Outside are a number beyond the range, a text never met, and an unknown value where
+    Outside are a number clearly beyond the range, a text never met, and an unknown value where
     none was unknown in training. Raises ``DataError`` where a feature is missing.
     """
     gone = [item.name for item in schema if item.name not in features.columns]
@@ -89,12 +91,18 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
+def _beyond(number: pl.Expr, item: Seen) -> pl.Expr:
+    low, high = float(item.low or 0.0), float(item.high or 0.0)
+    margin = MARGIN * (high - low)
+    return (number < low - margin) | (number > high + margin)
+
+
 def _test(item: Seen) -> pl.Expr:
     column = pl.col(item.name)
     if item.kind == "number":
         number = column.cast(pl.Float64)
         unknown = number.is_null() | number.is_nan()
-        beyond = pl.lit(value=True) if item.low is None else (number < item.low) | (number > item.high)
+        beyond = pl.lit(value=True) if item.low is None else _beyond(number, item)
     else:
         unknown = column.is_null()
         beyond = (

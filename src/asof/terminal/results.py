@@ -6,6 +6,9 @@ from typing import Any
 from asof.terminal.data import show_findings
 from asof.terminal.printing import interval, number, pairs, paragraph, path, percent, table, title
 
+ALSO = ("accuracy", "auc")
+"""Figures that people ask for, whichever metric decides."""
+
 
 def show_run(result: Mapping[str, Any]) -> None:
     """Show a finished run: the few figures that decide, and where the files are."""
@@ -13,18 +16,23 @@ def show_run(result: Mapping[str, Any]) -> None:
     audit = result["audit"]
     words = {
         "champion" if result["promoted"] else "candidate": f"{result['recipe']}, release {result['release']}",
-        f"holdout {metric}": interval(result["holdout"].get(metric)),
+        f"{result.get('judged_by', 'holdout')} {metric}": interval(result["holdout"].get(metric)),
+        "to expect next": interval(result.get("expected")) + "  of the stretch that follows",
+        **{name: interval(result["holdout"][name]) for name in ALSO if name in result["holdout"] and name != metric},
         "best baseline": f"{result['baseline']['name']}, {number(result['baseline'].get('value'))}",
         "skill": percent(result["skill"]) + "  less loss than that baseline",
+        "in new places": percent((result.get("new_places") or {}).get("skill")) + "  skill where nothing was learnt",
         "of the explainable": percent(result.get("explained"))
         + "  of the variance that a Poisson count leaves to explain",
         "folds promised": _promised(result["optimism"]),
-        "90 % intervals": f"cover {100 * result['coverage']:.1f} %" if result.get("coverage") is not None else "-",
+        "90 % intervals": f"cover {100 * (result.get('coverage') or 0):.1f} %",
         "audit": _audit_words(audit),
         "promoted": f"{'yes' if result['promoted'] else 'no'}: {result['why']}",
     }
-    if not result.get("explained"):
-        words.pop("of the explainable")
+    told = {"of the explainable": "explained", "to expect next": "expected", "90 % intervals": "coverage"}
+    for name, figure in {**told, "in new places": "new_places"}.items():
+        if result.get(figure) is None:
+            words.pop(name)
     pairs(f"{result['project']}: {result['about']}", list(words.items()))
     failures = [one for one in result.get("findings", ()) if one["check"] in audit["failed"]]
     if failures:
