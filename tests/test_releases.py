@@ -291,7 +291,7 @@ def test_outside_what_was_seen() -> None:
     assert releases.outside(questions, schema).to_list() == [False, False, True, True, True, True, True, False]
     with pytest.raises(DataError, match=r"lack the feature\(s\) full"):
         releases.outside(questions.drop("full"), schema)
-    assert releases.outside(questions, ()).to_list() == [False] * 7
+    assert releases.outside(questions, ()).to_list() == [False] * 8
 
 
 @pytest.mark.parametrize("location", ["", "../up", "a/b", ".hidden", "new york"])
