@@ -80,7 +80,7 @@ def test_a_truth_that_is_a_rule_of_thumb_is_refused(tmp_path: Path) -> None:
     women = houses.people().with_columns(survived=(pl.col("sex") == "female").cast(pl.Int64))
     result = asof.run(asof.open_project(str(houses.make(tmp_path / "x", houses.PASSENGERS, people=women))))
     assert result["holdout"]["accuracy"]["value"] == 1.0
-    assert result["baseline"]["name"] == "best x column"
+    assert result["baseline"]["name"] == "best column"
     assert (result["promoted"], result["refused"], result["audit"]["failed"]) == (False, True, ["too good"])
     blamed = [one["subject"] for one in result["findings"] if one["check"] == "too good"]
     assert blamed == ["sex"]
