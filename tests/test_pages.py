@@ -510,6 +510,10 @@ def test_the_card_fits_its_table() -> None:
             "In places it has not learnt from, it is 2.0 % worse than the simple rule.",
         ),
         (
+            {"new_places": pages.Figure(-5.34)},
+            "In places it has not learnt from, its error is 6.3 times that of the simple rule: do not use it there.",
+        ),
+        (
             {"optimism": pages.Figure(0.05, 0.01, 0.09)},
             "The earlier folds promised 5.0 % more than was kept: something has changed, or the choice was lucky.",
         ),

@@ -84,15 +84,20 @@ def _explained(facts: ReportFacts) -> str:
 def _elsewhere(facts: ReportFacts) -> list[str]:
     said = []
     if facts.new_places is not None:
-        where = "In places it has not learnt from, it is"
-        value = facts.new_places.value
-        said.append(f"{where} {words.percent(abs(value))} {'better' if value > 0 else 'worse'} than the simple rule.")
+        said.append(f"In places it has not learnt from, {_against(facts.new_places.value)}.")
     if facts.optimism is not None and facts.optimism.low is not None and facts.optimism.low > 0:
         said.append(
             f"The earlier folds promised {words.percent(facts.optimism.value)} more than was kept: "
             "something has changed, or the choice was lucky."
         )
     return said
+
+
+def _against(skill: float) -> str:
+    """Say how good it is against the rule; much worse is told by how many times."""
+    if skill < -1:
+        return f"its error is {1 - skill:.1f} times that of the simple rule: do not use it there"
+    return f"it is {words.percent(abs(skill))} {'better' if skill > 0 else 'worse'} than the simple rule"
 
 
 def measured_in(facts: ReportFacts) -> str:
