@@ -90,6 +90,14 @@ def test_every_section_of_a_page_names_a_test(page: str, root: Path) -> None:
     assert [section.splitlines()[0] for section in sections if not named_tests(section)] == []
 
 
+@pytest.mark.parametrize("page", SHOWN)
+def test_links_within_a_page_lead_to_a_section(page: str, root: Path) -> None:
+    text = (root / page).read_text(encoding="utf-8")
+    titles = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    sections = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= sections
+
+
 def test_drawings_are_told_in_words_and_can_be_read_in_the_dark(root: Path) -> None:
     drawings = sorted((root / "docs" / "img").glob("*.svg"))
     pages = " ".join(page.read_text(encoding="utf-8") for page in (root / "docs").glob("*.md"))

@@ -1,6 +1,7 @@
 """What a run's judgement is made of: openings counted, intervals from folds, a release that has learnt everything."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,3 +85,12 @@ def test_a_truth_that_is_a_rule_of_thumb_is_refused(tmp_path: Path) -> None:
     assert (result["promoted"], result["refused"], result["audit"]["failed"]) == (False, True, ["too good"])
     blamed = [one["subject"] for one in result["findings"] if one["check"] == "too good"]
     assert blamed == ["sex"]
+
+
+def test_the_result_has_what_the_page_explains(finished: Finished, root: Path) -> None:
+    """Each name in the table of docs/judging.md is a key of what a run of counts in places ends with."""
+    page = (root / "docs" / "judging.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", page, flags=re.MULTILINE)
+    named = re.findall(r"`(\w+)`", " ".join(rows))
+    assert len(named) >= 15
+    assert [name for name in named if name not in finished[1]] == []
