@@ -13,7 +13,7 @@ from asof.flows.judging import Judged
 from asof.flows.learning import Bench
 from asof.flows.preparation import Prepared
 from asof.intervals import Calibration
-from asof.recipes import Model
+from asof.recipes import Blend, Model
 
 MEMBERS = 3
 """Features of a group that are named."""
@@ -59,7 +59,10 @@ def explain(prepared: Prepared, bench: Bench, judged: Judged) -> Explained:
     told = model.predict(judged.asked.features)
     came = judged.asked.questions["label"].to_numpy()
     chosen = _chosen(told, came) if label is None else _chosen(told[:, label], came == label)
-    size = min(explanation.affordable(len(names)), judged.asked.features.height)
+    members = len(judged.model.recipe.recipes) if isinstance(judged.model.recipe, Blend) else 1
+    # Each member of a blend costs its own time.
+    size = explanation.affordable(len(names), rows=2 * explanation.ROWS // (1 + members))
+    size = min(size, judged.asked.features.height)
     sample = np.random.default_rng(bench.wanted.seed).choice(judged.asked.features.height, size, replace=False)
     rows = np.array([*chosen.values(), *np.sort(sample)])
     background = explanation.usual(model, bench.material.features[bench.split.train], label=label)
@@ -188,5 +191,5 @@ def _value(name: str, value: Any, *, alone: bool) -> str:
 
 
 def _written(value: float) -> str:
-    """Write a number with four figures, thousands apart."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    """Write a number with four figures, and large ones with their thousands apart: 2014 may be a year."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
