@@ -152,3 +152,28 @@ def test_a_plug_in_takes_the_same_exam() -> None:
     exam.examine(Doubled)
     with pytest.raises(AssertionError, match="one row alone is encoded otherwise"):
         exam.examine(Ranked)
+
+
+def test_near_mean_is_that_of_the_nearest_other_points() -> None:
+    north, east = [47.0, 47.0, 47.1, 47.25, 48.0], [-122.0, -122.0, -122.0, -122.0, None]
+    features = pl.DataFrame({"own.lat": north, "own.long": east})
+    given = Table(features, pl.Series([1.0, 3.0, 5.0, 7.0, 100.0]))
+    encoder = encoders.make(EncoderPlan("near_mean", {"count": 2}))
+    state = encoder.fit(given)
+    told = encoder.encode(features, state)["near__mean_label"].to_list()
+    # the second row at the first one's point is not asked; what is nowhere is no neighbour and has none
+    assert told[:3] == [6.0, 6.0, 2.0]
+    assert told[3] in {3.0, 4.0}  # the nearest, and one of the two at one point
+    assert told[4] is None
+    assert encoders.encode_training(encoder, given, state).features["near__mean_label"].to_list() == told
+    asked = pl.DataFrame({"own.lat": [47.19, None], "own.long": [-122.0, -122.0]})
+    assert encoder.encode(asked, state)["near__mean_label"].to_list() == [6.0, None]
+    plain = pl.DataFrame({"lat": [47.0, 47.1]})
+    assert encoder.encode(plain, encoder.fit(Table(plain, pl.Series([1.0, 2.0])))).equals(plain)
+
+
+def test_near_mean_passes_the_exam_where_there_are_coordinates() -> None:
+    table = exam.sample()
+    draw = np.random.default_rng(1)
+    place = pl.DataFrame({"latitude": draw.normal(47, 0.1, len(table)), "longitude": draw.normal(8, 0.1, len(table))})
+    exam.examine(lambda: encoders.make(EncoderPlan("near_mean")), Table(table.features.hstack(place), table.label))

@@ -9,6 +9,7 @@ from asof.encoders.categories import Categories
 from asof.encoders.clusters import Clusters
 from asof.encoders.impute import Impute
 from asof.encoders.log import Log
+from asof.encoders.near_mean import NearMean
 from asof.encoders.onehot import OneHot
 from asof.encoders.scale import Scale
 from asof.encoders.target_mean import TargetMean
@@ -21,6 +22,7 @@ ENCODERS: Mapping[str, Callable[..., Encoder]] = {
     "clusters": Clusters,
     "impute": Impute,
     "log": Log,
+    "near_mean": NearMean,
     "onehot": OneHot,
     "scale": Scale,
     "target_mean": TargetMean,

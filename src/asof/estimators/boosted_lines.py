@@ -108,7 +108,7 @@ class LinearBoosted(_Boosted):
     tasks: ClassVar[frozenset[str]] = frozenset({"number"})
     defaults: ClassVar[Mapping[str, Any]] = {
         **LightGBM.defaults,
-        "learning_rate": 0.06,
+        "learning_rate": 0.05,
         "num_leaves": 23,
         "min_data_in_leaf": 20,
         "feature_fraction": 0.4,

@@ -33,7 +33,11 @@ LINEAR = (
     EncoderPlan("scale"),
 )
 """For the identity link: only long tails as logarithms, and one size."""
-SIZES = tuple(EncoderPlan("log", {"share": 0.1, "skew": 0.5}) if plan.name == "log" else plan for plan in LINEAR)
+NEAR = EncoderPlan("near_mean")
+"""Adds nothing where there are no coordinates."""
+WIDE = (NEAR, EncoderPlan("onehot", {**CALENDAR.options, "limit": 100}), *LINEAR[1:])
+"""For rows that features tell well: up to a hundred values of a text have a level each, besides what goes with them."""
+SIZES = tuple(EncoderPlan("log", {"share": 0.1, "skew": 0.5}) if plan.name == "log" else plan for plan in WIDE)
 """For a line on the log scale of the label: sizes as logarithms, so that a share more of one is a share more of it."""
 LIGHT = {
     "num_leaves": 15,
@@ -135,11 +139,11 @@ def _of_counts() -> tuple[Recipe, ...]:
 
 def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
     plain = (
-        Recipe("linear", LINEAR, "linear"),
-        Recipe("linear_boosted", LINEAR, "linear_boosted"),
-        Recipe("lightgbm", CODES, "lightgbm", LIGHT),
-        Recipe("catboost", MEANS, "catboost"),
-        Recipe("xgboost", MEANS, "xgboost", EXTREME),
+        Recipe("linear", WIDE, "linear"),
+        Recipe("linear_boosted", WIDE, "linear_boosted"),
+        Recipe("lightgbm", (NEAR, *CODES), "lightgbm", LIGHT),
+        Recipe("catboost", (NEAR, *MEANS), "catboost"),
+        Recipe("xgboost", (NEAR, *MEANS), "xgboost", EXTREME),
         Recipe("lightgbm_firm", CODES, "lightgbm"),
         Recipe("extra_trees", FILLED, "extra_trees", DEEP),
         Recipe("random_forest", FILLED, "random_forest", DEEP),
@@ -152,7 +156,7 @@ def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
                 recipe,
                 name=f"{recipe.name}_log",
                 loss=loss,
-                encoders=SIZES if recipe.encoders == LINEAR else recipe.encoders,
+                encoders=SIZES if recipe.encoders == WIDE else recipe.encoders,
             )
             for recipe in plain
         ]
@@ -162,7 +166,7 @@ def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
             # every second one, so that a short budget has seen both
             made = [each for pair in zip(logs, plain, strict=True) for each in pair]
         if EVENTS[0] < label.zeros < EVENTS[1]:
-            tweedie = Recipe("lightgbm_tweedie", CODES, "lightgbm", LIGHT, loss="tweedie")
+            tweedie = Recipe("lightgbm_tweedie", (NEAR, *CODES), "lightgbm", LIGHT, loss="tweedie")
             made[2:2] = [tweedie, Recipe("two_part", CODES, "two_part")]
     return tuple(replace(recipe, task="number") for recipe in made)
 
@@ -171,13 +175,14 @@ def _of_classes(classes: int) -> tuple[Recipe, ...]:
     if classes < 2:
         raise DataError(f"{classes} classes; expected two or more: a label that is always the same needs no model")
     means = EncoderPlan("target_mean", {"classes": classes} if classes > 2 else {})
+    near = (NEAR,) if classes == 2 else ()  # of several classes a mean code says nothing
     filled = (means, EncoderPlan("impute"))
-    line = tuple(means if plan.name == "target_mean" else plan for plan in LINEAR)
+    line = tuple(means if plan.name == "target_mean" else plan for plan in (*near, *WIDE[1:]))
     made = (
         Recipe("logistic", line, "logistic"),
-        Recipe("catboost", (means,), "catboost"),
-        Recipe("lightgbm", CODES, "lightgbm", LIGHT),
-        Recipe("xgboost", (means,), "xgboost", EXTREME),
+        Recipe("catboost", (*near, means), "catboost"),
+        Recipe("lightgbm", (*near, *CODES), "lightgbm", LIGHT),
+        Recipe("xgboost", (*near, means), "xgboost", EXTREME),
         Recipe("extra_trees", filled, "extra_trees", DEEP),
         Recipe("random_forest", filled, "random_forest", DEEP),
         Recipe("lightgbm_firm", CODES, "lightgbm"),
