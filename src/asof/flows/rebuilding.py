@@ -13,6 +13,7 @@ import polars as pl
 from asof import lookups as looking
 from asof import plugins, recipes, splits, tuning
 from asof.audit import Learnt, Rows
+from asof.audit.base import BrokenError
 from asof.audit.future import Ask
 from asof.audit.parity import Answer, Answers
 from asof.data import Table
@@ -64,9 +65,26 @@ def opener(workspace: Workspace, prepared: Prepared) -> Callable[[Rows, datetime
             sources[name] = replace(table, rows=frame, coverage=covered)
         lookups = looking.make_all(workspace.spec.features, prepared.panel, plugins_anew(workspace))
         again = replace(prepared, past=Past(sources, prepared.panel), lookups=lookups)
-        return lambda questions: preparation.read(again, questions, workspace.spec.leave_out)
+
+        def ask(questions: pl.DataFrame) -> pl.DataFrame:
+            try:
+                return preparation.read(again, questions, workspace.spec.leave_out)
+            except Exception as fault:
+                raise _named(again, questions, fault) from fault
+
+        return ask
 
     return open_rows
+
+
+def _named(prepared: Prepared, questions: pl.DataFrame, fault: Exception) -> Exception:
+    """The fault with the name of the lookup that raised it, found by asking one after the other."""
+    for lookup in prepared.lookups:
+        try:
+            looking.features(questions, [lookup], prepared.past)
+        except Exception as own:  # noqa: BLE001 - raised again with its name
+            return BrokenError(lookup.name, own)
+    return fault
 
 
 def asked(frame: pl.DataFrame) -> pl.DataFrame:
@@ -137,9 +155,11 @@ def learner(
 
 
 def encoder(workspace: Workspace, recipe: Recipe | Blend) -> Callable[[Table], pl.DataFrame]:
-    """Fits the encoders of a recipe, or of all members of a blend, and gives the rows that they were fitted on."""
+    """Fits the users' encoders of a recipe, or of a blend's members, and gives the rows that they were fitted on."""
     members = recipe.recipes if isinstance(recipe, Blend) else (recipe,)
-    chains = list(dict.fromkeys(json.dumps([asdict(plan) for plan in member.encoders]) for member in members))
+    # Those of users stand first. After ours, the scale of a column would move with every label by a hair.
+    own = [[asdict(plan) for plan in member.encoders if plan.name in workspace.plugins.encoders] for member in members]
+    chains = list(dict.fromkeys(json.dumps(plans) for plans in own))
 
     def encode(table: Table) -> pl.DataFrame:
         fresh = plugins_anew(workspace)
