@@ -141,12 +141,13 @@ def test_skill_is_the_share_of_the_loss_that_is_saved() -> None:
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
 
 
-def test_skill_of_a_ratio_or_against_perfection_is_refused() -> None:
+def test_skill_of_a_ratio_is_refused_and_against_perfection_unknown() -> None:
     answers = counts(20, 5, 3)
     with pytest.raises(DataError, match="skill: r2 is no mean loss; expected one of mae"):
         skill(answers, "r2")
-    with pytest.raises(DataError, match="the baseline makes no error by mae"):
-        skill(answers.with_columns(baseline="label"), "mae")
+    none = skill(answers.with_columns(baseline="label"), "mae")
+    assert np.isnan([none.value, none.low, none.high]).all()
+    assert np.isnan(optimism(none, skill(answers, "mae", bootstrap=FEW)).value)
     with pytest.raises(DataError, match="answers have no column 'other'"):
         skill(answers, "mae", "other")
 

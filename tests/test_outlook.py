@@ -134,6 +134,9 @@ def test_folds_shorter_than_the_holdout_still_say_how_the_score_moves() -> None:
     told = ahead(answers.filter(day >= 20), answers.filter(day < 20), "rmse", bootstrap=FEW)
     assert told.moved > 0
     assert told.expected.low < told.expected.value < told.expected.high
+    for days in range(1, 30):  # of any length, two stretches alike are neighbours
+        held = answers.filter((day >= days) & (day < 2 * days))
+        assert ahead(held, answers.filter(day < days), "rmse", bootstrap=NONE).moved > 0
 
 
 def test_weights_are_kept() -> None:

@@ -70,14 +70,14 @@ def ahead(
     chosen = metric if isinstance(metric, Metric) else find(metric)
     timed = "start" in holdout.columns and holdout["start"].null_count() == 0
     told = score(holdout.drop("place", strict=False) if timed else holdout, chosen, bootstrap)
-    windows, apart, lag = _windows(holdout, folds, chosen) if timed and folds is not None else (np.empty(0), 1, 1)
+    windows, parts = _windows(holdout, folds, chosen) if timed and folds is not None else (np.empty(0), 1)
     open_, back, scale = _scale(chosen, np.array([told.value, *windows[np.isfinite(windows)]]))
     drawn = open_(told.draws)
     spread = float(np.sqrt(2) * np.nanstd(drawn)) if np.isfinite(drawn).any() else float("nan")
-    changes = open_(windows)[lag:] - open_(windows)[:-lag]
+    changes = open_(windows)[parts:] - open_(windows)[:-parts]
     known = np.isfinite(changes)
     if known.any():
-        moved, freedom = float(np.sqrt(np.mean(changes[known] ** 2))), _freedom(known, lag, apart)
+        moved, freedom = float(np.sqrt(np.mean(changes[known] ** 2))), _freedom(known, parts)
     else:
         moved, freedom = float("nan"), np.inf
     usual = float(np.fmax(moved, spread))
@@ -90,15 +90,17 @@ def ahead(
     return Outlook(Estimate(told.value, low, high, draws), spread, moved, scale, why)
 
 
-def _windows(holdout: pl.DataFrame, folds: pl.DataFrame, metric: Metric) -> tuple[Floats, int, int]:
-    """Scores of windows as long as the holdout, oldest first; parts in a window; windows between two neighbours."""
+def _windows(holdout: pl.DataFrame, folds: pl.DataFrame, metric: Metric) -> tuple[Floats, int]:
+    """Scores of windows as long as the holdout, oldest first, each a part later; parts in a window."""
     there_too = set(holdout.columns) & set(folds.columns)
     columns = [name for name in ("start", "label", "prediction", "weight") if name in there_too]
     both = pl.concat([folds.select(columns), holdout.select(columns)])
     period = both["start"].rank("dense").to_numpy().astype(np.int64) - 1
     there = int(period.max()) + 1
-    length = max(min(holdout["start"].n_unique(), there // 2), 1)
-    step = max(length // PARTS, 1)
+    longest = max(min(holdout["start"].n_unique(), there // 2), 1)
+    parts = min(longest, PARTS)
+    step = longest // parts
+    length = parts * step  # shorter by less than a part, so that neighbours meet
     order = np.argsort(period, kind="stable")
     ends = np.arange(there, length - 1, -step)[::-1]
     low, high = (np.searchsorted(period[order], bound) for bound in (ends - length, ends))
@@ -108,16 +110,16 @@ def _windows(holdout: pl.DataFrame, folds: pl.DataFrame, metric: Metric) -> tupl
         metric(label[a:b], told[a:b], weight[a:b]) if weight[a:b].sum() > 0 else float("nan")
         for a, b in zip(low, high, strict=True)
     ]
-    return np.array(scores, dtype=np.float64), length // step, -(-length // step)
+    return np.array(scores, dtype=np.float64), parts
 
 
-def _freedom(known: np.ndarray, lag: int, parts: int) -> float:
+def _freedom(known: np.ndarray, parts: int) -> float:
     """Degrees of freedom of a mean of squared changes between overlapping windows of independent parts."""
-    windows = len(known) + lag
+    windows = len(known) + parts
     within = np.zeros((windows, windows + parts - 1))
     for index in range(windows):
         within[index, index : index + parts] = 1
-    change = (within[lag:] - within[:-lag])[known]
+    change = (within[parts:] - within[:-parts])[known]
     covariance = change @ change.T
     return float(np.trace(covariance) ** 2 / np.sum(covariance**2))
 

@@ -71,9 +71,10 @@ def skill(
     """Share of the baseline's loss that the model saves: 1 - loss / baseline's loss, paired over the same rows.
 
     ``answers`` has the baseline's predictions in the column ``baseline``. 0: no better than the baseline; 1: perfect.
+    Not a number where the baseline makes no error: nothing is left to be better at.
 
     Raises:
-        DataError: the metric is no loss (``r2``, ``bias``), or the baseline makes no error at all.
+        DataError: the metric is no loss (``r2``, ``bias``).
     """
     chosen = metric if isinstance(metric, Metric) else find(metric)
     if not chosen.loss or chosen.exact is not None:
@@ -82,9 +83,9 @@ def skill(
         raise DataError(f"skill: {chosen.name} is no mean loss; expected one of {known}")
     label = numbers(answers, "label")
     ours, theirs = numbers(answers, "prediction"), numbers(answers, baseline)
-    if chosen(label, theirs) <= 0:
-        raise DataError(f"skill: the baseline makes no error by {chosen.name}; nothing is left to be better at")
     chosen(label, ours)  # refuses labels and predictions that it cannot judge
+    if chosen(label, theirs) <= 0:
+        return Estimate(float("nan"), float("nan"), float("nan"))
     mine, its = chosen.parts(label, ours), chosen.parts(label, theirs)
 
     def saved(*means: Floats) -> Floats:
