@@ -231,9 +231,9 @@ def raises_always(asked: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
 @pytest.mark.parametrize(
     ("answer", "subject", "said"),
     [
-        (raises_without_later_rows, "features", "as they had to be then: RuntimeError: ten rows"),
+        (raises_without_later_rows, "features", "as it had to be then: RuntimeError: ten rows"),
         (wrong_length, "features", "for one question alone: "),
-        (raises_always, "features", "cannot be asked for again, as they will be when it is used: ColumnNotFoundError"),
+        (raises_always, "features", "cannot be asked for again, as it will be when it is used: ColumnNotFoundError"),
     ],
 )
 def test_code_that_breaks_is_told_of_and_breaks_nothing(answer: Answer, subject: str, said: str) -> None:

@@ -169,7 +169,7 @@ def busy(questions, past):
     ("plugin", "said"),
     [
         (HASHED, "busy differs in another process, where text is hashed otherwise"),
-        (READS_A_SOURCE, "a plug-in reads a file that is no source"),
+        (READS_A_SOURCE, "busy reads a file that is no source"),
     ],
     ids=["hashed", "reads a file"],
 )
@@ -204,8 +204,8 @@ def busy(questions, past):
     ("plugin", "subject", "said"),
     [
         (REORDERS, "busy", "busy depends on the order in which questions are asked"),
-        (RAISES_WITHOUT_LATER_ROWS, "features", "are dropped, as they had to be then: "),
-        (WRONG_LENGTH_ALONE, "features", "features cannot be made for one question alone: DataError: plug-in busy"),
+        (RAISES_WITHOUT_LATER_ROWS, "busy", "are dropped, as it had to be then: "),
+        (WRONG_LENGTH_ALONE, "busy", "busy cannot be made for one question alone: DataError: plug-in busy"),
     ],
     ids=["reorders", "raises", "wrong length"],
 )

@@ -96,13 +96,33 @@ def join(verdicts: Sequence[Verdict]) -> Verdict:
     return Verdict(verdicts[0].check, min(outcomes, key=ranked.index), coverage, findings)
 
 
-def attempt(work: Callable[[], Answer]) -> Answer | str:
+class Failure(str):
+    """How work failed, in one line."""
+
+    __slots__ = ("subject",)
+    subject: str
+    """The part of a user that failed, where it is known; else empty."""
+
+
+class BrokenError(Exception):
+    """A part of a user has failed; the name of the part stands beside what it raised."""
+
+    def __init__(self, subject: str, fault: Exception) -> None:
+        """Take the name, and the words of the fault."""
+        super().__init__(*fault.args)
+        self.subject, self.kind = subject, type(fault).__name__
+
+
+def attempt(work: Callable[[], Answer]) -> Answer | Failure:
     """Do ``work``; where the code of a user in it fails, say in one line how, in place of failing with it."""
     try:
         return work()
     except Exception as fault:  # noqa: BLE001 - whatever a plug-in raises is told as a finding, never swallowed
         first = (str(fault).splitlines() or [""])[0]
-        return f"{type(fault).__name__}: {first}" if first else type(fault).__name__
+        kind = fault.kind if isinstance(fault, BrokenError) else type(fault).__name__
+        failure = Failure(f"{kind}: {first}" if first else kind)
+        failure.subject = fault.subject if isinstance(fault, BrokenError) else ""
+        return failure
 
 
 def untold(check: str, subject: str, why: str) -> Verdict:

@@ -67,6 +67,10 @@ class _Found:
         for column, rows in columns.items():
             self.moved.setdefault(column, (rows, why))
 
+    def fail(self, failure: str, rows: int, why: str) -> None:
+        """Note the part that failed, or all features where it is not known which one did."""
+        self.add({getattr(failure, "subject", "") or "features": rows}, why)
+
     def findings(self) -> list[Finding]:
         """One error a subject, by name; then what is declared to be known ahead, and by its own rows was not."""
         errors = [
@@ -105,7 +109,8 @@ def check(
     ask = base.attempt(lambda: evidence.open(evidence.rows, None))
     before = ask if isinstance(ask, str) else base.attempt(lambda: ask(asked))
     if isinstance(ask, str) or isinstance(before, str):
-        found.add({"features": asked.height}, f"cannot be asked for again, as they will be when it is used: {before}")
+        failure = before if isinstance(before, str) else ""
+        found.fail(failure, asked.height, f"cannot be asked for again, as it will be when it is used: {failure}")
         return base.settle("future", f"{asked.height:,} questions", found.findings())
     alone = _company(evidence, asked, (ask, before), extent, found)
     if served is not None:
@@ -183,7 +188,7 @@ def _without_later(
         after = base.attempt(lambda rows=rows: evidence.open(rows, cut)(asked))  # type: ignore[misc]
         if isinstance(after, str):
             if how == "dropped":  # at that moment these were the rows there were
-                found.add({"features": asked.height}, f"cannot be made {when}, as they had to be then: {after}")
+                found.fail(after, asked.height, f"cannot be made {when}, as it had to be then: {after}")
             continue
         exempt = [column for column in before.columns if column in evidence.ahead]
         if how == "dropped":
@@ -226,7 +231,7 @@ def _company(
     one_by_one = base.attempt(lambda: pl.concat([ask(asked[int(row)]) for row in singles]))
     among = before[singles]
     if isinstance(one_by_one, str):
-        found.add({"features": singles.size}, f"cannot be made for one question alone: {one_by_one}")
+        found.fail(one_by_one, singles.size, f"cannot be made for one question alone: {one_by_one}")
     else:
         found.add(base.moved(among, one_by_one), "differs when a question is asked alone and not among others")
     return int(singles.size)
@@ -271,7 +276,7 @@ def _name_cause(evidence: Evidence, asked: pl.DataFrame, before: pl.DataFrame, s
         if isinstance(after, pl.DataFrame):
             found.add(base.moved(before, after), why)
         elif work is not at_another_hour:  # code that cannot bear a clock put forward is no leak
-            found.add({"features": asked.height}, f"cannot be made again ({why}?): {after}")
+            found.fail(after, asked.height, f"cannot be made again ({why}?): {after}")
 
 
 def _in_order(ask: Ask, asked: pl.DataFrame, parts: list[np.ndarray]) -> pl.DataFrame:

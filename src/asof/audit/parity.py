@@ -66,7 +66,7 @@ def elsewhere(whole: Answers, bare: Answers | str, there: Callable[[], Answers])
         return base.settle("parity", coverage, [])
     second = base.attempt(there)
     why = "differs in another process, where text is hashed otherwise and nothing is remembered"
-    told = second
+    told: Answers | str = second
     if not isinstance(second, str) and not _differences(whole, second):
         why = "reads a file that is no source, so that nothing tells what was known of it at the moment of prediction"
         told = bare

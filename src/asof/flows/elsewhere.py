@@ -20,6 +20,7 @@ import polars as pl
 
 from asof import lookups as looking
 from asof import plugins, recipes
+from asof.audit.base import BrokenError
 from asof.audit.parity import Answers
 from asof.data import Coverage, SourceTable
 from asof.flows import preparation
@@ -31,6 +32,8 @@ from asof.specs import ProjectSpec
 
 HASH_SEED = "271828"
 """Of the other process: text is hashed otherwise than here, where nobody has set it."""
+NAMED = "lookup "
+"""Before the name of a lookup that has failed, in the last words of the other process."""
 SECONDS = 600
 """Longer than this is no answer."""
 
@@ -70,7 +73,10 @@ def ask(
             check=False,
         )
         if done.returncode:
-            raise RuntimeError((done.stderr.strip().splitlines() or ["it ended without a word"])[-1])
+            last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+            failed, _, said = last.removeprefix(NAMED).partition(": ")
+            fault = RuntimeError(said if last.startswith(NAMED) else last)
+            raise BrokenError(failed, fault) if last.startswith(NAMED) else fault
         return Answers(pl.read_ipc(task / "answers.arrow"), np.load(task / "predictions.npy"))
 
 
@@ -88,12 +94,21 @@ def main() -> None:
     told_rows: list[np.ndarray] = []
     for number in range(questions.height):
         row = features[number : number + 1]
-        made = looking.features(questions[number : number + 1], lookups, prepared.past)
-        row = row.with_columns(made[name] for name in made.columns if name in row.columns)
+        for lookup in lookups:
+            made = _made(lookup, questions[number : number + 1], prepared)
+            row = row.with_columns(made[name] for name in made.columns if name in row.columns)
         rows.append(row)
         told_rows.append(model.predict(row))
     pl.concat(rows).write_ipc(task / "answers.arrow")
     np.save(task / "predictions.npy", np.concatenate(told_rows), allow_pickle=False)
+
+
+def _made(lookup: PluginLookup, question: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
+    try:
+        return looking.features(question, [lookup], prepared.past)
+    except Exception as fault:
+        first = (str(fault).splitlines() or [""])[0]
+        raise SystemExit(f"{NAMED}{lookup.name}: {first}") from fault
 
 
 def _bare(spec: ProjectSpec, folder: Path) -> Workspace:
