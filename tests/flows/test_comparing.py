@@ -30,8 +30,8 @@ def grown(folder: Path, days: int) -> Path:
 def test_new_rows_are_what_champion_and_challenger_are_compared_on(tmp_path: Path, more: int, on: str) -> None:
     """40 days on, the champion answers by itself what it cannot have learnt; 5 days on, its recipe is fitted anew.
 
-    Rows of 30 May are known on 1 June, which is the first cut; the first day asked from then on is 2 June, and with five
-    days more the last is 4 June.
+    Rows of 30 May are known on 1 June, which is the first cut; the first day asked from then on is 2 June, and with
+    five days more the last is 4 June.
     """
     folder = grown(tmp_path / "world", 150)
     first = asof.run(asof.open_project(str(folder)))
