@@ -20,7 +20,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 ATTACK = '<script>alert("x")</script><img src=x onerror=y>\'"&</svg>'
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
 NEXT = {"type": "MultiPolygon", "coordinates": [[[[1, 0], [2, 0], [2, 1], [1, 1], [1, 0]]]]}
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "wbr", "hr", "input"}
 
 
 def facts(**changes: object) -> pages.ReportFacts:

@@ -45,7 +45,7 @@ def report(facts: ReportFacts) -> str:
 
 def _environment() -> "Environment":
     from jinja2 import Environment, FunctionLoader, StrictUndefined
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     folder = resources.files("asof.pages") / "templates"
     environment = Environment(
@@ -56,6 +56,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters["drawn"] = Markup  # only for what charts and maps made: they escape their texts themselves
+    environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(map(escape, name.split("_")))
     environment.filters["number"] = words.number
     environment.filters["told"] = lambda value: (
         value if isinstance(value, str) else "" if value is None else words.number(value)
