@@ -146,6 +146,26 @@ def test_a_status_that_is_set_after_the_outcome_is_found() -> None:
     assert "status" in failed(too_good.check(given(table, "survived", classes=2)))
 
 
+def test_a_value_that_comes_with_one_class_alone_is_found() -> None:
+    """One reason of many is given to the lost only; and those whose age was unknown got the mean of their class."""
+    table = (
+        people()
+        .drop("boat", "body")
+        .with_columns(
+            reason=pl.when((pl.col("survived") == 0) & (pl.int_range(pl.len()) % 4 == 0))
+            .then(pl.lit("estate"))
+            .otherwise(pl.lit("work")),
+            age=pl.when(pl.int_range(pl.len()) % 5 == 0)
+            .then(30.0 + pl.col("survived") / 10)
+            .otherwise(pl.int_range(pl.len()) % 70 + 0.5),
+        )
+    )
+    verdict = too_good.check(given(table, "survived", classes=2))
+    assert failed(verdict) == ["age", "reason"]
+    assert "where reason is estate, all but 0 of" in verdict.findings[-2].message + verdict.findings[-1].message
+    assert failed(too_good.check(given(table.drop("age", "reason"), "survived", classes=2))) == []
+
+
 def test_what_is_filled_only_once_the_label_is_known_is_found() -> None:
     """Closing dates of houses that are sold, and of none that is still for sale."""
     table = houses(300).with_columns(closed=pl.col("age") * 3, asked=pl.col("age") * 2)

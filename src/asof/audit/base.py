@@ -13,6 +13,8 @@ from asof.data import Finding, Severity
 Rows = Mapping[str, pl.DataFrame]
 """Rows of each source, with the columns of ``asof.data`` and ``_place`` where it has one."""
 Answer = TypeVar("Answer")
+ROUNDING = 1e-12
+"""Relative difference that means nothing: one value and many are divided, and sums are taken, by other instructions."""
 
 
 class Outcome(StrEnum):
@@ -137,17 +139,17 @@ def same(left: np.ndarray, right: np.ndarray) -> bool:
 
 
 def differing(left: np.ndarray, right: np.ndarray) -> int:
-    """How many rows of two arrays differ in any bit; all of them where the shapes do."""
+    """How many rows of two arrays differ by more than rounding; all of them where the shapes do."""
     if left.shape != right.shape:
         return max(len(left), len(right))
     if not len(left):
         return 0
-    one, other = (np.ascontiguousarray(side).reshape(len(side), -1).view(np.uint8) for side in (left, right))
-    return int((one != other).any(axis=1).sum())
+    alike = np.isclose(left, right, rtol=ROUNDING, atol=0.0, equal_nan=True)
+    return int((~alike.reshape(len(left), -1).all(axis=1)).sum())
 
 
 def moved(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, int]:
-    """Columns that are not equal to the bit, with the number of rows that differ."""
+    """Columns that differ by more than rounding, with the number of rows that do."""
     if before.height != after.height:
         return dict.fromkeys(before.columns, before.height)
     gone = {column: before.height for column in before.columns if column not in after.columns}
@@ -159,7 +161,14 @@ def moved(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, int]:
 def _unequal(before: pl.Series, after: pl.Series) -> int:
     if before.dtype != after.dtype:
         return before.len()
-    return int(before.ne_missing(after).sum())
+    if not before.dtype.is_float():
+        return int(before.ne_missing(after).sum())
+    one, other = (side.fill_null(float("nan")).to_numpy() for side in (before, after))
+    return (
+        differing(one, other)
+        if before.is_null().equals(after.is_null())
+        else max(differing(one, other), int((before.is_null() != after.is_null()).sum()))
+    )
 
 
 def wrong(predictions: np.ndarray, height: int) -> str:

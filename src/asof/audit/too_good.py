@@ -5,7 +5,7 @@ so a lag of the label may tell as much of it as it likes. That proof does not re
 declared to be known ahead, and what a plug-in brings from elsewhere. These columns are held against the label.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,8 @@ BETTER = 0.25
 """For a warning: one that leaves four times as much untold is no match."""
 FEW, EXPECTED, LEFT = 20, 15.0, 0.05
 """Presence tells the label where, in so many rows, so many of other classes are expected, and this share comes."""
+PURE = 0.01
+"""The same for a single value: next to no row of another class."""
 FILLED, EMPTY = 0.5, 0.02
 """Filled after the outcome: in this share or more of the rows with a label, in this or less of those without."""
 RELIABLE = 0.97
@@ -89,7 +91,9 @@ def check(given: Columns, *, seed: int = 0) -> Verdict:
     target = Target.of(given.questions["label"], given.classes)
     found = _alone(given, held, target, part) + _presence(given) + _filled_late(given)
     found += _statistics(given, target, seed)
-    if not given.classes:
+    if given.classes:
+        found += _values(given, {one.subject for one in found})
+    else:
         found += _together(given, [name for name in held if name not in {one.subject for one in found}], part)
     if not timed:
         found += _order(given, target, part)
@@ -229,6 +233,31 @@ def _presence(given: Columns) -> list[Finding]:
                 )
                 found.append(Finding("too good", Severity.ERROR, name, message, figure=figure, limit=LEFT, rows=rows))
                 break
+    return found
+
+
+def _values(given: Columns, told: Collection[str]) -> list[Finding]:
+    """Single values that come with one class alone, such as a status that is set with the outcome."""
+    codes = given.questions["label"].to_numpy().astype(np.int64)
+    share = np.bincount(codes) / len(codes)
+    found = []
+    for name in given.own:
+        if name not in given.features.columns or name in told:
+            continue
+        value = given.features[name].rank("dense").fill_null(0).to_numpy().astype(np.int64)
+        counts = np.zeros((int(value.max()) + 1, len(share)), dtype=np.int64)
+        np.add.at(counts, (value, codes), 1)
+        rows, most = counts.sum(axis=1), counts.argmax(axis=1)
+        expected = rows * (1 - share[most])
+        pure = (rows - counts.max(axis=1) <= PURE * expected) & (expected >= EXPECTED) & (rows < len(codes))
+        if pure.any():
+            worst = int(np.argmax(np.where(pure, expected, 0)))
+            text = given.features[name].gather([int(np.flatnonzero(value == worst)[0])])[0]
+            message = (
+                f"where {name} is {text}, all but {rows[worst] - counts[worst].max()} of {rows[worst]:,} rows are of "
+                f"class {most[worst]}, while {expected[worst]:.0f} others were expected: it seems to come with the outcome"
+            )
+            found.append(Finding("too good", Severity.ERROR, name, message, limit=PURE, rows=int(rows[worst])))
     return found
 
 
