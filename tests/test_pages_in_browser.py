@@ -10,7 +10,7 @@ import pytest
 
 from asof import pages
 from asof.pages.views import SECTIONS
-from tests.test_pages import classes, full
+from tests.reportfacts import classes, full
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
