@@ -84,10 +84,10 @@ def ahead(
     reach = usual * float(t.ppf((1 + level) / 2, freedom))
     value = float(open_(np.array([told.value]))[0])
     least, most = (max(chosen.bounds[0], 0.0) if chosen.loss else chosen.bounds[0]), chosen.bounds[1]
-    low, high = (float(each) for each in np.clip(back(np.array([value - reach, value + reach])), least, most))
-    draws = back(value + usual * np.random.default_rng(20).standard_t(min(freedom, 1e6), len(told.draws)))
+    with np.errstate(over="ignore"):  # two stretches that differ by powers of ten: anything may follow
+        low, high = (float(each) for each in np.clip(back(np.array([value - reach, value + reach])), least, most))
     why = _said(moved, spread, scale, _days(holdout, folds) if known.any() else None)
-    return Outlook(Estimate(told.value, low, high, draws), spread, moved, scale, why)
+    return Outlook(Estimate(told.value, low, high), spread, moved, scale, why)
 
 
 def _windows(holdout: pl.DataFrame, folds: pl.DataFrame, metric: Metric) -> tuple[Floats, int]:
@@ -156,8 +156,11 @@ def _days(holdout: pl.DataFrame, folds: pl.DataFrame | None) -> int | None:
 
 def _said(moved: float, chance: float, scale: str, days: int | None) -> str:
     def much(size: float) -> str:
-        factor = f"a factor of {np.exp(size):.2f} in odds" if scale == "odds" else f"{size:.3g}"
-        return f"{np.expm1(size):.0%}" if scale == "ratio" else factor
+        if scale == "difference":
+            return f"{size:.3g}"
+        if scale == "odds":
+            return f"a factor of {np.exp(size):.2f} in odds"
+        return f"{np.expm1(size):.0%}" if size < 1 else f"a factor of {np.exp(size):.3g}"
 
     if np.isnan(moved):
         if np.isnan(chance):
