@@ -177,3 +177,17 @@ def test_near_mean_passes_the_exam_where_there_are_coordinates() -> None:
     draw = np.random.default_rng(1)
     place = pl.DataFrame({"latitude": draw.normal(47, 0.1, len(table)), "longitude": draw.normal(8, 0.1, len(table))})
     exam.examine(lambda: encoders.make(EncoderPlan("near_mean")), Table(table.features.hstack(place), table.label))
+
+
+def test_words_are_those_that_many_rows_share() -> None:
+    names = [f"Number{row}, {('Mr', 'Mrs')[row % 2]}. {'Owen' if row < 3 else 'x' * row}" for row in range(100)]
+    features = pl.DataFrame({"name": names, "cabin": [None if row % 2 else f"C{row}" for row in range(100)]})
+    given = Table(features.with_columns(port=pl.lit("S")), pl.Series(np.zeros(100)))
+    encoder = encoders.make(EncoderPlan("words"))
+    state = encoder.fit(given)
+    assert state == {"words": {"name": ["Mr", "Mrs", "Owen"], "cabin": ["C"]}}
+    asked = pl.DataFrame({"name": ["Doe, Mrs. John", None], "cabin": ["C85 D3", "B5"], "port": ["S", "S"]})
+    told = encoder.encode(asked, state)
+    assert told.columns == ["name", "cabin", "port", "name~Mr", "name~Mrs", "name~Owen", "cabin~C"]
+    assert told.rows()[0][3:] == (0.0, 1.0, 0.0, 1.0)
+    assert told.rows()[1][3:] == (0.0, 0.0, 0.0, 0.0)

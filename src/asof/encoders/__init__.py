@@ -13,6 +13,7 @@ from asof.encoders.near_mean import NearMean
 from asof.encoders.onehot import OneHot
 from asof.encoders.scale import Scale
 from asof.encoders.target_mean import TargetMean
+from asof.encoders.words import Words
 from asof.errors import DataError
 
 __all__ = ["CODE", "ENCODERS", "Encoder", "EncoderPlan", "State", "encode_training", "make"]
@@ -26,6 +27,7 @@ ENCODERS: Mapping[str, Callable[..., Encoder]] = {
     "onehot": OneHot,
     "scale": Scale,
     "target_mean": TargetMean,
+    "words": Words,
 }
 """Our encoders by name."""
 

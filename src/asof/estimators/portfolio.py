@@ -35,7 +35,9 @@ LINEAR = (
 """For the identity link: only long tails as logarithms, and one size."""
 NEAR = EncoderPlan("near_mean")
 """Adds nothing where there are no coordinates."""
-WIDE = (NEAR, EncoderPlan("onehot", {**CALENDAR.options, "limit": 100}), *LINEAR[1:])
+WORDS = EncoderPlan("words")
+"""Adds nothing where no text is nearly different in every row."""
+WIDE = (NEAR, WORDS, EncoderPlan("onehot", {**CALENDAR.options, "limit": 100}), *LINEAR[1:])
 """For rows that features tell well: up to a hundred values of a text have a level each, besides what goes with them."""
 SIZES = tuple(EncoderPlan("log", {"share": 0.1, "skew": 0.5}) if plan.name == "log" else plan for plan in WIDE)
 """For a line on the log scale of the label: sizes as logarithms, so that a share more of one is a share more of it."""
@@ -141,9 +143,9 @@ def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
     plain = (
         Recipe("linear", WIDE, "linear"),
         Recipe("linear_boosted", WIDE, "linear_boosted"),
-        Recipe("lightgbm", (NEAR, *CODES), "lightgbm", LIGHT),
-        Recipe("catboost", (NEAR, *MEANS), "catboost"),
-        Recipe("xgboost", (NEAR, *MEANS), "xgboost", EXTREME),
+        Recipe("lightgbm", (NEAR, WORDS, *CODES), "lightgbm", LIGHT),
+        Recipe("catboost", (NEAR, WORDS, *MEANS), "catboost"),
+        Recipe("xgboost", (NEAR, WORDS, *MEANS), "xgboost", EXTREME),
         Recipe("lightgbm_firm", CODES, "lightgbm"),
         Recipe("extra_trees", FILLED, "extra_trees", DEEP),
         Recipe("random_forest", FILLED, "random_forest", DEEP),
@@ -166,7 +168,7 @@ def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
             # every second one, so that a short budget has seen both
             made = [each for pair in zip(logs, plain, strict=True) for each in pair]
         if EVENTS[0] < label.zeros < EVENTS[1]:
-            tweedie = Recipe("lightgbm_tweedie", (NEAR, *CODES), "lightgbm", LIGHT, loss="tweedie")
+            tweedie = Recipe("lightgbm_tweedie", (NEAR, WORDS, *CODES), "lightgbm", LIGHT, loss="tweedie")
             made[2:2] = [tweedie, Recipe("two_part", CODES, "two_part")]
     return tuple(replace(recipe, task="number") for recipe in made)
 
@@ -176,13 +178,13 @@ def _of_classes(classes: int) -> tuple[Recipe, ...]:
         raise DataError(f"{classes} classes; expected two or more: a label that is always the same needs no model")
     means = EncoderPlan("target_mean", {"classes": classes} if classes > 2 else {})
     near = (NEAR,) if classes == 2 else ()  # of several classes a mean code says nothing
-    filled = (means, EncoderPlan("impute"))
+    filled = (WORDS, means, EncoderPlan("impute"))
     line = tuple(means if plan.name == "target_mean" else plan for plan in (*near, *WIDE[1:]))
     made = (
         Recipe("logistic", line, "logistic"),
-        Recipe("catboost", (*near, means), "catboost"),
-        Recipe("lightgbm", (*near, *CODES), "lightgbm", LIGHT),
-        Recipe("xgboost", (*near, means), "xgboost", EXTREME),
+        Recipe("catboost", (*near, WORDS, means), "catboost"),
+        Recipe("lightgbm", (*near, WORDS, *CODES), "lightgbm", LIGHT),
+        Recipe("xgboost", (*near, WORDS, means), "xgboost", EXTREME),
         Recipe("extra_trees", filled, "extra_trees", DEEP),
         Recipe("random_forest", filled, "random_forest", DEEP),
         Recipe("lightgbm_firm", CODES, "lightgbm"),
