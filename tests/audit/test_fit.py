@@ -117,13 +117,13 @@ KINDS = Table(pl.DataFrame({"kind": ["a", "b"] * 20}), pl.Series("label", np.ara
     [
         (lambda table: table.features, []),
         (lambda table: encoders.encode_training(TargetMean(), table, TargetMean().fit(table)).features, []),
-        (lambda table: TargetMean().encode(table.features, TargetMean().fit(table)), ["kind__mean_label"]),
+        (lambda table: TargetMean().encode(table.features, TargetMean().fit(table)), ["mean"]),
     ],
     ids=["no label", "others' labels", "its own label"],
 )
 def test_a_training_row_does_not_learn_its_own_label(encode: Callable[[Table], pl.DataFrame], moves: list[str]) -> None:
     """The mean label of a kind, the row's own among them, tells labels in training alone."""
-    verdict = fit.own_label(encode, KINDS)
+    verdict = fit.own_label("mean", encode, KINDS)
     assert [finding.subject for finding in verdict.findings] == moves
     assert verdict.outcome is (Outcome.FAILED if moves else Outcome.PASSED)
 
@@ -132,6 +132,6 @@ def test_encoders_that_break_are_told_of() -> None:
     def broken(table: Table) -> pl.DataFrame:
         raise KeyError("kind")
 
-    assert fit.own_label(broken, KINDS).outcome is Outcome.UNTOLD
+    assert fit.own_label("mean", broken, KINDS).outcome is Outcome.UNTOLD
     constant = Table(KINDS.features, pl.Series("label", np.zeros(40)))
-    assert fit.own_label(broken, constant).coverage == "all labels are equal"
+    assert fit.own_label("mean", broken, constant).coverage == "all labels are equal"

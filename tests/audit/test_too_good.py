@@ -75,13 +75,13 @@ def test_columns_that_make_the_label_together_are_found() -> None:
     """A price per area, and a discount that was granted: none is near the price alone, with another one it is."""
     per_area = houses().with_columns(per_area=pl.col("price") / pl.col("area"))
     verdict = too_good.check(given(per_area, "price"))
-    assert failed(verdict) == ["area, per_area"]
+    assert failed(verdict) == ["per_area"]
     assert verdict.findings[0].message.startswith("the product of area, per_area is the label")
     noise = np.random.default_rng(2).normal(0, 0.1, 2000)
     asked = houses().with_columns(asked=pl.col("price") * np.exp(noise))
     granted = asked.with_columns(granted=pl.col("asked") - pl.col("price"))
     assert failed(too_good.check(given(asked, "price"))) == []
-    assert failed(too_good.check(given(granted, "price"))) == ["asked, granted"]
+    assert failed(too_good.check(given(granted, "price"))) == ["granted"]
 
 
 def test_a_mean_of_labels_that_was_stored_with_the_rows_is_found() -> None:

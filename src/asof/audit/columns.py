@@ -16,6 +16,8 @@ MOST_BINS = 400
 LEAST_KNOWN = 50
 """Rows with a value, from which on a column is also held against these rows alone."""
 MOST_CLASSES = 10
+SAME = 0.95
+"""A number belongs to a group where it is the same in this share of its rows."""
 LEAST_GROUPS = 30
 """Groups of equal numbers, from which on chance in their means can be told."""
 
@@ -161,12 +163,12 @@ def untold_by_line(numbers: Floats, y: Floats, part: Ints) -> float:
     return float((left**2).sum()) / total if total else 1.0
 
 
-def followed(numbers: Floats, y: Floats, draw: np.random.Generator) -> tuple[float, float]:
-    """(share of the mean y of equal numbers that the numbers follow, the most that chance allows); (0, 1) for too few.
+def followed(numbers: Floats, y: Floats, groups: NDArray[np.generic], draw: np.random.Generator) -> tuple[float, float]:
+    """(share of the mean y of groups that their mean number follows, the most that chance allows); (0, 1) for too few.
 
     The means of two halves of each group correlate by r; those of whole groups are reliable by 2 r / (1 + r).
     """
-    _, group, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     shared = sizes >= 2
     if shared.sum() < LEAST_GROUPS or sizes[shared].sum() < len(numbers) / 2:
         return 0.0, 1.0
@@ -178,7 +180,10 @@ def followed(numbers: Floats, y: Floats, draw: np.random.Generator) -> tuple[flo
     for rows in (order, order[half], order[~half]):
         sums = np.bincount(group[rows], y[rows], minlength=sizes.size)
         means.append((sums / np.maximum(np.bincount(group[rows], minlength=sizes.size), 1))[shared])
-    values = np.bincount(group, numbers)[shared] / sizes[shared]
+    middle = np.bincount(group, numbers) / sizes
+    if not np.isclose(numbers, middle[group])[shared[group]].mean() >= SAME:
+        return 0.0, 1.0  # what differs within a group follows the labels there by right
+    values = middle[shared]
     if any(side.std() == 0 for side in (*means, values)):
         return 0.0, 1.0
     together = max(float(np.corrcoef(means[1], means[2])[0, 1]), 0.0)

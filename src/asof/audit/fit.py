@@ -100,10 +100,13 @@ def apart(
     return base.settle("fit", coverage, findings)
 
 
-def own_label(encode: Callable[[Table], pl.DataFrame], table: Table, *, rows: int = 3, seed: int = 0) -> Verdict:
+def own_label(
+    name: str, encode: Callable[[Table], pl.DataFrame], table: Table, *, rows: int = 3, seed: int = 0
+) -> Verdict:
     """Change the label of single training rows; what they are encoded to may not move with it.
 
     Args:
+        name: of the encoder, the last where there are several.
         encode: fits encoders on a table, and gives its rows as the estimator learns from them.
         table: training questions.
         rows: how many are tried, one after the other.
@@ -124,12 +127,11 @@ def own_label(encode: Callable[[Table], pl.DataFrame], table: Table, *, rows: in
         other = Table(table.features, pl.Series(table.label.name, changed), table.weight)
         after = base.attempt(lambda other=other: encode(other))  # type: ignore[misc]
         if isinstance(before, str) or isinstance(after, str):
-            return base.untold("fit", "encoders", before if isinstance(before, str) else str(after))
+            return base.untold("fit", name, before if isinstance(before, str) else str(after))
         own = slice(int(row), int(row) + 1)
         for column in base.moved(before[own], after[own]):
             found[column] = found.get(column, 0) + 1
-    findings = [
-        Finding("fit", Severity.ERROR, name, f"{name} of a training row moves with the row's own label", rows=count)
-        for name, count in found.items()
-    ]
+    columns = ", ".join(found)
+    message = f"{name}: what a training row is encoded to ({columns}) moves with the row's own label"
+    findings = [Finding("fit", Severity.ERROR, name, message, rows=max(found.values()))] if found else []
     return base.settle("fit", coverage, findings)

@@ -5,6 +5,7 @@ so a lag of the label may tell as much of it as it likes. That proof does not re
 declared to be known ahead, and what a plug-in brings from elsewhere. These columns are held against the label.
 """
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -179,20 +180,33 @@ def _together(given: Columns, held: Sequence[str], part: columns.Ints) -> list[F
             for number, name in enumerate(names)
             if columns.untold_by_line(np.delete(values, number, axis=1), target, part[known]) > NUMBERS.near
         ]
-        subject = ", ".join(needed or names)
-        message = f"the {way} of {subject} is the label, to a thousandth: one of them was made of it"
+        told = ", ".join(needed or names)
+        message = f"the {way} of {told} is the label, to a thousandth: one of them was made of it"
+        subject = _made_of_it(names, needed, values, part[known])
         return [Finding("too good", Severity.ERROR, subject, message, limit=1 - NUMBERS.exact, figure=1.0)]
     return []
+
+
+def _made_of_it(names: Sequence[str], needed: Sequence[str], values: columns.Floats, part: columns.Ints) -> str:
+    """The one that the other columns tell least of, since it carries chance of the label; all, where none are left."""
+    rest = [number for number, name in enumerate(names) if name not in needed]
+    if not rest or not needed:
+        return ", ".join(needed or names)
+    untold = {name: columns.untold_by_line(values[:, rest], values[:, names.index(name)], part) for name in needed}
+    return max(untold, key=lambda name: untold[name])
 
 
 def _statistics(given: Columns, target: Target, seed: int) -> list[Finding]:
     """Numbers that follow the chance in the labels of their own rows: means of labels that were stored with the rows.
 
-    Rows of one value are a group. Half of a group tells how far chance moves its mean label, and no honest number can
-    follow that mean more closely than its reliability allows (the bound of attenuation; Spearman, American Journal of
-    Psychology 15(1), 1904).
+    Rows of one value are a group, and those of one text, or of one group that the project names. Half of a group tells
+    how far chance moves its mean label, and no honest number of a group can follow that mean more closely than its
+    reliability allows (the bound of attenuation; Spearman, American Journal of Psychology 15(1), 1904).
     """
     draw = np.random.default_rng(seed)
+    texts = [column for column in given.features.get_columns() if column.dtype == pl.String]
+    named = [given.questions["group"]] if "group" in given.questions.columns else []
+    kinds = [column.rank("dense").fill_null(0).to_numpy() for column in [*named, *texts[:5]]]
     found = []
     for name in given.own:
         if name not in given.features.columns or not given.features[name].dtype.is_numeric():
@@ -200,8 +214,9 @@ def _statistics(given: Columns, target: Target, seed: int) -> list[Finding]:
         column = given.features[name]
         known = column.is_not_null().to_numpy()
         numbers = column.drop_nulls().cast(pl.Float64).to_numpy()
-        for number in range(target.values.shape[1]):
-            followed, bound = columns.followed(numbers, target.values[known, number], draw)
+        groups = [numbers, *(kind[known] for kind in kinds)]
+        for number, group in itertools.product(range(target.values.shape[1]), groups):
+            followed, bound = columns.followed(numbers, target.values[known, number], group, draw)
             if bound <= RELIABLE and 1 - followed <= FOLLOWED * (1 - bound):
                 message = (
                     f"{name} follows the mean label of its rows by {followed:.3f}, while chance allows {bound:.3f}: it "
@@ -255,7 +270,7 @@ def _values(given: Columns, told: Collection[str]) -> list[Finding]:
             text = given.features[name].gather([int(np.flatnonzero(value == worst)[0])])[0]
             message = (
                 f"where {name} is {text}, all but {rows[worst] - counts[worst].max()} of {rows[worst]:,} rows are of "
-                f"class {most[worst]}, while {expected[worst]:.0f} others were expected: it seems to come with the outcome"
+                f"class {most[worst]}, while {expected[worst]:.0f} others were expected: it comes with the outcome"
             )
             found.append(Finding("too good", Severity.ERROR, name, message, limit=PURE, rows=int(rows[worst])))
     return found

@@ -146,7 +146,10 @@ def _fit_and_rerun(workspace: Workspace, accused: Accused, depth: Depth) -> list
     fit = [
         audit.fit.check(learn, plain, trial, seed=bench.wanted.seed),
         audit.fit.apart(model.predict, model.fingerprint, asked, seed=bench.wanted.seed),
-        audit.fit.own_label(rebuilding.encoder(workspace, accused.plan.chosen), _few(accused), seed=bench.wanted.seed),
+        *(
+            audit.fit.own_label(name, encode, _few(accused), seed=bench.wanted.seed)
+            for name, encode in rebuilding.encoders(workspace)
+        ),
     ]
     if isinstance(first, str):
         return [audit.join(fit), audit.untold("rerun", "prediction", first)]

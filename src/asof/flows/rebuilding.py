@@ -1,9 +1,8 @@
 """Everything made anew for the audit: plug-ins, sources, lookups, what is learnt and what is kept."""
 
-import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from asof.ledgers import Past
 from asof.lookups.plugin import PluginLookup
 from asof.metrics import Metric
 from asof.plugins import Plugins
-from asof.recipes import Blend, Model, Recipe
+from asof.recipes import Model
 from asof.splits import Split
 from asof.tuning import Plan
 
@@ -154,23 +153,18 @@ def learner(
     return learn
 
 
-def encoder(workspace: Workspace, recipe: Recipe | Blend) -> Callable[[Table], pl.DataFrame]:
-    """Fits the users' encoders of a recipe, or of a blend's members, and gives the rows that they were fitted on."""
-    members = recipe.recipes if isinstance(recipe, Blend) else (recipe,)
-    # Those of users stand first. After ours, the scale of a column would move with every label by a hair.
-    own = [[asdict(plan) for plan in member.encoders if plan.name in workspace.plugins.encoders] for member in members]
-    chains = list(dict.fromkeys(json.dumps(plans) for plans in own))
+def encoders(workspace: Workspace) -> list[tuple[str, Callable[[Table], pl.DataFrame]]]:
+    """(name, what fits users' encoders up to this one, and gives the rows that they were fitted on), in order.
 
-    def encode(table: Table) -> pl.DataFrame:
-        fresh = plugins_anew(workspace)
-        made = []
-        for number, chain in enumerate(chains):
-            plans = [EncoderPlan(**plan) for plan in json.loads(chain)]
-            features = recipes.encode(plans, table, plugins=fresh).table.features
-            made.append(features.rename(lambda name, number=number: f"{name}{' ' * number}"))  # type: ignore[misc]
-        return pl.concat(made, how="horizontal")
+    Those of users stand before ours. After ours, the scale of a column would move with every label by a hair.
+    """
+    names = workspace.spec.train.encoders
 
-    return encode
+    def up_to(number: int) -> Callable[[Table], pl.DataFrame]:
+        plans = [EncoderPlan(name) for name in names[: number + 1]]
+        return lambda table: recipes.encode(plans, table, plugins=plugins_anew(workspace)).table.features
+
+    return [(name, up_to(number)) for number, name in enumerate(names)]
 
 
 def learnt(choice: str, model: Model, material: Material, split: Split) -> Learnt:
