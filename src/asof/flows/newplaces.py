@@ -18,6 +18,7 @@ from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.ledgers import Past
+from asof.lookups.history import History
 from asof.places import Places
 from asof.recipes import Blend, Recipe
 
@@ -102,8 +103,11 @@ def _asked(prepared: Prepared, workspace: Workspace, judged: Judged, block: pl.S
         return None
     inside = inside[:: max(1, inside.size // ASKED)]
     questions = judged.asked.questions[inside]
-    unknown = replace(prepared, past=_without(prepared.past, block))
-    return Material(questions, preparation.read(unknown, questions, workspace.spec.leave_out))
+    unheard = replace(prepared, past=_without(prepared.past, block))
+    features = preparation.read(unheard, questions, workspace.spec.leave_out)
+    # Without a row a place would look empty, while nobody has counted there: its own history is unknown.
+    mine = [name for one in prepared.lookups if isinstance(one, History) for name in one.of_place(features.columns)]
+    return Material(questions, features.with_columns(pl.lit(None, pl.Float64).alias(name) for name in mine))
 
 
 def _train(bench: Bench, block: pl.Series) -> np.ndarray:

@@ -91,7 +91,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         plan=plan.to_json(),
         schema=releases.seen(found.bench.material.features),
         intervals=calibration.plain(),
-        scores=reporting.scores_table(judged, judging.measures(found.bench.wanted)),
+        scores=reporting.scores_table(judged, judging.measures(found.bench.wanted, judged.calibration)),
         findings=found.findings,
         settings=workspace.resolved,
         report=pages.report(page),

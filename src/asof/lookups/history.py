@@ -6,7 +6,7 @@ window, so that a hole or the beginning of the data never looks like a quiet tim
 where less than half is covered, and the covered share stands beside them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -62,6 +62,13 @@ class History:
         """How far back it reads."""
         plan = self.plan
         return longest([*steps(plan.windows), *steps(plan.weekday), *steps(plan.hour), *steps(plan.lags or ())])
+
+    def of_place(self, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that tell of the place's own rows: unknown where nobody has counted there."""
+        others = tuple(self.plan.prefix(by) for by in ("coarser", "neighbours", "all"))
+        shared = f"{self.plan.source}_covered_"
+        mine = [name for name in names if name.startswith(self.plan.prefix("place"))]
+        return [name for name in mine if not name.startswith((*others, shared))]
 
     def check(self, past: Past) -> list[Problem]:
         """Find what cannot be read: a lag not yet known, a source, column or kind of place that is not there."""
