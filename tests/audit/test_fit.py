@@ -117,7 +117,7 @@ KINDS = Table(pl.DataFrame({"kind": ["a", "b"] * 20}), pl.Series("label", np.ara
     [
         (lambda table: table.features, []),
         (lambda table: encoders.encode_training(TargetMean(), table, TargetMean().fit(table)).features, []),
-        (lambda table: TargetMean().encode(table.features, TargetMean().fit(table)), ["mean"]),
+        (lambda table: TargetMean().encode(table.features, TargetMean().fit(table)), ["kind__mean_label"]),
     ],
     ids=["no label", "others' labels", "its own label"],
 )

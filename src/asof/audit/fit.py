@@ -132,6 +132,6 @@ def own_label(
         for column in base.moved(before[own], after[own]):
             found[column] = found.get(column, 0) + 1
     columns = ", ".join(found)
-    message = f"{name}: what a training row is encoded to ({columns}) moves with the row's own label"
-    findings = [Finding("fit", Severity.ERROR, name, message, rows=max(found.values()))] if found else []
+    message = f"{columns}: what {name} gives a training row moves with the row's own label"
+    findings = [Finding("fit", Severity.ERROR, columns, message, rows=max(found.values()))] if found else []
     return base.settle("fit", coverage, findings)
