@@ -3,7 +3,6 @@
 from tests.leaks.worlds import panel
 
 SUBJECT = "MeanLabel"
-UNCAUGHT = "no check asks whether the encoded value of a training row moves with its own label"
 PLUGIN = '''
 @asof.lookup
 def block(questions, past):

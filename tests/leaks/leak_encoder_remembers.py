@@ -3,7 +3,6 @@
 from tests.leaks.worlds import panel
 
 SUBJECT = "Scaled"
-FLAGGED = "Polars divides one value and many with different last bits, and to the bit they differ"
 PLUGIN = '''
 @asof.encoder
 class Scaled:

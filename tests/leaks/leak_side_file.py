@@ -14,8 +14,7 @@ def levels(days: int) -> pl.DataFrame:
     return counts.sort("zone").with_columns(counted=pl.lit(until))
 
 
-SUBJECT = "features"
-"""The plug-in's file: what it reads on its own is not tried feature by feature."""
+SUBJECT = "level"
 LEAK = panel(
     '''
 LEVELS = pl.read_csv(Path(__file__).parent / "levels.csv")

@@ -31,6 +31,11 @@ class Tried:
         return {re.sub(r"^fold \d+$", "fold", one.subject) for one in found}
 
     @property
+    def failed(self) -> list[str]:
+        """Names of the checks that failed."""
+        return self.audit.names(Outcome.FAILED)
+
+    @property
     def told(self) -> str:
         """All findings, a line each."""
         return "\n".join(f"{one.check}: {one.severity}: {one.message}" for one in self.audit.findings)
