@@ -54,7 +54,7 @@ def test_a_leak_is_caught_by_name(name: str, tmp_path: Path, lakes: Path) -> Non
         assert "row depends on" in tried.refused
         assert caught_by(name) == "choosing"
         return
-    allowed = tried.whole | {one for one in tried.blamed if leak.SUBJECT in one.split(", ")}
+    allowed = tried.whole | tried.naming(leak.SUBJECT)
     wanted = allowed if leak.LEAK.fitted else allowed - tried.whole | {leak.SUBJECT, "features"}
     assert wanted & tried.blamed, tried.told
     assert tried.blamed <= allowed, f"something honest is blamed: {tried.told}"

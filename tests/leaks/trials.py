@@ -26,8 +26,13 @@ class Tried:
     @property
     def blamed(self) -> set[str]:
         """Subjects of the findings that fail the audit; folds without their number."""
+        return self.naming("")
+
+    def naming(self, part: str) -> set[str]:
+        """Those of them whose finding names ``part``, by its subject or in its words."""
         failed = [verdict for verdict in self.audit.verdicts if verdict.outcome is Outcome.FAILED]
         found = [one for verdict in failed for one in verdict.findings if one.severity is Severity.ERROR]
+        found = [one for one in found if not part or part in re.split(r"\W+", f"{one.subject} {one.message}")]
         return {re.sub(r"^fold \d+$", "fold", one.subject) for one in found}
 
     @property
