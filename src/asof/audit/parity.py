@@ -71,9 +71,9 @@ def elsewhere(whole: Answers, bare: Answers | str, there: Callable[[], Answers])
         why = "reads a file that is no source, so that nothing tells what was known of it at the moment of prediction"
         told = bare
     if isinstance(told, str):
-        return base.settle(
-            "parity", coverage, [Finding("parity", Severity.ERROR, "features", f"a plug-in {why}: {told}")]
-        )
+        subject = getattr(told, "subject", "") or "features"
+        finding = Finding("parity", Severity.ERROR, subject, f"{subject} {why}: {told}")
+        return base.settle("parity", coverage, [finding])
     moving = base.moved(whole.features, told.features) or {"prediction": len(whole.predictions)}
     findings = [Finding("parity", Severity.ERROR, name, f"{name} {why}", rows=rows) for name, rows in moving.items()]
     return base.settle("parity", coverage, findings)
