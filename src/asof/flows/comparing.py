@@ -9,12 +9,12 @@ from asof import probabilities, promotion, recipes, releases
 from asof.evaluation import Bootstrap
 from asof.flows import judging, learning, nesting
 from asof.flows.judging import Judged
-from asof.flows.learning import Bench, Material
+from asof.flows.learning import Bench
 from asof.flows.workspace import Workspace
 from asof.metrics import Metric
 from asof.ports import ReleaseRecord
 from asof.promotion import Comparison, Decision
-from asof.recipes import Blend, Model, Recipe
+from asof.recipes import Blend, Recipe
 
 
 def decide(workspace: Workspace, bench: Bench, judged: Judged, *, audit_passed: bool) -> Decision:
@@ -51,13 +51,13 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
     fits = set(model.columns) == set(asked.features.columns)
     fresh, why = _unseen(judged, release.facts.get("cut", ""))
     if why == "" and fits:
-        answers = judged.answers.filter(fresh)
-        told = _told(release, model, asked.side(np.flatnonzero(fresh.to_numpy())))
+        told = _calibrated(release, model.predict(asked.side(np.flatnonzero(fresh.to_numpy())).features))
+        answers = judged.answers.filter(fresh).with_columns(
+            judging.column("champion", told), challenger=pl.col("prediction")
+        )
         on = f"{answers.height:,} questions asked after the champion's last cut {release.facts['cut'][:10]}"
     else:
-        recipe = recipes.read_plan(release.json("recipe"))
-        answers, told = _anew(workspace, bench, judged, recipe)
-        told = _calibrated(release, told)
+        answers = _anew(workspace, bench, judged, recipes.read_plan(release.json("recipe")))
         why = why if fits else "the champion was made with other features"
         where = (
             f"at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions"
@@ -65,8 +65,7 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
             else (f"on the same folds and asked {answers.height:,} times")
         )
         on = f"both recipes fitted {where} ({why})"
-    both = answers.with_columns(judging.column("champion", told), challenger=pl.col("prediction"))
-    return promotion.compare(both, measured(judged, bench), bootstrap), on
+    return promotion.compare(answers, measured(judged, bench), bootstrap), on
 
 
 def measured(judged: Judged, bench: Bench) -> Metric:
@@ -86,22 +85,17 @@ def _unseen(judged: Judged, champion_cut: str) -> tuple[pl.Series, str]:
     return fresh, "" if periods >= promotion.LEAST_PERIODS else few
 
 
-def _told(release: releases.Release, model: Model, asked: Material) -> np.ndarray:
-    """What the champion itself tells: for classes its calibrated probabilities."""
-    return _calibrated(release, model.predict(asked.features))
-
-
 def _calibrated(release: releases.Release, told: np.ndarray) -> np.ndarray:
     """Probabilities of classes as the champion tells them; numbers stay as they are."""
     kept = release.json("intervals")
     return probabilities.read(kept).apply(told) if kept.get("kind") == "class" else told
 
 
-def _anew(
-    workspace: Workspace, bench: Bench, judged: Judged, recipe: Recipe | Blend
-) -> tuple[pl.DataFrame, np.ndarray]:
-    """Judged answers, and what the champion's recipe tells when it is fitted where the challenger's was."""
+def _anew(workspace: Workspace, bench: Bench, judged: Judged, recipe: Recipe | Blend) -> pl.DataFrame:
+    """Judged questions with what both recipes tell when they are fitted alike; probabilities as they come, of both."""
     if bench.split.test.size:
-        told = learning.fit(workspace, bench, bench.split.train, recipe).predict(judged.asked.features)
-        return judged.answers, told
-    return judged.answers, nesting.again(workspace, bench, recipe)
+        champion = learning.fit(workspace, bench, bench.split.train, recipe).predict(judged.asked.features)
+        challenger = judged.model.predict(judged.asked.features)
+    else:
+        champion, challenger = (nesting.again(workspace, bench, one) for one in (recipe, judged.model.recipe))
+    return judged.answers.with_columns(judging.column("champion", champion), judging.column("challenger", challenger))

@@ -212,6 +212,7 @@ def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Sele
         plugins=workspace.plugins,
         on_trial=workspace.stages.done,
         classes=wanted.classes,
+        timed=wanted.timed,
     )
 
 
@@ -233,8 +234,11 @@ def folds_before(material: Material, cut: datetime, wanted: Terms) -> tuple[Spli
 
 
 def chance_folds(material: Material, split: Split, wanted: Terms) -> tuple[Split, ...]:
-    """Folds of the training rows of ``split``, drawn by chance, for rows without a time."""
-    return kfolds.folds(material.questions, wanted.folds, seed=wanted.seed, rows=split.train, classes=wanted.classes)
+    """Folds of the training rows of ``split``, drawn by chance, for rows without a time; of few rows twice."""
+    repeats = 2 if split.train.size < kfolds.FEW_ROWS else 1
+    return kfolds.folds(
+        material.questions, wanted.folds, seed=wanted.seed, rows=split.train, classes=wanted.classes, repeats=repeats
+    )
 
 
 def cut_of(split: Split) -> datetime:

@@ -38,14 +38,11 @@ def judge(workspace: Workspace, bench: Bench, selection: Selection) -> Judged:
 def nested(workspace: Workspace, bench: Bench) -> pl.DataFrame:
     """Answers to every row by models whose choice, tuning and calibration have not met it; once in each repeat."""
     wanted = bench.wanted
-    questions = bench.material.questions
     outer = outer_folds(workspace, bench)
     each = replace(wanted, budget_seconds=inner_budget(wanted.budget_seconds, len(outer)))
     parts = []
     for number, split in enumerate(outer):
-        inner = kfolds.folds(
-            questions, wanted.folds, seed=wanted.seed + 1000 + number, rows=split.train, classes=wanted.classes
-        )
+        inner = learning.chance_folds(bench.material, split, replace(wanted, seed=wanted.seed + 1000 + number))
         laid = Bench(bench.material, split, inner, each)
         chosen = learning.choose(workspace, laid)
         baseline = judging.best_baseline(chosen.plan, wanted.measure)

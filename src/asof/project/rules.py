@@ -207,12 +207,10 @@ def _judge(faults: Faults, *, plugged: bool) -> None:
     faults.step("train", "budget")
     if plugged:
         return
-    from asof.estimators import BASELINES
-    from asof.estimators.portfolio import portfolio
+    from asof.estimators import ESTIMATORS, portfolio
 
     _metric(faults)
-    recipes = [recipe for task in ("count", "number", "class") for recipe in portfolio(task, classes=2)]
-    names = dict.fromkeys([*(recipe.name for recipe in recipes), *(recipe.estimator for recipe in recipes), *BASELINES])
+    names = dict.fromkeys([*portfolio.names(), *ESTIMATORS])
     listed = faults.at("train", "candidates")
     if listed is not None and listed.is_list and not listed.value:
         faults.got(("train", "candidates"), "at least one candidate, or default")
