@@ -5,7 +5,6 @@ import polars as pl
 from tests.leaks.worlds import passengers
 
 SUBJECT = "lost"
-UNCAUGHT = "a column that is an exact mean of the label over another column's groups is not looked for"
 WHOLE = {"judge": {"group": "party"}}
 LOST = (pl.col("survived") == "no").sum().over("party")
 LEAK = passengers(settings=WHOLE, columns={"lost": LOST / pl.len().over("party")})
