@@ -68,26 +68,40 @@ class Copy:
         return process.returncode
 
 
+def sections() -> dict[str, str]:
+    """Return what is kept of each measurement, by name."""
+    text = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
+    parts = text.split("\n## ")[1:]
+    return {part.partition(":")[0]: part.rstrip("\n") for part in parts}
+
+
+def keep(name: str, lines: list[str]) -> None:
+    """Write the section of one measurement; the others stay as they were printed."""
+    kept = sections() | {name: "\n".join([lines[0], "", "```text", *lines[1:], "```"])}
+    head = "# What was measured\n\nWritten by `make bench`, a section for each measurement as it was last printed.\n"
+    body = [f"## {kept[known]}\n" for known in sorted(kept)]
+    RESULTS.write_text("\n".join([head, *body]), encoding="utf-8")
+
+
 def main() -> int:
-    """Run the measurements; returns 1 if one failed. A whole run that succeeds is kept in RESULTS.md."""
+    """Run the measurements; returns 1 if one failed. Each that succeeds is kept in its section of RESULTS.md."""
     chosen = scripts(sys.argv[1:])
     if not DATA.is_dir():
         sys.stderr.write("bench: the data are absent; expected beside the repository, in ../shared/data\n")
         return 2
-    copy = Copy()
-    copy.say(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
     failed = []
     for script in chosen:
-        copy.say(f"\n== {script.stem}: {title(script)}")
+        copy = Copy()
+        copy.say(f"{script.stem}: {title(script)}")
+        copy.say(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}\n")
         begun = time.perf_counter()
         if copy.run(script):
             failed.append(script.stem)
-        copy.say(f"   {time.perf_counter() - begun:.1f} s in all")
+            continue
+        copy.say(f"{time.perf_counter() - begun:.1f} s in all\n")
+        keep(script.stem, copy.lines)
     if failed:
         sys.stderr.write(f"bench: failed: {', '.join(failed)}\n")
-    elif not sys.argv[1:]:
-        head = "# What was measured\n\nWritten by `make bench`.\n"
-        RESULTS.write_text("\n".join([head, "```text", *copy.lines, "```", ""]), encoding="utf-8")
     return 1 if failed else 0
 
 
