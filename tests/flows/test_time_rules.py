@@ -26,6 +26,18 @@ POINTS = {"z0": (40.70, -74.0), "z1": (40.75, -73.95), "z2": (40.80, -73.90), "z
 FIRST_DAY = {"z0": "2021-01-01", "z1": "2021-01-01", "z2": "2021-04-01", "z3": "2021-06-15"}
 
 
+PEEK = """\
+import polars as pl
+
+import asof
+
+
+@asof.lookup
+def peek(questions, past):
+    return pl.repeat(",".join(questions.columns), questions.height, eager=True)
+"""
+
+
 def opened(folder: Path, project: str, rows: pl.DataFrame) -> tuple[Workspace, Prepared]:
     """A project on disk, ingested and prepared."""
     world.make(folder, project=project, rows=rows)
@@ -123,3 +135,14 @@ def test_what_is_left_out_is_seen_by_no_lookup(tmp_path: Path) -> None:
         with pytest.raises(asof.ProjectError, match=message) as fault:
             asof.run(asof.open_project(str(tmp_path / "world")))
         assert f"project.yaml:23: leave_out.{name}: " in str(fault.value)
+
+
+def test_no_lookup_is_handed_a_label(tmp_path: Path) -> None:
+    """A plug-in gets what asks a question: neither its label nor when that was known."""
+    project = world.PROJECT.replace("  - calendar\n", "  - calendar\n  - peek\n") + "plugins: features.py\n"
+    folder = tmp_path / "world"
+    folder.mkdir()
+    (folder / "features.py").write_text(PEEK)
+    workspace, prepared = opened(folder, project, world.calls())
+    told = material_of(workspace, prepared).features["peek"].unique().to_list()
+    assert told == ["place,start,end,as_of,horizon"]

@@ -166,12 +166,12 @@ def thin(questions: pl.DataFrame, horizons: int, seed: int) -> pl.DataFrame:
 
 
 def read(prepared: Prepared, questions: pl.DataFrame, leave_out: Mapping[str, str]) -> pl.DataFrame:
-    """Features of ``questions``, without those that the owner leaves out.
+    """Features of ``questions``, without those that the owner leaves out; lookups see what asks, never a label.
 
     Raises:
         ProjectError: something is left out that is neither a feature nor a column of a source.
     """
-    table = looking.features(questions, prepared.lookups, prepared.past)
+    table = looking.features(questions.select(asked_columns(questions)), prepared.lookups, prepared.past)
     unknown = [name for name in leave_out if name not in table.columns and name not in prepared.left_out]
     if unknown:
         raise ProjectError([_no_such(name, table.columns) for name in unknown])
