@@ -96,6 +96,18 @@ def test_what_is_declared_to_be_known_ahead_is_left_out() -> None:
     assert future.check(ready, questions(), extent=Extent(cuts=4)).findings == ()
 
 
+def test_what_is_measured_when_its_period_is_over_is_no_forecast() -> None:
+    """The event of noon is there at noon: asked about the day until noon it is no forecast, about a later end it is."""
+    told = evidence(known(timedelta(days=1)), ahead=frozenset({"count"}))
+    over = questions()[:9].with_columns(end=pl.col("start") + timedelta(days=1))
+    verdict = future.check(told, over, extent=Extent(cuts=4))
+    assert [(one.subject, one.severity) for one in verdict.findings] == [("count", Severity.ERROR)]
+    assert "that is no forecast" in verdict.findings[0].message
+    still = questions()[:9].with_columns(end=pl.col("start") + timedelta(days=2))
+    verdict = future.check(told, still, extent=Extent(cuts=4))
+    assert [(one.subject, one.severity) for one in verdict.findings] == [("count", Severity.WARNING)]
+
+
 def counted_calls() -> Answer:
     """A feature that counts how often it was asked: state that a question does not know of."""
     calls = iter(range(10_000))

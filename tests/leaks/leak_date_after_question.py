@@ -7,6 +7,5 @@ from tests.leaks.worlds import sale_table, sales
 
 DAYS = pl.Series(np.random.default_rng(17).integers(100, 3000, sale_table().height))
 SUBJECT = "moved"
-UNCAUGHT = "dates of the row's own are not held against the moment of the question"
 LEAK = sales(columns={"moved": pl.col("closed")})
 TWIN = sales(columns={"moved": pl.col("offered") - pl.duration(days=pl.lit(DAYS))})

@@ -15,7 +15,6 @@ def forecast() -> pl.DataFrame:
 
 
 SUBJECT = "sky_rain"
-UNCAUGHT = "what is declared to be known ahead is believed, though its rows became available after their day"
 HISTORY = {"history": {"windows": ["3d", "7d", "28d"], "weekday": [], "lags": [], "since": False}}
 FEATURES = {"features": [HISTORY, {"sky": {"nearest": "weather", "columns": ["rain"], "known_ahead": True}}]}
 LEAK = panel(settings=FEATURES)

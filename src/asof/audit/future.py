@@ -61,6 +61,8 @@ class _Found:
     moved: dict[str, tuple[int, str]] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
     """Features declared to be known ahead whose rows became available only after the moment of prediction."""
+    over: dict[str, int] = field(default_factory=dict)
+    """Those whose rows became available only once the period that they describe was over, with the rows that moved."""
 
     def add(self, columns: Mapping[str, int], why: str) -> None:
         """Note columns with the rows that differ."""
@@ -78,9 +80,18 @@ class _Found:
             for subject, (rows, why) in sorted(self.moved.items())
         ]
         doubts = "is declared to be known ahead, but its rows became available only later: say available: in its source"
+        observed = (
+            "is declared to be known ahead, but its rows became available only after the period that they describe: "
+            "that is no forecast; say available: in its source if it is one"
+        )
+        late = sorted(self.late - set(self.over))
         return [
             *errors,
-            *(Finding("future", Severity.WARNING, name, f"{name} {doubts}") for name in sorted(self.late)),
+            *(
+                Finding("future", Severity.ERROR, name, f"{name} {observed}", rows=rows)
+                for name, rows in sorted(self.over.items())
+            ),
+            *(Finding("future", Severity.WARNING, name, f"{name} {doubts}") for name in late),
         ]
 
 
@@ -121,6 +132,7 @@ def check(
         _without_later(evidence, cut, asked[inside], before[inside], draw, found)
     if not cuts:
         _without_table(evidence, asked, before, draw, found)
+    _observed(evidence, asked, before, extent, found)
     names = before.width - len(evidence.ahead)
     company = f"asked again in another order, process and hour, {alone} of them alone"
     if not cuts:
@@ -198,6 +210,30 @@ def _without_later(
         again = base.attempt(lambda after=after: evidence.predict(after))  # type: ignore[misc]
         if isinstance(told, np.ndarray) and (isinstance(again, str) or base.differing(told, again)):
             found.add({"prediction": asked.height}, f"moves {when}: it reads what was not yet known")
+
+
+def _observed(evidence: Evidence, asked: pl.DataFrame, before: pl.DataFrame, extent: Extent, found: _Found) -> None:
+    """What is declared to be known ahead, asked again with what was available before the period itself was over."""
+    names = [name for name in before.columns if name in evidence.ahead]
+    if not names or "end" not in asked.columns:
+        return
+    ends = asked["end"].drop_nulls().unique().sort()
+    moved, known_rows = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for position in np.unique(np.linspace(0, ends.len() - 1, extent.cuts).astype(int)) if ends.len() else []:
+        rows = (asked["end"] == ends[int(position)]).fill_null(value=False)
+        cut = ends[int(position)] - timedelta(microseconds=1)
+        ask = base.attempt(lambda cut=cut: evidence.open(known(evidence.rows, cut), cut))  # type: ignore[misc]
+        again = (
+            ask if isinstance(ask, str) else base.attempt(lambda ask=ask, rows=rows: ask(asked.filter(rows)))  # type: ignore[misc]
+        )
+        if isinstance(again, str):
+            continue  # where code breaks without later rows, the other tries have said so
+        first = before.filter(rows).select(names)
+        for name in names:
+            known_rows[name] += first.height - first[name].null_count()
+        for name, count in base.moved(first, again).items():
+            moved[name] += count
+    found.over |= {name: count for name, count in moved.items() if count > known_rows[name] / 2}
 
 
 def _without_table(

@@ -6,13 +6,13 @@ declared to be known ahead, and what a plug-in brings from elsewhere. These colu
 """
 
 import itertools
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
-from asof.audit import base, columns
+from asof.audit import base, columns, moments
 from asof.audit.base import Outcome, Verdict
 from asof.audit.columns import Target
 from asof.data import Finding, Severity
@@ -74,6 +74,8 @@ class Columns:
     """Number of classes; 0 for numbers and counts."""
     waiting: pl.DataFrame | None = None
     """Features of questions whose label is not yet known."""
+    moments: Mapping[str, pl.Series] = field(default_factory=dict)
+    """Moments (n, UTC) that columns of the row's own state, by name."""
 
 
 def check(given: Columns, *, seed: int = 0) -> Verdict:
@@ -91,7 +93,7 @@ def check(given: Columns, *, seed: int = 0) -> Verdict:
     part = columns.parts(given.features.height, seed=seed, blocks=timed)
     target = Target.of(given.questions["label"], given.classes)
     found = _alone(given, held, target, part) + _presence(given) + _filled_late(given)
-    found += _statistics(given, target, seed)
+    found += _statistics(given, target, seed) + _still_to_come(given)
     if given.classes:
         found += _values(given, {one.subject for one in found})
     else:
@@ -287,6 +289,18 @@ def _kinds(given: Columns) -> tuple[columns.Ints, list[str]]:
         return (label != most).astype(np.int64), [f"the label is {most:g}", f"the label is not {most:g}"]
     middle = float(np.median(label))
     return (label > middle).astype(np.int64), [f"the label is at most {middle:g}", f"the label is above {middle:g}"]
+
+
+def _still_to_come(given: Columns) -> list[Finding]:
+    """Times of the row's own that lie after the period that is asked about."""
+    if "end" not in given.questions.columns:
+        return []
+    told = [
+        moments.after(name, stated, given.questions["end"])
+        for name, stated in given.moments.items()
+        if name in given.features.columns
+    ]
+    return [finding for finding in told if finding is not None]
 
 
 def _filled_late(given: Columns) -> list[Finding]:

@@ -9,14 +9,14 @@ import polars as pl
 
 from asof import audit, coverage, times
 from asof import lookups as looking
-from asof.audit import Audit, Verdict, base
+from asof.audit import Audit, Verdict, base, moments
 from asof.audit.drift import Part
 from asof.audit.future import Evidence, Extent
 from asof.audit.parity import Answer, Answers
 from asof.audit.split import Side
 from asof.audit.too_good import Columns
 from asof.data import UTC_TIME, Finding, Severity, SourceTable, Table
-from asof.flows import elsewhere, nesting, preparation, rebuilding
+from asof.flows import elsewhere, ingestion, nesting, preparation, rebuilding
 from asof.flows.preparation import Prepared
 from asof.flows.rebuilding import Accused
 from asof.flows.workspace import Workspace
@@ -87,6 +87,9 @@ def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
     )
     extent = Extent(depth.cuts, depth.per_cut, depth.alone, accused.bench.wanted.seed)
     verdict = audit.future.check(evidence, _asked(accused), material.features, extent)
+    late = _known_late(workspace, prepared)
+    if late:
+        verdict = audit.join([verdict, base.settle("future", "the other times of their rows", late)])
     if accused.bench.split.cut is None:
         return verdict
     found = {name: table for name, table in prepared.past.sources.items() if not workspace.spec.sources[name].covered}
@@ -94,6 +97,21 @@ def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
         return verdict
     moved = _coverage_moves(found, accused.bench.split.cut)
     return audit.join([verdict, base.settle("future", f"what {len(found)} sources cover", moved)])
+
+
+def _known_late(workspace: Workspace, prepared: Prepared) -> list[Finding]:
+    """Other times of sources, later than their rows are said to be known; of columns that are left out as well."""
+    found: list[Finding] = []
+    for name, spec in workspace.spec.sources.items():
+        if spec.time is None or spec.time.available:
+            continue  # whoever names the column has chosen among them
+        table = prepared.past.table(name)
+        if prepared.left_out:
+            table = ingestion.load(name, spec, workspace.lake)
+        # A row that is counted is there from its first entry on, whatever else its row tells later.
+        strict = prepared.panel.rows or name != prepared.panel.source
+        found += moments.late(table, spec.time.columns, strict=strict)
+    return found
 
 
 def _asked(accused: Accused) -> pl.DataFrame:
@@ -230,8 +248,16 @@ def _too_good(workspace: Workspace, prepared: Prepared, accused: Accused, depth:
         brought=rebuilding.brought(prepared, material.questions),
         classes=bench.wanted.classes,
         waiting=_waiting(workspace, prepared, depth) if panel.rows else None,
+        moments=_moments(prepared, material.questions) if panel.rows and panel.timed else {},
     )
     return audit.too_good.check(given, seed=bench.wanted.seed)
+
+
+def _moments(prepared: Prepared, questions: pl.DataFrame) -> dict[str, pl.Series]:
+    """Moments that columns of the row's own state, for each question."""
+    rows = questions.select(_key="unit").join(prepared.counted.rows, on="_key", how="left", maintain_order="left")
+    told = {name: moments.stated(rows[name], prepared.counted.zone) for name in prepared.panel.own}
+    return {name: stated for name, stated in told.items() if stated is not None}
 
 
 def _waiting(workspace: Workspace, prepared: Prepared, depth: Depth) -> pl.DataFrame | None:
