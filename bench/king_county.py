@@ -73,9 +73,21 @@ def measure(cut: date, until: date) -> dict[str, Any]:
         "folds": trials.get(selection.chosen.name, trials.get("blend")),
         "recipe": recipes.plan_of(selection.chosen),
         "trials": trials,
+        "ensemble": priced(selection.offer),
         "seconds": [round(chosen - begun, 1), round(time.monotonic() - chosen, 1)],
         "rows": [len(learn), len(asked)],
     }
+
+
+def priced(offer: tuning.Offer | None) -> str:
+    """What the ensemble gains and costs, in a sentence."""
+    if offer is None:
+        return "there was none to try"
+    fit, both = offer.single_seconds, offer.blend_seconds
+    return (
+        f"{offer.why}; a fold takes {both[0]:.1f} s to fit and {both[1]:.2f} s to answer, "
+        f"the best recipe alone {fit[0]:.1f} s and {fit[1]:.2f} s"
+    )
 
 
 def line(name: str, told: dict[str, Any]) -> str:
@@ -107,6 +119,7 @@ def main() -> None:
         told = measure(*DEVELOPMENT)
         print(line("development", told))
         print(f"  trials: {told['trials']}")
+        print(f"  ensemble: {told['ensemble']}")
         print(f"  chosen: {[r['name'] for r in told['recipe'].get('recipes', [told['recipe']])]}")
     for number, record in enumerate(opened(), 1):
         print(line(f"test, opening {number} ({record['code']})", record))

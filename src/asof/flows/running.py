@@ -254,6 +254,8 @@ def _doubts(selection: Selection, judged: Judged) -> list[Finding]:
             f"no candidate did better on the folds than the baseline {judged.baseline.name}: it is the model itself"
         )
         found.append(Finding("choice", Severity.WARNING, judged.baseline.name, message))
+    if selection.offer is not None:
+        found.append(Finding("ensemble", Severity.NOTE, "blend", selection.offer.why, figure=selection.offer.gain))
     if judged.opened <= 1:
         return found
     since = f" from {judged.cut:%Y-%m-%d}" if judged.cut else ""
