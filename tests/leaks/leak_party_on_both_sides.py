@@ -3,6 +3,6 @@
 from tests.leaks.worlds import passengers
 
 SUBJECT = "party"
-UNCAUGHT = "a group that the project does not name is not looked for"
+UNCAUGHT = "warned, not refused: rows of one text may share their labels without belonging together"
 LEAK = passengers()
 TWIN = passengers(settings={"judge": {"group": "party"}})

@@ -16,6 +16,5 @@ def joined(rows: pl.DataFrame) -> pl.DataFrame:
 
 TWICE = pl.concat([house_table(), house_table()[:300]])
 SUBJECT = "fold"
-UNCAUGHT = "copies that differ in one column only are taken to be alike by chance"
 LEAK = houses(rows=joined(TWICE.sample(fraction=1.0, shuffle=True, seed=1)))
 TWIN = houses(rows=joined(house_table()))

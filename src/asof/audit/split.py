@@ -8,10 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from asof.audit import base
+from asof.audit import base, groups
 from asof.audit.base import Outcome, Verdict
 from asof.data import Finding, Severity
 
+NEAR, NEAR_SHARE = 10, 0.01
+"""Copies that differ in one column matter from so many tested rows on, and this share of them."""
 TWINS = 0.5
 """Rows are copies, and not alike by chance, where most pairs that agree in all but one column agree in that one too."""
 
@@ -31,17 +33,24 @@ class Side:
     """Features of both, where copies of rows are looked for: questions without a time."""
 
 
-def check(sides: Sequence[Side], unit: Sequence[str]) -> Verdict:
+def check(sides: Sequence[Side], unit: Sequence[str], *, classes: int = 0) -> Verdict:
     """Look at every split that was used.
 
     No label learnt before it was known, no question tested before its cut or of an unknown place, no unit and no group
     on both sides, no question asked twice. Under a cut a key may come again: its earlier label was known by then.
-    Without a time, no row stands on one side and its copy on the other.
+    Without a time, no row stands on one side and its copy on the other; groups that share their labels and are not
+    named are told of. Every such side holds the whole table, so that near copies and groups are looked for in one.
     """
     findings: list[Finding] = []
     for side in sides:
         told = _in_time(side) + _by_unit(side, unit) + _by_group(side) + _copies(side)
         findings += [Finding("split", Severity.ERROR, side.name, message, rows=rows) for message, rows in told if rows]
+    whole = next((side for side in sides if side.features is not None), None)
+    if whole is not None:
+        copied = {finding.subject for finding in findings}
+        near = _near_copies(whole) if whole.name not in copied else []
+        findings += [Finding("split", Severity.ERROR, whole.name, message, rows=rows) for message, rows in near]
+        findings += _groups(whole, classes=bool(classes))
     questions = sum(side.train.height + side.test.height for side in sides)
     if not sides:
         return Verdict("split", Outcome.UNTOLD, "no split was used")
@@ -101,17 +110,53 @@ def _copies(side: Side) -> list[tuple[str, int]]:
     """Tested rows of which a copy, label included, was learnt from: another key does not make another row."""
     if side.features is None:
         return []
-    train, test = (
-        table.with_columns(frame["label"].alias("label "))
-        for table, frame in zip(side.features, (side.train, side.test), strict=True)
-    )
-    hashes = _hashes(pl.concat([train, test]))
+    hashes, _ = _told(side)
     whole = hashes.sum(axis=1, dtype=np.uint64)
-    copies = int(np.isin(whole[train.height :], whole[: train.height]).sum())
+    copies = _across(whole, side.train.height)
     if not copies or _by_chance(hashes, whole):
         return []
     message = f"{copies:,} test rows of {side.name} are copies, label included, of rows that were learnt from"
     return [(message, copies)]
+
+
+def _near_copies(side: Side) -> list[tuple[str, int]]:
+    """Tested rows of which a copy was learnt from that differs in one column only, the same one in all of them."""
+    hashes, names = _told(side)
+    whole = hashes.sum(axis=1, dtype=np.uint64)
+    for number, name in enumerate(names[:-1]):
+        rest = whole - hashes[:, number]
+        copies = _across(rest, side.train.height)
+        if copies < max(NEAR, NEAR_SHARE * side.test.height):
+            continue
+        if not _by_chance(np.delete(hashes, number, axis=1), rest):
+            message = (
+                f"{copies:,} test rows of {side.name} are copies, label included and {name} excepted, of rows that "
+                "were learnt from"
+            )
+            return [(message, copies)]
+    return []
+
+
+def _groups(side: Side, *, classes: bool) -> list[Finding]:
+    assert side.features is not None  # noqa: S101 - asked only of sides that have them
+    group = pl.concat([side.train["group"], side.test["group"]]) if "group" in side.train.columns else None
+    label = pl.concat([side.train["label"], side.test["label"]])
+    return groups.unnamed(pl.concat(side.features), label, group, classes=classes)
+
+
+def _told(side: Side) -> tuple[NDArray[np.uint64], list[str]]:
+    """Hashes of all that is told of the rows, those that are learnt from first, and its names; the label comes last."""
+    assert side.features is not None  # noqa: S101 - asked only of sides that have them
+    frames = (side.train, side.test)
+    tables = [
+        table.with_columns(frame["label"].alias("label ")) for table, frame in zip(side.features, frames, strict=True)
+    ]
+    return _hashes(pl.concat(tables)), tables[0].columns
+
+
+def _across(codes: NDArray[np.uint64], learnt: int) -> int:
+    """How many of the rows after those that are learnt from are equal to one of them."""
+    return int(np.isin(codes[learnt:], codes[:learnt]).sum())
 
 
 def _by_chance(hashes: NDArray[np.uint64], whole: NDArray[np.uint64]) -> bool:

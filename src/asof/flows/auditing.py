@@ -63,7 +63,7 @@ def examine(
         ("future", lambda: [_future(workspace, prepared, accused, depth)]),
         ("fit", lambda: _fit_and_rerun(workspace, accused, depth)),
         ("parity", lambda: [_parity(workspace, prepared, accused, depth, served)]),
-        ("split", lambda: [audit.split.check(_sides(workspace, accused), _unit(accused))]),
+        ("split", lambda: [_split(workspace, accused)]),
         ("too good", lambda: [_too_good(workspace, prepared, accused, depth)]),
         ("drift", lambda: [_drift(accused)]),
     ]
@@ -212,6 +212,11 @@ def _parity(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
 
     other = audit.attempt(lambda: ask(bare=True))
     return audit.join([verdict, audit.parity.elsewhere(whole, other, lambda: ask(bare=False))])
+
+
+def _split(workspace: Workspace, accused: Accused) -> Verdict:
+    sides = _sides(workspace, accused)
+    return audit.split.check(sides, _unit(accused), classes=accused.bench.wanted.classes)
 
 
 def _unit(accused: Accused) -> tuple[str, ...]:
