@@ -2,10 +2,10 @@
 
 from tests.leaks.worlds import sales
 
-SUBJECT = "around"
+SUBJECT = "earlier_prices"
 PLUGIN = '''
 @asof.lookup
-def around(questions, past):
+def earlier_prices(questions, past):
     """Mean price of the last hundred houses."""
     houses = past.table("houses").rows.drop_nulls("price").sort("_ended", "_key")
     told = {}
