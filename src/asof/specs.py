@@ -180,10 +180,10 @@ class PredictSpec(Spec):
 
 
 class FeatureSpec(Spec):
-    """One lookup by name: ``calendar``, ``history``, one with ``nearest:``, or a plug-in of that name."""
+    """One lookup by name: ``calendar``, ``history``, ``around``, one with ``nearest:``, or a plug-in of that name."""
 
     name: str
-    kind: Literal["calendar", "history", "nearest", "plugin"]
+    kind: Literal["calendar", "history", "around", "nearest", "plugin"]
     options: dict[str, Any] = {}
 
 

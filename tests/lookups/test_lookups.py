@@ -119,7 +119,7 @@ def test_all_faults_of_options_are_told_at_once_with_the_nearest_name() -> None:
         "features.calendar.holiday: no such option; did you mean 'holidays'? There are: holidays",
         "features.history.coarser: Input should be a valid boolean, unable to interpret input; got 'perhaps'",
         f"features.history.window: no such option; did you mean 'windows'? There are: {options}",
-        "features.nightly: no lookup of this name; there are: calendar, history, or any name with `nearest: SOURCE`",
+        "features.nightly: no lookup of this name; there are: calendar, history, around, or any name with `nearest: SOURCE`",
     ]
 
 

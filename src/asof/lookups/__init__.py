@@ -7,6 +7,7 @@ import polars as pl
 
 from asof.errors import DataError, Problem, ProjectError
 from asof.ledgers import Past
+from asof.lookups.around import Around
 from asof.lookups.base import OWN, Lookup
 from asof.lookups.calendar import Calendar
 from asof.lookups.history import History
@@ -29,11 +30,13 @@ def make(spec: FeatureSpec, panel: Panel, plugins: Plugins | None = None) -> Loo
         return Calendar.of(spec)
     if spec.kind == "history":
         return History.of(spec, panel)
+    if spec.kind == "around":
+        return Around.of(spec, panel)
     if spec.kind == "nearest":
         return Nearest.of(spec)
     found = None if plugins is None else plugins.lookups.get(spec.name)
     if found is None:
-        known = ", ".join(["calendar", "history", *sorted(plugins.lookups if plugins else ())])
+        known = ", ".join(["calendar", "history", "around", *sorted(plugins.lookups if plugins else ())])
         message = f"no lookup of this name; there are: {known}, or any name with `nearest: SOURCE`"
         raise ProjectError([Problem(message, where=f"features.{spec.name}")])
     return PluginLookup(spec.name, found, spec.options)

@@ -10,7 +10,7 @@ _CELLS = re.compile(r"h3:(\d{1,2})")
 _POLYGONS = re.compile(r"(?P<file>[^#]+\.(?:geo)?json(?:\.gz)?)(?:#(?P<id>.+))?")
 _RANGE = re.compile(r"(\d{1,6})\s*(mo|[smhdw])\s*\.\.\s*(\d{1,6})\s*(mo|[smhdw])")
 MOST_HORIZONS = 1000
-NAMED = ("calendar", "history")
+NAMED = ("calendar", "history", "around")
 """Lookups that are known by their name alone."""
 
 

@@ -6,7 +6,11 @@ from asof.project.messages import Path, setting, validated
 from asof.project.trees import Node
 from asof.specs import Spec
 
-STEPS = {"history": ("windows", "lags", "weekday", "hour"), "nearest": ("max_age", "nearest.max_age")}
+STEPS = {
+    "history": ("windows", "lags", "weekday", "hour"),
+    "around": ("window",),
+    "nearest": ("max_age", "nearest.max_age"),
+}
 """Options that are lengths of time, or lists of them."""
 
 
@@ -18,10 +22,12 @@ def check(faults: Faults, index: int, kind: str) -> None:
         return
     for option in STEPS.get(kind, ()):
         _steps(faults, (*where, *option.split(".")))
-    if kind == "history":
+    if kind in {"history", "around"}:
         source = faults.text(*where, "source")
         if source is not None:
             faults.source((*where, "source"), source)
+    if kind == "around":
+        _radius(faults, (*where, "radius"))
     if kind == "nearest":
         _observed(faults, where)
     _types(faults, where, options, kind)
@@ -36,6 +42,14 @@ def _steps(faults: Faults, where: Path) -> None:
         step = parsed(member) if member.is_scalar else None
         if step is None or step.count == 0:
             faults.got(path, "a length of time such as 1h, 7d or 364d")
+
+
+def _radius(faults: Faults, where: Path) -> None:
+    from asof.lookups.around import kilometres
+
+    option = faults.at(*where)
+    if option is not None and option.value is not None and kilometres(option.words() or "") is None:
+        faults.got(where, "a distance such as 5km or 300m")
 
 
 def _observed(faults: Faults, where: Path) -> None:
@@ -56,11 +70,17 @@ def _observed(faults: Faults, where: Path) -> None:
 
 def _types(faults: Faults, where: Path, options: Node, kind: str) -> None:
     """Names and types of the options, as the lookup itself states them."""
+    from asof.lookups.around import AroundOptions
     from asof.lookups.calendar import CalendarOptions
     from asof.lookups.nearest import NearestOptions
     from asof.lookups.plans import HistoryOptions
 
-    models: dict[str, type[Spec]] = {"calendar": CalendarOptions, "history": HistoryOptions, "nearest": NearestOptions}
+    models: dict[str, type[Spec]] = {
+        "calendar": CalendarOptions,
+        "history": HistoryOptions,
+        "around": AroundOptions,
+        "nearest": NearestOptions,
+    }
     inner: Path = ()
     renamed: dict[str, str] = {}
     if kind == "nearest":

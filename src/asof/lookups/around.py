@@ -1,0 +1,234 @@
+"""Lookup ``around``: the rows nearest in space among those already known."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from asof.data import UTC_TIME
+from asof.errors import Problem, UserError
+from asof.ledgers import Moments, Past
+from asof.ledgers.moments import Floats, Ints
+from asof.ledgers.past import number_column
+from asof.lookups.base import OWN, read_options, table_of
+from asof.lookups.points import Asked, Found, Points, sphere
+from asof.panels import Panel
+from asof.specs import FeatureSpec, Spec
+from asof.times import Step
+
+SOFT_KM = 0.1
+"""Added to each distance before it weighs, so that what lies at the same address does not weigh all."""
+_DISTANCE = re.compile(r"(\d+(?:\.\d+)?)\s*(km|m)")
+_BEFORE_ALL = np.iinfo(np.int64).min
+
+
+class AroundOptions(Spec):
+    """Options of ``around``."""
+
+    source: str | None = None
+    """Whose rows; default: the counted source."""
+    of: tuple[str, ...] | None = None
+    """Columns of numbers; default: the predicted one where rows are predicted by their value."""
+    nearest: int = Field(default=20, ge=1, le=1000)
+    """How many rows at most."""
+    radius: str | None = None
+    """How far away at most, such as ``5km`` or ``300m``; none: however far."""
+    window: str | None = None
+    """How old at most; none: however old."""
+
+
+class Around:
+    """``around_COLUMN_mean``, ``_median`` and ``_weighted`` for each column, ``around_km`` and ``around_rows``.
+
+    Of the rows nearest in space among those that were known at ``as_of``, never the row itself. Weights are
+    1 / (distance + 100 m). ``around_km`` is the distance of the furthest of them, ``around_rows`` says how many there
+    were. Distances are great circles on a sphere; of rows equally far (to the millimetre) the one that ended last comes
+    first, then the smaller key. Rows that lack all the columns are left out, single missing values take no part.
+    """
+
+    def __init__(self, name: str, options: AroundOptions, panel: Panel) -> None:
+        """Store them, with the defaults that the panel tells."""
+        self.name, self._options = name, options
+        self._source = options.source or panel.source
+        predicted = panel.measure == "value" and self._source == panel.source and panel.column
+        self._of = options.of if options.of is not None else (panel.column,) if predicted and panel.column else ()
+
+    @classmethod
+    def of(cls, spec: FeatureSpec, panel: Panel) -> "Around":
+        """Make it from the project's words."""
+        return cls(spec.name, read_options(AroundOptions, spec), panel)
+
+    @property
+    def reach(self) -> timedelta:
+        """How far back it reads; nothing is given up for what has no end."""
+        return timedelta(0) if self._options.window is None else Step.parse(self._options.window).nominal
+
+    def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
+        """Answer the questions."""
+        rows = self._rows(past)
+        whole = questions.with_columns(_point(questions, past)).with_row_index("_asked")
+        asked = whole.drop_nulls(["_lat", "_lon", "as_of"])
+        found = self._points(rows).nearest(self._asked(asked, rows, past), self._options.nearest, self._radius)
+        made = dict(self._made(found, rows))
+        every = np.full((questions.height, len(made)), np.nan)
+        every[asked["_asked"].to_numpy()] = np.column_stack(list(made.values()))
+        return table_of({f"{self.name}_{name}": every[:, at] for at, name in enumerate(made)}, questions.height)
+
+    def check(self, past: Past) -> list[Problem]:
+        """Find what cannot be read: a source, coordinates, moments or columns that are not there."""
+        where = f"features.{self.name}"
+        if self._source not in past.sources:
+            near = difflib.get_close_matches(self._source, past.sources, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            return [Problem(f"no source {self._source!r}{hint}", where=f"{where}.source")]
+        found = [*self._unreadable(where), *self._nowhere(past, where)]
+        for column in self._of:
+            try:
+                number_column(past.table(self._source).rows, self._source, column)
+            except UserError as fault:
+                found.append(Problem(str(fault), where=f"{where}.of"))
+        return found
+
+    def _unreadable(self, where: str) -> Iterator[Problem]:
+        radius, window = self._options.radius, self._options.window
+        if radius is not None and kilometres(radius) is None:
+            yield Problem(f"expected a distance such as 5km or 300m, got {radius!r}", where=f"{where}.radius")
+        if window is not None:
+            try:
+                if not Step.parse(window).count:
+                    yield Problem(f"{window} has no length; expected one such as 365d", where=f"{where}.window")
+            except UserError as fault:
+                yield Problem(str(fault), where=f"{where}.window")
+
+    def _nowhere(self, past: Past, where: str) -> Iterator[Problem]:
+        """Say which coordinates or moments are missing."""
+        table, panel = past.table(self._source), past.panel
+        if table.rows["_ended"].null_count() == table.rows.height or not panel.timed:
+            message = f"rows of {self._source} have no time, so none was known before another"
+            yield Problem(message, where=f"{where}.source")
+        if _coordinates(past, self._source) is None:
+            message = f"{self._source} has no coordinates; say where its rows lie: `place: {{lat: …, lon: …}}`"
+            yield Problem(message, where=f"{where}.source")
+        elif _own(past) is None and panel.places.lat is None:
+            message = f"questions have no coordinates: rows of {panel.source} have none, and their places neither"
+            yield Problem(message, where=where)
+
+    @property
+    def _radius(self) -> float:
+        radius = None if self._options.radius is None else kilometres(self._options.radius)
+        return np.inf if radius is None else radius
+
+    def _rows(self, past: Past) -> pl.DataFrame:
+        """Rows with a point, a time and some value, in the order in which ties are broken."""
+        table = past.table(self._source)
+        lat, lon = _coordinates(past, self._source) or ("", "")
+        numbers = {f"={name}": number_column(table.rows, self._source, name) for name in self._of}
+        rows = table.rows.select("_key", "_ended", "_available", *_degrees(table.rows[lat], table.rows[lon]))
+        rows = rows.with_columns(pl.Series(name, column) for name, column in numbers.items()).drop_nulls()
+        if numbers:
+            rows = rows.filter(pl.any_horizontal(pl.col(name).is_finite() for name in numbers))
+        return rows.sort("_ended", "_key", descending=[True, False], maintain_order=True)
+
+    def _points(self, rows: pl.DataFrame) -> Points:
+        ended, available = (_micros(rows[name]) for name in ("_ended", "_available"))
+        code = rows["_key"].rank("dense").cast(pl.Int64).to_numpy()
+        return Points(sphere(rows["_lat"], rows["_lon"]), ended, available, code)
+
+    def _asked(self, asked: pl.DataFrame, rows: pl.DataFrame, past: Past) -> Asked:
+        as_of = Moments.of(asked["as_of"])
+        low = np.full(len(as_of), _BEFORE_ALL)
+        if self._options.window is not None:
+            step = Step.parse(self._options.window)
+            low = past.until(self._source, as_of).shift(step, past.panel.zone, -1).micros()
+        itself = np.full(len(as_of), -1)
+        if "unit" in asked.columns and self._source == past.panel.source:
+            keys = rows.select(unit="_key", _code=pl.col("_key").rank("dense").cast(pl.Int64)).unique("unit")
+            of = asked.select(pl.col("unit").cast(pl.String)).join(keys, on="unit", how="left", maintain_order="left")
+            itself = of["_code"].fill_null(-1).to_numpy()
+        return Asked(sphere(asked["_lat"], asked["_lon"]), as_of.micros(), low, itself)
+
+    def _made(self, found: Found, rows: pl.DataFrame) -> Iterator[tuple[str, Floats]]:
+        """Features of n questions, by the last part of their names."""
+        there = np.isfinite(found.km)
+        weights = 1 / (found.km + SOFT_KM)
+        for name in self._of:
+            column = rows[f"={name}"].to_numpy()
+            held = np.where(there, column[found.rows], np.nan) if len(column) else np.full(there.shape, np.nan)
+            held[~np.isfinite(held)] = np.nan
+            yield f"{name}_mean", _mean(held, np.ones_like(held))
+            yield f"{name}_median", _median(held)
+            yield f"{name}_weighted", _mean(held, weights)
+        count = there.sum(axis=1)
+        last = np.take_along_axis(found.km, np.maximum(count - 1, 0)[:, None], axis=1)[:, 0]
+        yield "km", np.where(count > 0, last, np.nan)
+        yield "rows", count.astype(np.float64)
+
+
+def kilometres(text: str) -> float | None:
+    """Read a distance such as ``5km`` or ``300m``; none where it is no distance, or zero."""
+    found = _DISTANCE.fullmatch(text.strip())
+    read = float(found[1]) / (1 if found[2] == "km" else 1000) if found else 0.0
+    return read if read > 0 else None
+
+
+def _coordinates(past: Past, source: str) -> tuple[str, str] | None:
+    """Columns of latitude and longitude of a source, where it has both."""
+    table = past.table(source)
+    if not isinstance(table.place, tuple) or not set(table.place) <= set(table.rows.columns):
+        return None
+    return table.place
+
+
+def _own(past: Past) -> tuple[str, str] | None:
+    """Columns of latitude and longitude that each question about a row carries."""
+    pair = _coordinates(past, past.panel.source) if past.panel.rows else None
+    return pair if pair is not None and set(pair) <= set(past.panel.own) else None
+
+
+def _point(questions: pl.DataFrame, past: Past) -> list[pl.Series]:
+    """``_lat`` and ``_lon`` of each question: of the row itself, else of its place; null = unknown."""
+    own, places = _own(past), past.panel.places
+    if own is not None:
+        return _degrees(*(questions[OWN + name] for name in own))
+    degrees = (
+        pl.Series([None], dtype=pl.Float64).new_from_index(0, questions.height)
+        if column is None
+        else questions["place"].replace_strict(places.ids, column, default=None, return_dtype=pl.Float64)
+        for column in (places.lat, places.lon)
+    )
+    return _degrees(*degrees)
+
+
+def _degrees(lat: pl.Series, lon: pl.Series) -> list[pl.Series]:
+    """``_lat`` and ``_lon`` as Float64; both null where they are nowhere on earth."""
+    lat, lon = (column.cast(pl.Float64, strict=False).fill_nan(None) for column in (lat, lon))
+    inside = lat.is_between(-90, 90) & lon.is_between(-180, 180)
+    return [lat.set(~inside, None).alias("_lat"), lon.set(~inside, None).alias("_lon")]
+
+
+def _micros(times: pl.Series) -> Ints:
+    return times.cast(UTC_TIME).to_physical().to_numpy()
+
+
+def _mean(held: Floats, weights: Floats) -> Floats:
+    """Weighted mean of each row without NaN, summed one by one so that a row has the same bits among many."""
+    total, weight = np.zeros(len(held)), np.zeros(len(held))
+    for place in range(held.shape[1]):
+        there = ~np.isnan(held[:, place])
+        total += np.where(there, held[:, place] * weights[:, place], 0.0)
+        weight += np.where(there, weights[:, place], 0.0)
+    mean: Floats = np.divide(total, weight, out=np.full(len(held), np.nan), where=weight > 0)
+    return mean
+
+
+def _median(held: Floats) -> Floats:
+    """Median of each row without NaN."""
+    ascending = np.sort(held, axis=1)
+    count = (~np.isnan(held)).sum(axis=1)
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, held.shape[1] - 1)
+    middle = [np.take_along_axis(ascending, at[:, None], axis=1)[:, 0] for at in (low, high)]
+    return np.where(count > 0, (middle[0] + middle[1]) / 2, np.nan)
