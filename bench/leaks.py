@@ -26,7 +26,7 @@ def outcomes() -> dict[str, dict[str, bool]]:
     """Run the suite; of each kind of test, whether each case came out as it should."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "tests/leaks/test_leaks.py", "-q", "-p", "no:randomly"]
+        command = [sys.executable, "-m", "pytest", "tests/leaks/test_leaks.py", "-q", "-n", "2"]
         subprocess.run([*command, f"--junitxml={report}"], cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
         cases = ET.parse(report).getroot().iter("testcase")  # noqa: S314 - written by pytest just now
         found: dict[str, dict[str, bool]] = {kind: {} for kind in KINDS.values()}

@@ -1,0 +1,23 @@
+"""What was caught of the leaks kept aside stays caught, and the twins that passed pass; the others stand as they were."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.leaks.aside import once
+
+KEPT = {one["name"]: one for one in json.loads(once.OUTCOME.read_text(encoding="utf-8"))["leaks"]}
+CAUGHT = sorted(name for name, one in KEPT.items() if one["caught"] and one["passed"])
+
+
+def test_every_leak_was_tried_once() -> None:
+    assert sorted(KEPT) == once.NAMES
+    assert len(KEPT) == 10
+
+
+@pytest.mark.parametrize("name", CAUGHT)
+def test_what_was_caught_stays_caught(name: str, tmp_path: Path) -> None:
+    (tmp_path / "lakes").mkdir()
+    again = once.attempt(name, tmp_path)
+    assert (again["caught"], again["passed"]) == (True, True)
