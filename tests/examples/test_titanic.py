@@ -45,7 +45,7 @@ def test_the_file_to_answer_is_answered_in_its_order(ran: Ran, tmp_path: Path) -
     assert told["PassengerId"].cast(pl.Int64).to_list() == passengers["PassengerId"].to_list()
     assert told["reason"].null_count() == len(passengers) == 418, "every one is answered"
     assert told["chance_1"].is_between(0, 1).all()
-    assert ((told["chance_0"] + told["chance_1"]) - 1).abs().max() == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
+    assert ((told["chance_0"] + told["chance_1"]) - 1).abs().max() == pytest.approx(0, abs=1e-9)
     assert ((told["chance_1"] > 0.65) <= (told["prediction"] == "1")).all()
     like_the_rule = ((told["prediction"] == "1") == (passengers["Sex"] == "female")).mean()
     assert 0.75 < like_the_rule < 1, "mostly women, and yet not the rule itself"  # type: ignore[operator]
