@@ -1,4 +1,4 @@
-"""What was caught of the leaks kept aside stays caught, and the twins that passed pass; the others stand as they were."""
+"""What was caught of the leaks kept aside, without a false alarm, stays caught; the others stand as they came out."""
 
 import json
 from pathlib import Path
