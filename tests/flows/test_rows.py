@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 import asof
-from asof import kfolds, recipes
+from asof import kfolds, probabilities, recipes
 from asof.flows import intake, nesting, preparation, running
 from asof.flows.workspace import Workspace
+from asof.probabilities import Calibrated
 from asof.recipes import Blend, Recipe
 from tests.flows import houses
 
@@ -182,6 +183,27 @@ def test_many_rows_have_a_holdout(tmp_path: Path) -> None:
     bench = running.lay_out(workspace, ready)
     assert bench.split.test.size == pytest.approx(kfolds.FEW_ROWS / 5, abs=20), "equal rows stay together"
     assert not set(bench.split.test) & {row for fold in bench.folds for row in [*fold.train, *fold.test]}
+
+
+def test_the_released_calibration_is_made_of_what_the_model_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of answers that a first calibration has corrected already: the model in service gives what it gives."""
+    seen: list[pl.DataFrame] = []
+
+    def calibrate(answers: pl.DataFrame, classes: int, **_: object) -> Calibrated:
+        seen.append(answers)
+        return Calibrated(classes, "temperature", temperature=2.0)
+
+    monkeypatch.setattr(probabilities, "calibrate", calibrate)
+    project = houses.PASSENGERS.replace(", group: family", "")
+    asof.run(asof.open_project(str(houses.make(tmp_path / "x", project, people=houses.people(kfolds.FEW_ROWS)))))
+    folds, released = seen
+    told = [answers["prediction"].to_numpy() for answers in (folds, released)]
+    assert np.array_equal(told[0], told[1][: folds.height])
+    held = released[folds.height :]
+    bench = running.lay_out(*prepared(tmp_path / "x"))
+    assert held["unit"].to_list() == bench.material.questions["unit"][bench.split.test].to_list()
 
 
 def test_numbers_of_rows_without_a_time_have_intervals_too(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ class Judged:
     """Judged questions: unit, as_of, horizon, label, prediction, baseline, low, high."""
     folds: pl.DataFrame
     """The same out of the forward folds, without interval."""
+    raw: pl.DataFrame
+    """All answers that the released calibration is made from, as the model gave them: probabilities uncalibrated."""
     calibration: Calibration | Calibrated
     """Made from the folds alone: its coverage on the holdout is honest."""
     scores: Mapping[str, Estimate]
@@ -128,7 +130,10 @@ def judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Sel
     plain = learning.fit(workspace, bench, split.train, baseline)
     asked = held_out(workspace, prepared, bench)
     answers = answer(asked, model, plain, calibration)
-    found = Verdicts(model, baseline, asked, answers, calibrated(fold_answers, calibration), calibration)
+    folds = calibrated(fold_answers, calibration)
+    told = asked.questions.with_columns(column("prediction", model.predict(asked.features)))
+    raw = pl.concat([fold_answers, told], how="diagonal")
+    found = Verdicts(model, baseline, asked, answers, folds, raw, calibration)
     return summed_up(found, wanted, cut=split.cut, until=until, opened=opened)
 
 
@@ -149,6 +154,7 @@ class Verdicts:
     asked: Material
     answers: pl.DataFrame
     folds: pl.DataFrame
+    raw: pl.DataFrame
     calibration: Calibration | Calibrated
 
 
@@ -170,6 +176,7 @@ def summed_up(found: Verdicts, wanted: Terms, *, cut: datetime | None, until: da
         asked=found.asked,
         answers=answers,
         folds=folds,
+        raw=found.raw,
         calibration=found.calibration,
         scores={name: evaluation.score(answers, metric, bootstrap) for name, metric in measured.items()},
         baseline_score=measured[wanted.metric](answers["label"].to_numpy(), answers["baseline"].to_numpy(), None),

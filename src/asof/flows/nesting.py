@@ -31,7 +31,9 @@ def judge(workspace: Workspace, bench: Bench, selection: Selection) -> Judged:
     calibration = judging.calibrate(folds, wanted)
     model = learning.fit(workspace, bench, bench.split.train, selection.chosen)
     asked = bench.material.side(bench.split.train)
-    found = Verdicts(model, baseline, asked, answers, judging.calibrated(folds, calibration), calibration)
+    # Nested answers of classes come calibrated, each fold in its own way; those of the folds are of every row already.
+    raw = folds if wanted.task == "class" else pl.concat([folds, answers], how="diagonal")
+    found = Verdicts(model, baseline, asked, answers, judging.calibrated(folds, calibration), raw, calibration)
     return judging.summed_up(found, wanted, cut=None, until=None, opened=0)
 
 

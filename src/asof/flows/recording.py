@@ -66,8 +66,7 @@ def make(workspace: Workspace, prepared: Prepared, found: Found, tracker: Tracke
 def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Model) -> releases.Contents:
     judged, plan = found.judged, found.selection.plan
     name = releases.release_name(workspace.spec.name, workspace.now)
-    both = pl.concat([judged.folds, judged.answers], how="diagonal")
-    calibration = judging.calibrate(both, found.bench.wanted)
+    calibration = judging.calibrate(judged.raw, found.bench.wanted)
     fingerprint = _fingerprint(found, model, calibration)
     result = run_result(workspace, prepared, found, name, fingerprint)
     page = reporting.collect(
