@@ -1,6 +1,7 @@
 """Projects whose units are rows, with a time and without, numbers and classes: run, judged, predicted."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,19 @@ def test_a_file_of_houses_is_answered_in_order(sold: Ran, tmp_path: Path) -> Non
     assert told["outside"].to_list()[:2] == [False, True]
     width = (told["high"] - told["low"]).to_list()
     assert width[1] > 1.2 * width[0]
+
+
+def test_days_are_read_as_the_source_writes_them(tmp_path: Path) -> None:
+    """6/1/2021 alone could be either; the source's rows prove that the month comes first. ISO dates are read too."""
+    american = pl.col("sold").str.to_date().dt.strftime("%-m/%-d/%Y")
+    folder = houses.make(tmp_path / "x", houses.HOUSES, sales=houses.sales().with_columns(sold=american))
+    asof.run(asof.open_project(str(folder)))
+    ask = {"sold": ["6/1/2021", "2021-06-01"], "town": ["t03"] * 2, "area": [100] * 2, "garden": ["yes"] * 2}
+    pl.DataFrame(ask).write_csv(tmp_path / "ask.csv")
+    asof.predict(asof.open_project(str(folder)), asof.Asked(input=tmp_path / "ask.csv"), tmp_path / "out.parquet")
+    answers = pl.read_parquet(tmp_path / "out.parquet")
+    assert answers["start"].dt.convert_time_zone("America/New_York").dt.date().to_list() == [date(2021, 6, 1)] * 2
+    assert answers["prediction"][0] == answers["prediction"][1]
 
 
 def test_a_file_that_lacks_a_column_is_refused(sold: Ran, tmp_path: Path) -> None:
@@ -284,6 +298,10 @@ train: {budget: 0s, candidates: [poisson], threads: 1}
 def test_rows_with_a_time_are_backtested(sold: Ran, tmp_path: Path) -> None:
     folder, _ = sold
     span = asof.Span(cut="2021-07-01", until="2021-08-01")
+    page = (folder / "project.yaml").read_text()
+    short = houses.make(tmp_path / "short", page.replace("folds: 2, fold: 28d", "folds: 4"), sales=houses.sales())
+    # Four folds of the 59 days that are answered would leave nothing to learn from: they are shorter.
+    asof.backtest(asof.open_project(str(short)), asof.Span(cut="2021-07-01", until="2021-08-29"), tmp_path / "o.csv")
     told = asof.backtest(asof.open_project(str(folder)), span, tmp_path / "out.parquet")
     answers = pl.read_parquet(tmp_path / "out.parquet")
     sold_then = houses.sales().filter(pl.col("sold").is_between(pl.lit("2021-07-01"), pl.lit("2021-07-31")))

@@ -15,9 +15,10 @@ from asof.errors import DataError
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.lookups import OWN
-from asof.specs import SourceSpec
+from asof.specs import SourceSpec, TimeSpec
 from asof.times import Step
 
+ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 PLACE_NAME = "place"
 TIME_NAMES = ("start", "time", "date", "datetime", "timestamp", "period")
 LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "longitude")
@@ -201,9 +202,19 @@ def _moments_of(prepared: Prepared, spec: SourceSpec, text: pl.DataFrame) -> tup
     if any(name not in text.columns for name in spec.time.columns):
         now = pl.Series("start", [prepared.last], dtype=UTC_TIME).new_from_index(0, text.height)
         return now, now.alias("end"), pl.repeat(value=False, n=text.height, dtype=pl.Boolean, eager=True)
-    clock = clocks.read(text, spec.time.model_copy(update={"available": None}), Step(0, "h")).times
+    told = spec.time.model_copy(update={"available": None, "formats": _formats(prepared, spec.time)})
+    clock = clocks.read(text, told, Step(0, "h")).times
     begun, ended = (clock[name].cast(UTC_TIME) for name in ("_event", "_ended"))
     return begun.alias("start"), ended.alias("end"), begun.is_null()
+
+
+def _formats(prepared: Prepared, told: TimeSpec) -> tuple[str, ...]:
+    """Formats in which times are asked about: those of the source, since a few rows cannot prove one; or ISO 8601."""
+    if told.formats:
+        return told.formats
+    written = prepared.counted.rows.select(told.columns)
+    found = clocks.read(written, told.model_copy(update={"available": None}), Step(0, "h")).formats
+    return tuple(dict.fromkeys([*found, *ISO]))
 
 
 def _degrees(text: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:

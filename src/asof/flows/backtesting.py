@@ -22,6 +22,8 @@ from asof.probabilities import Calibrated
 from asof.times import Step
 from asof.tuning import Selection
 
+MOST_FOLDED = 0.8
+"""Share of the history that folds may take, so that the first has something to learn from."""
 RULE = "rule_"
 """Before the name of each baseline, a column of its answers, which the file does not hold."""
 
@@ -53,7 +55,7 @@ def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None =
             cut, first, until = _moments(workspace, prepared, span)
         with workspace.stages("features") as stage:
             material = learning.gather(workspace, prepared, first, until)
-            wanted = learning.terms(workspace, prepared, _length(cut, until))
+            wanted = learning.terms(workspace, prepared, _fold(workspace, prepared, first, cut, until))
             split = splits.at_cut(material.questions, cut)
             bench = Bench(material, split, learning.folds_before(material, cut, wanted), wanted)
             asked = learning.answerable(workspace, prepared, cut, until)
@@ -107,9 +109,12 @@ def _moments(workspace: Workspace, prepared: Prepared, span: Span) -> tuple[date
     return cut, max(since, prepared.first), until
 
 
-def _length(cut: datetime, until: datetime) -> Step:
-    """Folds as long as the stretch that is answered, within 28 and 91 days."""
-    return Step(min(max((until - cut).days, 28), 91), "d")
+def _fold(workspace: Workspace, prepared: Prepared, first: datetime, cut: datetime, until: datetime) -> Step:
+    """Folds as long as the stretch that is answered, within 28 and 91 days, or less where history has no room."""
+    length, folds = Step(min(max((until - cut).days, 28), 91), "d"), workspace.spec.judge.folds
+    if length.nominal * folds <= MOST_FOLDED * (cut - first):
+        return length
+    return learning.fold_that_fits(prepared, first, cut, length, folds)
 
 
 def _answer(
