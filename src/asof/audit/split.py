@@ -14,6 +14,8 @@ from asof.data import Finding, Severity
 
 NEAR, NEAR_SHARE = 10, 0.01
 """Copies that differ in one column matter from so many tested rows on, and this share of them."""
+TELLING = 0.2
+"""Only where there are so many different rows, by this share of all, does what is told of a row know it again."""
 TWINS = 0.5
 """Rows are copies, and not alike by chance, where most pairs that agree in all but one column agree in that one too."""
 
@@ -126,7 +128,8 @@ def _near_copies(side: Side) -> list[tuple[str, int]]:
     for number, name in enumerate(names[:-1]):
         rest = whole - hashes[:, number]
         copies = _across(rest, side.train.height)
-        if copies < max(NEAR, NEAR_SHARE * side.test.height):
+        told_apart = np.unique(rest).size
+        if copies < max(NEAR, NEAR_SHARE * side.test.height) or told_apart < TELLING * len(rest):
             continue
         if not _by_chance(np.delete(hashes, number, axis=1), rest):
             message = (
