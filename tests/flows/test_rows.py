@@ -1,6 +1,7 @@
 """Projects whose units are rows, with a time and without, numbers and classes: run, judged, predicted."""
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,42 @@ def test_a_class_that_only_few_rows_have_does_not_stop_a_run(tmp_path: Path) -> 
     result = asof.run(asof.open_project(str(folder)))
     assert result["audit"]["failed"] == []
     assert np.isfinite(result["holdout"]["log_loss"]["value"])
+
+
+DEAR = houses.HOUSES.replace("value: sales.price", "classes: sales.kind").replace("metric: rmsle", "metric: log_loss")
+
+
+def kinds(*, renamed: bool = False, late: bool = False) -> pl.DataFrame:
+    """Houses by kind instead of price: cheap or dear; perhaps with a kind that comes up in the last weeks only."""
+    dear = pl.when(pl.col("price") > 400_000).then(pl.lit("dear")).otherwise(pl.lit("cheap"))
+    kind = pl.when(pl.col("sold") > "2021-08-10").then(pl.lit("new")).otherwise(dear) if late else dear
+    kind = kind.replace({"cheap": "affordable"}) if renamed else kind
+    return houses.sales().with_columns(kind=pl.when(pl.col("price").is_not_null()).then(kind)).drop("price")
+
+
+def test_a_release_tells_the_classes_that_it_has_learnt(tmp_path: Path) -> None:
+    """Whatever the data are called by now; a champion of other classes is compared by its recipe."""
+    page = DEAR.replace("linear", "logistic")
+    folder = houses.make(tmp_path / "x", page, sales=kinds())
+    first = asof.run(asof.open_project(str(folder)))
+    ask = pl.DataFrame({"sold": ["2021-08-20"], "town": ["t03"], "area": ["900"], "garden": ["yes"]})
+    ask.write_csv(tmp_path / "ask.csv")
+    shutil.rmtree(folder / ".asof" / "lake")
+    houses.make(folder, page, sales=kinds(renamed=True))
+    workspace = asof.open_project(str(folder))
+    asof.predict(workspace, asof.Asked(input=tmp_path / "ask.csv"), tmp_path / "out.csv")
+    told = pl.read_csv(tmp_path / "out.csv")
+    assert told["prediction"].to_list() == ["dear"]
+    assert {"chance_cheap", "chance_dear"} <= set(told.columns)
+    again = asof.run(asof.open_project(str(folder)))
+    assert again["decision"]["on"].endswith("(the champion was made for other classes)")
+    houses.make(folder, page, sales=kinds(late=True))
+    shutil.rmtree(folder / ".asof" / "lake")
+    third = asof.run(asof.open_project(str(folder)))
+    said = [one["message"] for one in third["findings"] if one["check"] == "unseen class"]
+    assert len(said) == 1
+    assert "judged rows have the class 'new', which no row had that was learnt from" in said[0]
+    assert first["release"] != third["release"]
 
 
 def test_a_metric_that_does_not_fit_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Champion against challenger, on questions that neither has seen."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -10,6 +13,7 @@ from asof.evaluation import Bootstrap
 from asof.flows import judging, learning, nesting
 from asof.flows.judging import Judged
 from asof.flows.learning import Bench
+from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.metrics import Metric
 from asof.ports import ReleaseRecord
@@ -17,14 +21,14 @@ from asof.promotion import Comparison, Decision
 from asof.recipes import Blend, Recipe
 
 
-def decide(workspace: Workspace, bench: Bench, judged: Judged, *, audit_passed: bool) -> Decision:
+def decide(workspace: Workspace, prepared: Prepared, bench: Bench, judged: Judged, *, audit_passed: bool) -> Decision:
     """Hold the rules of the project against the holdout, and compare with the champion if there is one."""
     rules = promotion.rules(workspace.spec.promote, workspace.plugins.metrics)
     findings = promotion.judge(rules, figures(judged), audit_passed=audit_passed)
     champion = workspace.registry.find("champion")
     if champion is None:
         return promotion.decide(findings, None)
-    comparison, on = against(workspace, champion, bench, judged)
+    comparison, on = against(workspace, prepared, champion, bench, judged)
     return promotion.decide(findings, comparison, on)
 
 
@@ -39,7 +43,9 @@ def figures(judged: Judged) -> dict[str, float]:
     return found
 
 
-def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged: Judged) -> tuple[Comparison, str]:
+def against(
+    workspace: Workspace, prepared: Prepared, champion: ReleaseRecord, bench: Bench, judged: Judged
+) -> tuple[Comparison, str]:
     """Compare on questions asked after the champion's own last cut, else both recipes fitted at the same cut.
 
     The champion itself can answer only where the project still makes the features that it was made with.
@@ -48,17 +54,18 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
     bootstrap = Bootstrap(seed=bench.wanted.seed)
     model = release.model(threads=workspace.threads, plugins=workspace.plugins)
     asked = judged.asked
-    fits = set(model.columns) == set(asked.features.columns)
+    other = _other(release, prepared.panel.classes, set(model.columns) == set(asked.features.columns))
     fresh, why = _unseen(judged, release.facts.get("cut", ""))
-    if why == "" and fits:
+    if why == "" and other == "":
         told = _calibrated(release, model.predict(asked.side(np.flatnonzero(fresh.to_numpy())).features))
         answers = judged.answers.filter(fresh).with_columns(
             judging.column("champion", told), challenger=pl.col("prediction")
         )
         on = f"{answers.height:,} questions asked after the champion's last cut {release.facts['cut'][:10]}"
     else:
-        answers = _anew(workspace, bench, judged, recipes.read_plan(release.json("recipe")))
-        why = why if fits else "the champion was made with other features"
+        recipe = recipes.read_plan(release.json("recipe"))
+        answers = _anew(workspace, bench, judged, _with_classes(recipe, bench.wanted.classes))
+        why = other or why
         where = (
             f"at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions"
             if judged.cut
@@ -66,6 +73,31 @@ def against(workspace: Workspace, champion: ReleaseRecord, bench: Bench, judged:
         )
         on = f"both recipes fitted {where} ({why})"
     return promotion.compare(answers, measured(judged, bench), bootstrap), on
+
+
+def _other(release: releases.Release, classes: Sequence[str], fits: bool) -> str:  # noqa: FBT001 - private
+    """Why the champion itself cannot answer what is asked now; "" where it can."""
+    if tuple(json.loads(release.facts.get("classes", "[]"))) != tuple(classes):
+        return "the champion was made for other classes"
+    return "" if fits else "the champion was made with other features"
+
+
+def _with_classes(recipe: Recipe | Blend, classes: int) -> Recipe | Blend:
+    """The recipe for as many classes as there are now."""
+    if isinstance(recipe, Blend):
+        return replace(recipe, recipes=tuple(_told_classes(member, classes) for member in recipe.recipes))
+    return _told_classes(recipe, classes)
+
+
+def _told_classes(recipe: Recipe, classes: int) -> Recipe:
+    if recipe.classes == classes:
+        return recipe
+    steps = []
+    for plan in recipe.encoders:
+        options = {name: value for name, value in plan.options.items() if name != "classes"}
+        several = plan.name == "target_mean" and classes > 2
+        steps.append(replace(plan, options={**options, "classes": classes} if several else options))
+    return replace(recipe, encoders=tuple(steps), classes=classes)
 
 
 def measured(judged: Judged, bench: Bench) -> Metric:

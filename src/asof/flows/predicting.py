@@ -1,6 +1,7 @@
 """Answers of a released model: the next periods, a range, or a file of rows in order."""
 
 import contextlib
+import json
 import os
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,6 +62,8 @@ class Oracle:
     calibration: Calibration | Calibrated
     places: pl.Series
     """Ids of the places that it has met."""
+    classes: tuple[str, ...] = ()
+    """Classes in the order in which it tells them, whatever the data hold by now; none for numbers."""
 
 
 def predict(workspace: Workspace, asked: Asked, out: Path | None = None) -> dict[str, Any]:
@@ -138,6 +141,7 @@ def open_release(workspace: Workspace, which: str) -> Oracle:
         release.model(threads=workspace.threads, plugins=workspace.plugins),
         _calibration(release.json("intervals")),
         ids,
+        tuple(json.loads(release.facts.get("classes", "[]"))),
     )
 
 
@@ -179,27 +183,28 @@ def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: 
     panel = prepared.panel
     features = preparation.read(prepared, questions, workspace.spec.leave_out)
     _refuse_other_features(oracle, features.columns)
-    told = oracle.model.predict(features) if questions.height else _none(panel)
+    told = oracle.model.predict(features) if questions.height else _none(oracle)
     new = questions["place"].is_not_null() & ~questions["place"].is_in(oracle.places.implode())
     return questions.select(identity(panel)).with_columns(
-        *_told(told, oracle.calibration, panel, new.to_numpy()),
+        *_told(told, oracle, new.to_numpy()),
         (releases.outside(features, oracle.release.schema()) | new).alias("outside"),
         pl.lit(None, dtype=pl.String).alias("reason"),
         pl.lit(oracle.release.name).alias("release"),
     )
 
 
-def _none(panel: Panel) -> np.ndarray:
+def _none(oracle: Oracle) -> np.ndarray:
     """Predictions of no question at all."""
-    return np.empty((0, len(panel.classes)) if panel.classes else 0)
+    return np.empty((0, len(oracle.classes)) if oracle.classes else 0)
 
 
-def _told(told: np.ndarray, calibration: Calibration | Calibrated, panel: Panel, new: np.ndarray) -> list[pl.Series]:
+def _told(told: np.ndarray, oracle: Oracle, new: np.ndarray) -> list[pl.Series]:
     """Columns of an answer: prediction and interval, or the class, its probability and that of every class."""
+    calibration = oracle.calibration
     if isinstance(calibration, Calibration):
         low, high = calibration.interval(told, np.where(new, WIDER, 1.0))
         return [pl.Series("prediction", told), pl.Series("low", low), pl.Series("high", high)]
-    return decided(calibration.apply(told), calibration, panel.classes)
+    return decided(calibration.apply(told), calibration, oracle.classes)
 
 
 def decided(chances: np.ndarray, calibration: Calibrated, classes: Sequence[str]) -> list[pl.Series]:

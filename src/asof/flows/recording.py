@@ -128,6 +128,7 @@ def facts_of(workspace: Workspace, prepared: Prepared, found: Found) -> dict[str
         "since": str(found.bench.material.questions["start"].min() or ""),
         "metric": found.bench.wanted.metric,
         "task": found.bench.wanted.task,
+        **({"classes": json.dumps(prepared.panel.classes)} if prepared.panel.classes else {}),
         "recipe": auditing.words(found.selection.chosen),
         "decided": "yes" if found.decision is not None else "no",
         "code_hash": code_version(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from asof import kfolds, releases, splits
 from asof.audit import Audit, Outcome
@@ -211,7 +212,7 @@ def _make(
             stage.note = audit_note(audit)
         decision = None
         if promoting:
-            decision = comparing.decide(workspace, bench, judged, audit_passed=audit.passed)
+            decision = comparing.decide(workspace, prepared, bench, judged, audit_passed=audit.passed)
         findings = [
             *(f for one in done for f in one.findings),
             *prepared.findings,
@@ -219,6 +220,7 @@ def _make(
             *audit.findings,
         ]
         findings += splits.doubts(bench.material.questions, [*bench.folds, bench.split])
+        findings += _unseen_classes(prepared, bench, judged)
         findings += _doubts(selection, judged)
         return recording.make(
             workspace,
@@ -244,6 +246,20 @@ def _new_places(
         new = newplaces.judge(workspace, prepared, bench, selection.chosen, judged)
         stage.note = f"skill {new.skill.value:.1%} in places never met" if new else "too few questions"
     return new
+
+
+def _unseen_classes(prepared: Prepared, bench: Bench, judged: Judged) -> list[Finding]:
+    """Classes that were judged and never learnt: no model can tell them."""
+    if not prepared.panel.classes or bench.split.cut is None:
+        return []
+    learnt = bench.material.questions["label"].gather(bench.split.train).unique()
+    asked = judged.answers.filter(~pl.col("label").is_in(learnt.implode()))
+    found = []
+    for (code,), rows in sorted(asked.group_by("label"), key=lambda pair: str(pair[0])):
+        name = prepared.panel.classes[int(str(code).partition(".")[0])]
+        message = f"{rows.height:,} judged rows have the class {name!r}, which no row had that was learnt from"
+        found.append(Finding("unseen class", Severity.WARNING, name, message, rows=rows.height))
+    return found
 
 
 def _doubts(selection: Selection, judged: Judged) -> list[Finding]:
@@ -284,7 +300,7 @@ def _decide_again(workspace: Workspace, prepared: Prepared, made: Made) -> Made:
     with workspace.stages("judge"):
         judged = _judge(workspace, prepared, bench, selection)
     passed = not made.result["audit"]["failed"]
-    decision = comparing.decide(workspace, bench, judged, audit_passed=passed)
+    decision = comparing.decide(workspace, prepared, bench, judged, audit_passed=passed)
     return recording.with_decision(made, decision)
 
 
