@@ -1,7 +1,6 @@
 """Projects whose units are rows, with a time and without, numbers and classes: run, judged, predicted."""
 
 import json
-import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -284,7 +283,6 @@ def test_a_release_tells_the_classes_that_it_has_learnt(tmp_path: Path) -> None:
     first = asof.run(asof.open_project(str(folder)))
     ask = pl.DataFrame({"sold": ["2021-08-20"], "town": ["t03"], "area": ["900"], "garden": ["yes"]})
     ask.write_csv(tmp_path / "ask.csv")
-    shutil.rmtree(folder / ".asof" / "lake")
     houses.make(folder, page, sales=kinds(renamed=True))
     workspace = asof.open_project(str(folder))
     asof.predict(workspace, asof.Asked(input=tmp_path / "ask.csv"), tmp_path / "out.csv")
@@ -294,7 +292,6 @@ def test_a_release_tells_the_classes_that_it_has_learnt(tmp_path: Path) -> None:
     again = asof.run(asof.open_project(str(folder)))
     assert again["decision"]["on"].endswith("(the champion was made for other classes)")
     houses.make(folder, page, sales=kinds(late=True))
-    shutil.rmtree(folder / ".asof" / "lake")
     third = asof.run(asof.open_project(str(folder)))
     said = [one["message"] for one in third["findings"] if one["check"] == "unseen class"]
     assert len(said) == 1
