@@ -109,6 +109,7 @@ def faults(specs: Sequence[FeatureSpec]) -> list[str]:
 
 def test_all_faults_of_options_are_told_at_once_with_the_nearest_name() -> None:
     options = "all, coarser, hour, lags, neighbours, of, ratios, since, source, weekday, windows"
+    known = "calendar, history, around"
     assert faults(
         [
             FeatureSpec(name="calendar", kind="calendar", options={"holiday": "US"}),
@@ -119,7 +120,7 @@ def test_all_faults_of_options_are_told_at_once_with_the_nearest_name() -> None:
         "features.calendar.holiday: no such option; did you mean 'holidays'? There are: holidays",
         "features.history.coarser: Input should be a valid boolean, unable to interpret input; got 'perhaps'",
         f"features.history.window: no such option; did you mean 'windows'? There are: {options}",
-        "features.nightly: no lookup of this name; there are: calendar, history, around, or any name with `nearest: SOURCE`",
+        f"features.nightly: no lookup of this name; there are: {known}, or any name with `nearest: SOURCE`",
     ]
 
 
