@@ -101,6 +101,17 @@ def test_optimism_is_told_without_a_sign(
     assert line.split("folds promised")[1].strip() == words
 
 
+def test_where_nothing_was_set_aside_no_holdout_is_named(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows without a time are judged by nested folds, and what follows are other rows."""
+    monkeypatch.setenv("COLUMNS", "120")
+    told = {"judged_by": "nested folds", "expected": {"value": 0.45, "low": 0.40, "high": 0.51}}
+    promised = {"optimism": {"value": 0.02, "low": -0.01, "high": 0.05}}
+    lines = shown(terminal.show_run, RUN | told | promised)
+    assert not [line for line in lines if "holdout" in line or "stretch" in line]
+    assert next(line.strip() for line in lines if "to expect next" in line).endswith("of as many other rows")
+    assert any("2.0 points of skill more than nested folds kept" in line for line in lines)
+
+
 def test_a_failed_audit_names_what_failed(shown: Shown) -> None:
     """Beside the name of the check its findings; those of other checks are in the report."""
     findings = [

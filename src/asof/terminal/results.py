@@ -10,21 +10,26 @@ ALSO = ("accuracy", "auc")
 """Figures that people ask for, whichever metric decides."""
 
 
+FOLLOWS = {"holdout": "the stretch that follows", "nested folds": "as many other rows"}
+KEEPS = {"holdout": "the holdout", "nested folds": "nested folds"}
+
+
 def show_run(result: Mapping[str, Any]) -> None:
     """Show a finished run: the few figures that decide, and where the files are."""
     metric = result["metric"]
     audit = result["audit"]
+    by = result.get("judged_by", "holdout")
     words = {
         "champion" if result["promoted"] else "candidate": f"{result['recipe']}, release {result['release']}",
-        f"{result.get('judged_by', 'holdout')} {metric}": interval(result["holdout"].get(metric)),
-        "to expect next": interval(result.get("expected")) + "  of the stretch that follows",
+        f"{by} {metric}": interval(result["holdout"].get(metric)),
+        "to expect next": interval(result.get("expected")) + f"  of {FOLLOWS[by]}",
         **{name: interval(result["holdout"][name]) for name in ALSO if name in result["holdout"] and name != metric},
         "best baseline": f"{result['baseline']['name']}, {number(result['baseline'].get('value'))}",
         "skill": percent(result["skill"]) + "  less loss than that baseline",
         "in new places": percent((result.get("new_places") or {}).get("skill")) + "  skill where nothing was learnt",
         "of the explainable": percent(result.get("explained"))
         + "  of the variance that a Poisson count leaves to explain",
-        "folds promised": _promised(result["optimism"]),
+        "folds promised": _promised(result["optimism"], by),
         "90 % intervals": f"cover {100 * (result.get('coverage') or 0):.1f} %",
         "audit": _audit_words(audit),
         "promoted": f"{'yes' if result['promoted'] else 'no'}: {result['why']}",
@@ -55,16 +60,16 @@ def show_run(result: Mapping[str, Any]) -> None:
     pairs("Seconds", [("by stage", spent), ("total", f"{sum(seconds.values()):.1f}")])
 
 
-def _promised(optimism: Mapping[str, Any] | None) -> str:
-    """Write how much more or less skill the folds promised than the holdout kept, in points of a per cent."""
+def _promised(optimism: Mapping[str, Any] | None, by: str) -> str:
+    """Write how much more or less skill the folds promised than what judged kept, in points of a per cent."""
     if not optimism or optimism.get("value") is None:
         return "-"
     sign = 1 if optimism["value"] >= 0 else -1
     points = f"{100 * abs(optimism['value']):.1f}"
     if points == "0.0":
-        text = "as much skill as the holdout kept"
+        text = f"as much skill as {KEEPS[by]} kept"
     else:
-        text = f"{points} points of skill {'more' if sign > 0 else 'less'} than the holdout kept"
+        text = f"{points} points of skill {'more' if sign > 0 else 'less'} than {KEEPS[by]} kept"
     if optimism.get("low") is None:
         return text
     low, high = sorted(sign * 100 * optimism[bound] for bound in ("low", "high"))
