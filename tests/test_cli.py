@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 import asof
-from asof import cli
-from asof.cli import main
+from asof.cli import base, main
 from asof.errors import AsofError, Busy, DataError, OutsideError, ProjectError, Refused, UserError
 from asof.flows import checking
 from tests.flows import world
@@ -155,7 +154,7 @@ def test_verbose_shows_the_traceback(folder: Path, capsys: Capture) -> None:
 
 def test_a_refusal_still_prints_its_result(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 1 when the result says that something was refused."""
-    monkeypatch.setattr(cli, "_open", lambda *_, **__: None)
+    monkeypatch.setattr(base, "open_project", lambda *_, **__: None)
     monkeypatch.setattr(checking, "check", lambda _: {"refused": True, "findings": []})
     out, _ = told(capsys, "check", "--json", code=1)
     assert json.loads(out) == {"refused": True, "findings": []}

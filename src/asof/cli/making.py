@@ -1,0 +1,102 @@
+"""Commands that make a model: from a first page to a champion."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asof.cli.base import Common, JsonOption, WaitOption, app, open_project, present, verb
+
+
+@verb("plan", "force", "wait")
+def run(common: Common) -> None:
+    """Ingest, check, train, audit, promote and predict."""
+    from asof import terminal
+    from asof.flows import running
+
+    present(running.run(common.open(), plan=common.plan), as_json=common.as_json, view=terminal.show_run)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to put the example project.")] = Path(
+        "asof-demo"
+    ),
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the main job on the bundled extract: collisions in New York, zone by day."""
+    from asof import terminal, verbs
+    from asof.flows import running
+
+    verbs.copy_example("collisions", folder)
+    present(running.run(open_project(str(folder), wait=wait)), as_json=as_json, view=terminal.show_run)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, JSON or Parquet.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write; default: project.yaml beside the table.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the project.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print it, write nothing.")] = False,
+) -> None:
+    """Propose a project file from a table."""
+    from asof import proposals
+
+    target = out or file.parent / "project.yaml"
+    text = proposals.propose(file, name=name, folder=target.parent)
+    if show:
+        sys.stdout.write(text)
+        return
+    proposals.write(target, text)
+    sys.stderr.write(f"wrote {target}; read it, then: asof check {target}\n")
+
+
+@verb()
+def check(
+    common: Common,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of project files.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print every setting and where it came from.")] = False,
+) -> None:
+    """Check the project file and the data: a profile of each source, and the findings."""
+    from asof import terminal, verbs
+
+    if schema:
+        sys.stdout.write(json.dumps(verbs.schema(), indent=2) + "\n")
+        return
+    if show:
+        rows = verbs.settings(common.project, environment=common.env, overrides=common.set_ or ())
+        present({"settings": rows}, as_json=common.as_json, view=terminal.show_settings)
+        return
+    from asof.flows import checking
+
+    present(checking.check(common.open()), as_json=common.as_json, view=terminal.show_check)
+
+
+@verb("force", "wait")
+def ingest(
+    common: Common,
+    source: Annotated[list[str] | None, typer.Option("--source", help="Only this source; repeatable.")] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Judge the rows kept so far again, without reading the source.")
+    ] = False,
+) -> None:
+    """Read what is new, validate it, keep it."""
+    from asof import terminal
+    from asof.flows import intake
+
+    done = intake.ingest(common.open(), only=source or (), replay=replay)
+    present(done, as_json=common.as_json, view=terminal.show_ingest)
+
+
+@verb("plan", "force", "wait")
+def train(common: Common) -> None:
+    """Choose, fit, judge and audit a model on what is kept; register it as challenger."""
+    from asof import terminal
+    from asof.flows import running
+
+    present(running.train(common.open(), plan=common.plan), as_json=common.as_json, view=terminal.show_run)
