@@ -11,6 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.postgres import postgres
+
+__all__ = ["postgres"]  # the fixture of a real PostgreSQL, for every test
+
 # Before any test imports a library that counts the cores when it is imported.
 for _name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
