@@ -30,11 +30,18 @@ def of_file(workspace: Workspace, prepared: Prepared, file: Path) -> tuple[pl.Da
     Of a panel: place (or latitude and longitude) and a time, perhaps a horizon. Of single rows: the columns that
     the source has, as its files hold them; without a column of time as of now, the last moment that is known.
     """
+    given = read_texts(file) if prepared.panel.rows else read_table(file)
+    return given, of_frame(workspace, prepared, given, str(file))
+
+
+def of_frame(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, called: str) -> pl.DataFrame:
+    """A question about each row of a table, in its order; ``called`` is what messages call the table.
+
+    Rows of single units hold text, as files do: ``as_texts`` makes it of other values.
+    """
     if prepared.panel.rows:
-        given = read_texts(file)
-        return given, _rows_of(workspace, prepared, given, file)
-    given = read_table(file)
-    return given, _periods_of(workspace, prepared, given, file)
+        return _rows_of(workspace, prepared, given, called)
+    return _periods_of(workspace, prepared, given, called)
 
 
 def read_table(file: Path, *, texts: bool = False) -> pl.DataFrame:
@@ -68,8 +75,12 @@ def read_table(file: Path, *, texts: bool = False) -> pl.DataFrame:
 
 def read_texts(file: Path) -> pl.DataFrame:
     """Read a table with every column as text, as sources are read; raises ``DataError`` as ``read_table`` does."""
-    typed = read_table(file, texts=True)
-    return typed.with_columns(pl.exclude(pl.String).cast(pl.String))
+    return as_texts(read_table(file, texts=True))
+
+
+def as_texts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Write every value as text, as it would stand in a CSV file."""
+    return rows.with_columns(pl.exclude(pl.String).cast(pl.String))
 
 
 def _read_csv(file: Path) -> pl.DataFrame:
@@ -82,20 +93,20 @@ def _read_texts(file: Path) -> pl.DataFrame:
     return pl.read_csv(file, infer_schema=False)
 
 
-def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, file: Path) -> pl.DataFrame:
+def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, called: str) -> pl.DataFrame:
     panel = prepared.panel
     named = {column.lower(): column for column in rows.columns}
     time_column = next((named[name] for name in TIME_NAMES if name in named), None)
     if time_column is None:
         known = ", ".join(rows.columns)
-        message = f"{file}: no column tells the time; expected one of {', '.join(TIME_NAMES)}, there are {known}"
+        message = f"{called}: no column tells the time; expected one of {', '.join(TIME_NAMES)}, there are {known}"
         raise DataError(message)
     written = rows[time_column].cast(pl.String).to_list()
     moments = [_try_moment(text, panel.zone) for text in written]
     begun = times.floor(pl.Series("start", moments, dtype=UTC_TIME).fill_null(prepared.first), panel.every, panel.zone)
     told = {str(step): times.shift(begun, step, panel.zone, -1) for step in panel.horizons}
     horizons = _horizons_of(rows, named, told, prepared.last)
-    place, inside = _places_of(workspace, prepared, rows, named, file)
+    place, inside = _places_of(workspace, prepared, rows, named, called)
     read = pl.Series([moment is not None for moment in moments])
     asked_at = pl.coalesce(pl.when(horizons == name).then(moment) for name, moment in told.items())
     asked = pl.DataFrame({"place": place, "start": begun, "end": times.end(begun, panel.every, panel.zone)})
@@ -124,34 +135,34 @@ def _horizons_of(
 
 
 def _places_of(
-    workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, named: dict[str, str], file: Path
+    workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, named: dict[str, str], called: str
 ) -> tuple[pl.Series, pl.Series]:
     """Place of each row as written or found, and whether the project knows it."""
     known, spec = prepared.panel.places, workspace.spec.predict.per.place
     if spec is None:
         return places.assign(rows, None, None, known).alias("place"), pl.repeat(value=True, n=rows.height, eager=True)
-    called = next((name for name in (PLACE_NAME, str(spec.id or spec.column).lower()) if name in named), None)
-    if called is not None:
-        ids = rows[named[called]].cast(pl.String).alias("place")
+    told = next((name for name in (PLACE_NAME, str(spec.id or spec.column).lower()) if name in named), None)
+    if told is not None:
+        ids = rows[named[told]].cast(pl.String).alias("place")
         return ids, ids.is_not_null() if known.kind == "h3" else ids.is_in(known.ids.implode()).fill_null(value=False)
     lat, lon = (next((named[name] for name in names if name in named), None) for names in (LAT_NAMES, LON_NAMES))
     if lat is None or lon is None:
         message = (
-            f"{file}: no column tells the place; expected place, or lat and lon; there are {', '.join(rows.columns)}"
+            f"{called}: no column tells the place; expected place, or lat and lon; there are {', '.join(rows.columns)}"
         )
         raise DataError(message)
     found = places.assign(rows, (lat, lon), spec, known).alias("place")
     return found, found.is_not_null()
 
 
-def _rows_of(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, file: Path) -> pl.DataFrame:
-    """Questions about the rows of a file: the columns of their own are read as those of the source are."""
+def _rows_of(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, called: str) -> pl.DataFrame:
+    """Questions about the rows of a table: the columns of their own are read as those of the source are."""
     panel, spec = prepared.panel, workspace.spec.sources[prepared.panel.source]
     named = given.rename(str.lower) if spec.header == "lower" else given
     text = cells.clean(named, spec.missing_values)
     lacking = [name for name in panel.own if name not in text.columns]
     if lacking:
-        message = f"{file}: no column {', '.join(lacking)}; expected the columns that {panel.source} has"
+        message = f"{called}: no column {', '.join(lacking)}; expected the columns that {panel.source} has"
         raise DataError(message)
     schema = prepared.counted.rows.schema
     reasons = pl.Series("reason", [None] * text.height, dtype=pl.String)

@@ -294,7 +294,19 @@ def _refused(prepared: Prepared, questions: pl.DataFrame) -> pl.DataFrame:
 def answer_file(workspace: Workspace, prepared: Prepared, oracle: Oracle, file: Path) -> pl.DataFrame:
     """Answer the rows of a file, in order, beside what they hold."""
     rows, asked = asking.of_file(workspace, prepared, file)
-    answers = answer_all(workspace, prepared, oracle, asked)
+    return _beside(rows, answer_all(workspace, prepared, oracle, asked))
+
+
+def answer_frame(
+    workspace: Workspace, prepared: Prepared, oracle: Oracle, rows: pl.DataFrame, called: str
+) -> pl.DataFrame:
+    """Answer the rows of a table, in order, beside what they hold; ``called`` is what messages call it."""
+    given = asking.as_texts(rows) if prepared.panel.rows else rows
+    asked = asking.of_frame(workspace, prepared, given, called)
+    return _beside(rows, answer_all(workspace, prepared, oracle, asked))
+
+
+def _beside(rows: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     kept = [column for column in rows.columns if column not in answers.columns]
     return pl.concat([rows.select(kept), answers], how="horizontal") if kept else answers
 
