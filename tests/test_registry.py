@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from asof.adapters import versions
 from asof.adapters.registry import MlflowRegistry
 from asof.errors import DataError, OutsideError
 from asof.testing import registries
@@ -140,6 +141,7 @@ from pathlib import Path
 with warnings.catch_warnings(action="ignore"):
     import mlflow.store.model_registry.sqlalchemy_store
     import mlflow.store.tracking.sqlalchemy_store
+from asof.adapters import versions
 from asof.adapters.registry import MlflowRegistry
 
 def run(root, fatal):
@@ -261,3 +263,47 @@ def test_long_lists_are_read_to_the_end(
         whole = client.search_runs
         monkeypatch.setattr(client, "search_runs", lambda *args, **more: whole(*args, **more, max_results=2))
     assert [run.label for run in registry.runs()] == ["run 4", "run 3", "run 2", "run 1", "run 0"]
+
+
+def test_versions_are_read_as_mlflow_tells_them(opened: registries.Make, tmp_path: Path) -> None:
+    """Straight from the tables, without MLflow: numbers, moments, tags and aliases, and none that was deleted."""
+    registry = opened(tmp_path)
+    tracker = registry.begin("run")
+    for name in ("a", "b", "c"):
+        registry.register(registries.release(tmp_path / name), tracker, {"name": f"demo-{name}"}, {"skill": 0.1})
+    registry.set_alias("champion", 3)
+    registry.set_alias("challenger", 1)
+    assert isinstance(registry, MlflowRegistry)
+    with registry.guarded() as client:
+        client.delete_model_version("demo", "2")
+        told = {int(version.version): version for version in client.search_model_versions("name = 'demo'")}
+        aliases = dict(client.get_registered_model("demo").aliases)
+    read = versions.read(tmp_path / "mlflow.db", "demo")
+    assert [version.number for version in read] == [3, 1]
+    assert {alias: version.number for version in read for alias in version.aliases} == {
+        alias: int(number) for alias, number in aliases.items()
+    }
+    for version in read:
+        assert version.created_ms == told[version.number].creation_timestamp
+        assert version.run == told[version.number].run_id == tracker.run
+        assert version.tags == dict(told[version.number].tags)
+
+
+def test_finding_the_champion_imports_no_mlflow(opened: registries.Make, tmp_path: Path) -> None:
+    """Who only answers questions does not wait for it."""
+    registry = opened(tmp_path)
+    registry.register(registries.release(tmp_path / "a"), registry.begin("run"), {}, {})
+    registry.set_alias("champion", 1)
+    script = (
+        "import sys; from pathlib import Path; from asof.adapters.registry import MlflowRegistry; "
+        "found = MlflowRegistry(None, 'demo', Path(sys.argv[1])).find('champion'); "
+        "print(found.name, 'mlflow' in sys.modules, 'sqlalchemy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["demo-1", "False", "False"]
+
+
+def test_a_file_that_is_no_registry_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("no database, but long enough to be read as one by mistake " * 20)
+    with pytest.raises(OutsideError, match=r"mlflow\.db: file is not a database"):
+        MlflowRegistry(None, "demo", tmp_path).releases()

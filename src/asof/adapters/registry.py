@@ -26,7 +26,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asof.adapters import databases
+from asof.adapters import databases, versions
 from asof.errors import DataError, OutsideError
 from asof.ports import ReleaseRecord, RunRecord, Tracker
 
@@ -167,15 +167,17 @@ class MlflowRegistry:
         """List all releases, newest first."""
         if self._absent():
             return []
+        if self._file is not None:
+            return [self._kept(version) for version in versions.read(self._file, self._project)]
         with self.guarded() as client:
             models = client.search_registered_models(f"name = '{self._project}'")
             if not models:
                 return []
             aliases = dict(client.get_registered_model(self._project).aliases)
-            versions = _pages(lambda token: client.search_model_versions(f"name = '{self._project}'", page_token=token))
+            found = _pages(lambda token: client.search_model_versions(f"name = '{self._project}'", page_token=token))
         records = [
             self._record(version, tuple(sorted(a for a, v in aliases.items() if str(v) == str(version.version))))
-            for version in versions
+            for version in found
         ]
         return sorted(records, key=lambda record: -record.version)
 
@@ -297,14 +299,18 @@ class MlflowRegistry:
             return f"{client.get_run(run).info.artifact_uri}/release"
 
     def _record(self, version: "ModelVersion", aliases: tuple[str, ...]) -> ReleaseRecord:
+        created, run = int(version.creation_timestamp), str(version.run_id or "")
+        return self._kept(versions.Version(int(version.version), created, run, dict(version.tags), aliases))
+
+    def _kept(self, version: versions.Version) -> ReleaseRecord:
         facts = json.loads(version.tags.get("asof.facts", "{}"))
         return ReleaseRecord(
-            name=facts.get("name") or f"{self._project}-{version.version}",
-            version=int(version.version),
+            name=facts.get("name") or f"{self._project}-{version.number}",
+            version=version.number,
             folder=self._root / version.tags.get(_FOLDER, ""),
-            created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-            aliases=aliases,
-            run=str(version.run_id or ""),
+            created=datetime.fromtimestamp(version.created_ms / 1000, UTC),
+            aliases=version.aliases,
+            run=version.run,
             figures=json.loads(version.tags.get("asof.figures", "{}")),
             facts=facts,
         )
