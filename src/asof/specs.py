@@ -142,10 +142,35 @@ class PredictSpec(Spec):
 
     count: str | None = None
     sum: str | None = None
+class RepairSpec(Spec):
+    """One repair of cells, made in this order of settings before they are checked; what came is kept as it came."""
+
+    columns: tuple[str, ...]
+    """Names of columns, or patterns such as ``*_ATTRIBUTES``."""
+    drop: bool = False
+    """``true``: the columns are left out."""
+    strip: str | None = None
+    """Characters taken off the end of a cell: ``"*"`` reads ``64.9*`` as 64.9."""
+    missing: tuple[str, ...] = ()
+    """What stands for a missing value; a number however it is written."""
+    under: float | None = None
+    """Only numbers below this are multiplied and added to."""
+    times: float | None = None
+    """The number is multiplied by this."""
+    add: float | None = None
+    """And this is added to it."""
+    flags: tuple[str, ...] = ()
+    """Names of the columns of 0 and 1 that replace a text of as many digits, such as ``010000``."""
+
+
     mean: str | None = None
     max: str | None = None
     value: str | None = None
     """A column of numbers, one label a row: ``sales.price``."""
+    above: str | None = None
+    """A column: the value must be greater than that of the same row, where both are given."""
+    below: str | None = None
+    """A column: the value must be smaller than that of the same row, where both are given."""
     classes: str | None = None
     """A column of two or more classes, one label a row: ``passengers.survived``."""
     per: PerSpec = PerSpec()
@@ -155,6 +180,10 @@ class PredictSpec(Spec):
     @property
     def source(self) -> str:
         """Name of the source whose rows make the label."""
+    otherwise: Literal["quarantine", "missing"] = "quarantine"
+    """What becomes of a value that breaks a rule: its row is refused, or the value alone counts as missing."""
+    faulty: float | None = None
+    """Largest share of the values (0..1) that may break a rule before the source is refused."""
         return self.target.split(".")[0]
 
     @property
@@ -175,6 +204,7 @@ class PredictSpec(Spec):
 
     @property
     def rows(self) -> bool:
+    repairs: tuple[RepairSpec, ...] = ()
         """Whether each row is a unit, and not each place and period."""
         return self.measure in {"value", "classes"}
 

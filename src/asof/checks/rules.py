@@ -1,11 +1,14 @@
 """The rules of a source as a Pandera schema, and what it refuses as a table of faults."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from asof.checks.cells import FAULTS, fault_table, faults
+from asof.errors import Problem, ProjectError
 from asof.specs import CheckSpec, PointSpec, SourceSpec
 
 if TYPE_CHECKING:
@@ -13,6 +16,74 @@ if TYPE_CHECKING:
 
 MISSING = "missing"
 NOWHERE = "no place on the map: the coordinates are 0, 0"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the rules leave of n typed rows."""
+
+    frame: pl.DataFrame
+    """The n rows; a value that breaks a rule of a column declared ``otherwise: missing`` is null."""
+    lost: pl.DataFrame
+    """Faults of those values (see ``cells.FAULTS``)."""
+    refused: pl.DataFrame
+    """All other faults: each refuses its row."""
+
+
+def judge(
+    frame: pl.DataFrame,
+    text: pl.DataFrame,
+    before: Sequence[pl.DataFrame],
+    spec: SourceSpec,
+    *,
+    now: datetime,
+    name: str,
+) -> Judged:
+    """Hold n typed rows against the rules; ``text`` holds them as text, ``before`` the faults found in reading them.
+
+    Columns are compared with each other last, and only values that nothing is wrong with: one bad value does not
+    speak against its neighbour.
+    """
+    soft = [name for name, rule in spec.checks.items() if rule.otherwise == "missing"]
+    early = fault_table(list(before))
+    lost = early.filter(pl.col("column").is_in(soft))
+    found = refused(_blank(frame, lost), text, spec, now=now)
+    alone = fault_table([early, found])
+    wrong = fault_table([alone, compared(_blank(frame, alone), text, spec, name)])
+    gentle = pl.col("column").is_in(soft)
+    return Judged(_blank(frame, wrong.filter(gentle)), wrong.filter(gentle), wrong.filter(~gentle))
+
+
+def compared(frame: pl.DataFrame, text: pl.DataFrame, spec: SourceSpec, name: str) -> pl.DataFrame:
+    """Faults of the values that are not above, or not below, that of another column in the same row.
+
+    Raises:
+        ProjectError: two columns are not of types that have an order; all such pairs.
+    """
+    found, wrong = [], []
+    for column, rule in spec.checks.items():
+        for side, other in (("above", rule.above), ("below", rule.below)):
+            if other is None or frame.height in {frame[column].null_count(), frame[other].null_count()}:
+                continue
+            one, two = frame[column], frame[other]
+            if not (one.dtype.is_numeric() and two.dtype.is_numeric()) and not one.dtype == two.dtype == pl.Date:
+                message = f"{column} and {other} cannot be compared: declare both of type number, or date"
+                wrong.append(Problem(message, where=f"sources.{name}.checks.{column}.{side}"))
+                continue
+            fine = one > two if side == "above" else one < two
+            found.append(faults(~fine, text[column], f"not {side} {other}"))
+    if wrong:
+        raise ProjectError(wrong)
+    return fault_table(found)
+
+
+def _blank(frame: pl.DataFrame, wrong: pl.DataFrame) -> pl.DataFrame:
+    """The same rows without the values of which ``wrong`` speaks."""
+    parts = wrong.filter(pl.col("column").is_in(frame.columns)).partition_by("column", as_dict=True)
+    return frame.with_columns(
+        frame[str(column)].set(pl.int_range(frame.height, eager=True).is_in(part["index"].implode()), None)
+        for (column,), part in parts.items()
+    )
 
 
 def schema(spec: SourceSpec, *, now: datetime) -> "DataFrameSchema":

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from asof import clocks
+from asof import clocks, repairs
 from asof.checks import cells, rules, shapes
 from asof.checks.cells import FAULTS, fault_table, place, short
 from asof.data import UTC_TIME, Finding, Severity
@@ -36,12 +36,19 @@ class Validated:
 
 
 def needed(spec: SourceSpec) -> tuple[str, ...]:
-    """Columns that a source must have, by name: all that the project file names in it."""
-    names = [*spec.key, *spec.checks, *spec.columns]
+    """Columns that a source must have, by name: all that the project file names in it, and no repair makes."""
+    return tuple(dict.fromkeys([*_read_by(spec), *repairs.read(spec.repairs)]))
+
+
+def _read_by(spec: SourceSpec) -> list[str]:
+    """Columns of the source that are named besides its repairs."""
+    compared = [name for rule in spec.checks.values() for name in (rule.above, rule.below) if name]
+    names = [*spec.key, *spec.checks, *compared, *spec.columns]
     names += [*spec.time.columns, *([spec.time.available] if spec.time.available else [])] if spec.time else []
     names += [spec.place] if isinstance(spec.place, str) else []
     names += [spec.place.lat, spec.place.lon] if isinstance(spec.place, PointSpec) else []
-    return tuple(dict.fromkeys(names))
+    new = repairs.made(spec.repairs)
+    return [name for name in names if name not in new]
 
 
 def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = "source") -> Validated:
@@ -64,12 +71,15 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     findings = _duplicates(raw, rows, name)
     broken = rows["_broken"].is_not_null()
     written, lost = rows.filter(~broken), rows.filter(broken)
-    text = cells.clean(written.select(user), spec.missing_values)
+    repaired = repairs.apply(cells.clean(written.select(user), spec.missing_values), spec.repairs, name)
+    text = repaired.text
     where = written.select("_file", "_line")
     read = cells.typed(text, where, name, spec)
     frame, clock = _clocked(read.frame, text, written, spec, name)
-    findings += read.findings + _doubled(clock, name)
-    wrong = fault_table([*read.faults, _unreadable(clock, text, spec), rules.refused(frame, text, spec, now=now)])
+    findings += repaired.findings + read.findings + _doubled(clock, name)
+    judged = rules.judge(frame, text, [*read.faults, _unreadable(clock, text, spec)], spec, now=now, name=name)
+    frame, wrong = judged.frame, judged.refused
+    findings += _faulty(judged, text, where, spec, name)
     due = _due(wrong, frame)
     frame = frame.with_row_index("_row").with_columns(_ok=~pl.int_range(pl.len()).is_in(wrong["index"].implode()))
     current = frame.filter("_ok")
@@ -79,7 +89,7 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     again = rules.repeated(current, text[current["_row"]], spec)
     again = again.with_columns(index=current["_row"].gather(again["index"]).cast(pl.UInt32))
     wrong = pl.concat([wrong, again])
-    valid = current.filter(~pl.col("_row").is_in(again["index"].implode())).select(*user, *OURS)
+    valid = current.filter(~pl.col("_row").is_in(again["index"].implode())).select(*text.columns, *OURS)
     valid = valid.sort("_ended", "_available", "_key", nulls_last=True)
     quarantine = _quarantine(written, lost, wrong, user)
     refusals = _refusals(wrong, where, lost, name)
@@ -142,7 +152,16 @@ def _named(column: str, spec: SourceSpec) -> str:
         return "place.lat" if column == spec.place.lat else "place.lon"
     if column == spec.place:
         return "place"
-    return "columns" if column in spec.columns else f"checks.{column}"
+    return "columns" if column in spec.columns else _in_rule(column, spec)
+
+
+def _in_rule(column: str, spec: SourceSpec) -> str:
+    """Setting of the check or the repair that names the column."""
+    named = [f"repairs.{index}.columns" for index, repair in enumerate(spec.repairs) if column in repair.columns]
+    named += [f"checks.{column}"] * (column in spec.checks)
+    for checked, rule in spec.checks.items():
+        named += [f"checks.{checked}.{side}" for side in ("above", "below") if getattr(rule, side) == column]
+    return named[0]
 
 
 def _clocked(
@@ -234,6 +253,31 @@ def _refusals(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name
         message = f"{_rows(lost.height)} refused: not to be split into columns (such as {example})"
         result.append(Finding("quarantine", Severity.WARNING, name, message, lost.height / total, None, lost.height))
     return sorted(result, key=lambda finding: -(finding.rows or 0))
+
+
+def _faulty(
+    judged: rules.Judged, text: pl.DataFrame, where: pl.DataFrame, spec: SourceSpec, name: str
+) -> list[Finding]:
+    """Values that break a rule: those that count as missing, by reason; and columns with more than their share."""
+    found = []
+    groups = judged.lost.sort("index").group_by("column", "kind", maintain_order=True)
+    for column, kind, count, index, value in groups.agg(pl.len(), pl.first("index"), pl.first("value")).iter_rows():
+        given = text.height - text[column].null_count()
+        message = (
+            f"{count:,} of {given:,} values count as missing: {kind} (such as {place(where, index)}, {short(value)})"
+        )
+        found.append(Finding("faulty", Severity.WARNING, f"{name}.{column}", message, count / given, None, count))
+    every = pl.concat([judged.lost, judged.refused]).filter(pl.col("value").is_not_null())
+    for column, rule in spec.checks.items():
+        if rule.faulty is None:
+            continue
+        given = text.height - text[column].null_count()
+        count = every.filter(pl.col("column") == column)["index"].n_unique()
+        if count > rule.faulty * given:
+            share = count / given
+            message = f"{column}: {share:.1%} of the values break a rule (at most {rule.faulty:.1%})"
+            found.append(Finding("faulty", Severity.ERROR, f"{name}.{column}", message, share, rule.faulty, count))
+    return found
 
 
 def _limits(valid: pl.DataFrame, refused: int, refusals: list[Finding], spec: SourceSpec, name: str) -> list[Finding]:

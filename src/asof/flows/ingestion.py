@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from asof import checks, clocks, coverage, times
+from asof import checks, clocks, coverage, repairs, times
 from asof.data import Finding, Severity, SourceTable
 from asof.errors import DataError, ProjectError
 from asof.ports import Batch, Lake, Reader
@@ -20,6 +20,11 @@ from asof.times import Step
 
 SAME: Final = ("raw", "settings", "code")
 """Parts of the stamp that must be equal for the derived tables to be current."""
+ASKED: Final = {
+    "sql": {"recheck", "page", "timeout"},
+    "api": {"headers": True, "watermark": {"recheck"}, "paging": {"most"}},
+}
+"""Settings of a source that change how its rows are fetched, and not which they are."""
 MONTHS: Final = {"mo": 31, "w": 7, "d": 1}
 """Longest length in days of the steps of the calendar."""
 
@@ -144,7 +149,7 @@ def months(rows: pl.DataFrame, spec: SourceSpec) -> pl.Series:
 
 def settings_hash(spec: SourceSpec) -> str:
     """Hash of all settings that decide what is valid: not where rows come from."""
-    settings = spec.model_dump_json(exclude={"files", "socrata"})
+    settings = spec.model_dump_json(exclude={"files", "socrata", "sql", "api", "adapter"})
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
@@ -153,14 +158,15 @@ def asked_hash(spec: SourceSpec) -> str:
     files = spec.files.model_dump(exclude={"paths"}) if spec.files else None
     socrata = spec.socrata.model_dump(mode="json", include={"domain", "dataset", "since"}) if spec.socrata else None
     columns = sorted(checks.needed(spec)) if spec.columns else None
-    asked = json.dumps([files, socrata, columns, spec.header], sort_keys=True)
+    others = spec.model_dump(mode="json", include={"sql", "api", "adapter"}, exclude=ASKED, exclude_none=True)
+    asked = json.dumps([files, socrata, columns, spec.header, *([others] if others else [])], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
 def code_hash() -> str:
     """Hash of the code that decides what is valid."""
     found = hashlib.sha256(pl.__version__.encode())
-    for module in (checks, clocks, coverage, times):
+    for module in (checks, clocks, coverage, repairs, times):
         path = Path(str(module.__file__))
         for part in sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]:
             found.update(part.read_bytes())

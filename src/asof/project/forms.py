@@ -61,6 +61,10 @@ def _source(source: Node) -> None:
 
 
 def _change(parent: Node, name: str, form: Callable[[Node], Node]) -> None:
+    repairs = source.get("repairs")
+    for repair in repairs.value if repairs is not None and repairs.is_list else []:
+        for name in ("columns", "missing", "flags"):
+            _listed(repair, name)
     child = parent.get(name)
     if child is not None and not unresolved(child):
         parent.value[name] = form(child)

@@ -81,7 +81,8 @@ def show(project: Project) -> list[dict[str, Any]]:
             "who": origin.who,
         }
         for path, origin in project.origins.items()
-        if ".checks." not in path or origin.who != "default"  # what is not asked of a column need not be told
+        # What is not asked of a column need not be told.
+        if origin.who != "default" or not {"checks", "repairs"} & set(path.split(".")[2:-1])
     ]
 
 

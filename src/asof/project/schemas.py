@@ -52,6 +52,7 @@ def _short_forms(definitions: dict[str, Schema]) -> None:
         ("CheckSpec", ("one_of",)),
         ("ProjectSpec", ("plugins",)),
         ("TrainSpec", ("candidates",)),
+        ("RepairSpec", ("columns", "missing", "flags")),
         ("JudgeSpec", ("group",)),
     ):
         for name in names:
