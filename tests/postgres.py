@@ -52,6 +52,14 @@ class Server:
             cursor = link.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def ask_alone(self, sql: str, database: str = "postgres") -> None:
+        """Run one command outside of a transaction, such as ``create database``."""
+        import psycopg
+
+        told = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
+        with psycopg.connect(dbname=database, autocommit=True, **told) as link:
+            link.execute(sql.encode())
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
