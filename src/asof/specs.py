@@ -210,10 +210,10 @@ class RepairSpec(Spec):
 
 
 class FeatureSpec(Spec):
-    """One lookup by name: ``calendar``, ``history``, ``around``, one with ``nearest:``, or a plug-in of that name."""
+    """One lookup by name: ``calendar``, ``history``, ``around``, one told by ``nearest`` or ``observations``, a plug-in."""
 
     name: str
-    kind: Literal["calendar", "history", "around", "nearest", "plugin"]
+    kind: Literal["calendar", "history", "around", "nearest", "observations", "plugin"]
     options: dict[str, Any] = {}
 
 

@@ -108,8 +108,8 @@ def faults(specs: Sequence[FeatureSpec]) -> list[str]:
 
 
 def test_all_faults_of_options_are_told_at_once_with_the_nearest_name() -> None:
-    options = "all, coarser, hour, lags, neighbours, of, ratios, since, source, weekday, windows"
-    known = "calendar, history, around"
+    options = "all, coarser, hour, lags, neighbours, of, own, ratios, since, source, weekday, windows"
+    known, told = "calendar, history, around", "`nearest: SOURCE` or `observations: SOURCE`"
     assert faults(
         [
             FeatureSpec(name="calendar", kind="calendar", options={"holiday": "US"}),
@@ -120,7 +120,7 @@ def test_all_faults_of_options_are_told_at_once_with_the_nearest_name() -> None:
         "features.calendar.holiday: no such option; did you mean 'holidays'? There are: holidays",
         "features.history.coarser: Input should be a valid boolean, unable to interpret input; got 'perhaps'",
         f"features.history.window: no such option; did you mean 'windows'? There are: {options}",
-        f"features.nightly: no lookup of this name; there are: {known}, or any name with `nearest: SOURCE`",
+        f"features.nightly: no lookup of this name; there are: {known}, or any name with {told}",
     ]
 
 

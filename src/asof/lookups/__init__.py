@@ -12,6 +12,7 @@ from asof.lookups.base import OWN, Lookup
 from asof.lookups.calendar import Calendar
 from asof.lookups.history import History
 from asof.lookups.nearest import Nearest
+from asof.lookups.observations import Observations
 from asof.lookups.own import Own
 from asof.lookups.place import Place
 from asof.lookups.plugin import PluginLookup
@@ -34,10 +35,13 @@ def make(spec: FeatureSpec, panel: Panel, plugins: Plugins | None = None) -> Loo
         return Around.of(spec, panel)
     if spec.kind == "nearest":
         return Nearest.of(spec)
+    if spec.kind == "observations":
+        return Observations.of(spec, panel)
     found = None if plugins is None else plugins.lookups.get(spec.name)
     if found is None:
         known = ", ".join(["calendar", "history", "around", *sorted(plugins.lookups if plugins else ())])
-        message = f"no lookup of this name; there are: {known}, or any name with `nearest: SOURCE`"
+        told = f"{known}, or any name with `nearest: SOURCE` or `observations: SOURCE`"
+        message = f"no lookup of this name; there are: {told}"
         raise ProjectError([Problem(message, where=f"features.{spec.name}")])
     return PluginLookup(spec.name, found, spec.options)
 

@@ -12,6 +12,8 @@ _RANGE = re.compile(r"(\d{1,6})\s*(mo|[smhdw])\s*\.\.\s*(\d{1,6})\s*(mo|[smhdw])
 MOST_HORIZONS = 1000
 NAMED = ("calendar", "history", "around")
 """Lookups that are known by their name alone."""
+TOLD = ("nearest", "observations")
+"""Lookups of any name that are known by the option which tells their source."""
 
 
 def expand(root: Node) -> None:
@@ -161,6 +163,6 @@ def _feature(item: Node) -> Node:
         return item
     if options is None or options.value is None:
         options = item.near({})
-    nearest = options.is_map and "nearest" in options.value
-    kind = name if name in NAMED else "nearest" if nearest else "plugin"
+    told = [kind for kind in TOLD if options.is_map and kind in options.value]
+    kind = name if name in NAMED else told[0] if told else "plugin"
     return item.near({"name": item.near(name, text=name), "kind": item.near(kind, text=kind), "options": options})

@@ -2,6 +2,7 @@
 
 from asof.errors import Problem
 from asof.project.faults import Faults, parsed
+from asof.project.forms import TOLD
 from asof.project.messages import Path, setting, validated
 from asof.project.trees import Node
 from asof.specs import Spec
@@ -10,6 +11,7 @@ STEPS = {
     "history": ("windows", "lags", "weekday", "hour"),
     "around": ("window",),
     "nearest": ("max_age", "nearest.max_age"),
+    "observations": ("windows", "each"),
 }
 """Options that are lengths of time, or lists of them."""
 
@@ -28,8 +30,8 @@ def check(faults: Faults, index: int, kind: str) -> None:
             faults.source((*where, "source"), source)
     if kind == "around":
         _radius(faults, (*where, "radius"))
-    if kind == "nearest":
-        _observed(faults, where)
+    if kind in TOLD:
+        _observed(faults, where, kind)
     _types(faults, where, options, kind)
 
 
@@ -52,9 +54,9 @@ def _radius(faults: Faults, where: Path) -> None:
         faults.got(where, "a distance such as 5km or 300m")
 
 
-def _observed(faults: Faults, where: Path) -> None:
-    """The source whose rows nearest in time are read."""
-    path: Path = (*where, "nearest")
+def _observed(faults: Faults, where: Path, kind: str) -> None:
+    """The source whose rows are read by their time."""
+    path: Path = (*where, kind)
     node = faults.at(*path)
     if node is not None and node.is_map:
         path = (*path, "source")
@@ -64,7 +66,8 @@ def _observed(faults: Faults, where: Path) -> None:
     elif faults.source(path, name):
         source = faults.root.get("sources", name)
         if source is not None and source.is_map and not source.has("time"):
-            told = "missing: rows nearest in time need the time of each row, such as `time: date`"
+            rows = "rows nearest in time" if kind == "nearest" else kind
+            told = f"missing: {rows} need the time of each row, such as `time: date`"
             faults.say(("sources", name, "time"), told)
 
 
@@ -73,6 +76,7 @@ def _types(faults: Faults, where: Path, options: Node, kind: str) -> None:
     from asof.lookups.around import AroundOptions
     from asof.lookups.calendar import CalendarOptions
     from asof.lookups.nearest import NearestOptions
+    from asof.lookups.observations import ObservationsOptions
     from asof.lookups.plans import HistoryOptions
 
     models: dict[str, type[Spec]] = {
@@ -80,6 +84,7 @@ def _types(faults: Faults, where: Path, options: Node, kind: str) -> None:
         "history": HistoryOptions,
         "around": AroundOptions,
         "nearest": NearestOptions,
+        "observations": ObservationsOptions,
     }
     inner: Path = ()
     renamed: dict[str, str] = {}
