@@ -12,12 +12,12 @@ from asof.times import shift
 
 
 def labels(questions: pl.DataFrame, past: Past) -> pl.DataFrame:
-    """Give each question the count, sum, mean or maximum of the rows of its place with ``start < _ended <= end``.
+    """Give each question the count, distinct values, sum, mean or maximum of its place's rows, start < _ended <= end.
 
     Returns ``label`` (Float64) and ``known_at`` (UTC; end of the period + delay of the source, or later, when the last
-    of its rows became available), of the height and order of ``questions``. A covered period without rows counts and
-    sums to 0, and has no mean or maximum (null). A period that the source does not cover whole is unknown (null),
-    never 0.
+    of its rows became available; of distinct values, when the last of them was first known), of the height and order
+    of ``questions``. A covered period without rows counts and sums to 0, and has no mean or maximum (null). A period
+    that the source does not cover whole is unknown (null), never 0.
 
     Raises:
         DataError: the periods overlap, a column is missing or holds no numbers, or the rows of the source state their
@@ -37,7 +37,7 @@ def labels(questions: pl.DataFrame, past: Past) -> pl.DataFrame:
     )
     joined = questions.select("place", "start").join(periods.drop("end"), on="start", how="left", maintain_order="left")
     joined = joined.join(measured, on=["place", "start"], how="left", maintain_order="left")
-    label = pl.col("label").fill_null(0.0) if panel.measure in {"count", "sum"} else pl.col("label")
+    label = pl.col("label").fill_null(0.0) if panel.measure in {"count", "distinct", "sum"} else pl.col("label")
     known_at = pl.max_horizontal("known_at", "_complete")
     return joined.select(pl.when("_covered").then(label).alias("label"), known_at.alias("known_at"))
 
@@ -60,7 +60,12 @@ def _measured(table: SourceTable, panel: Panel, periods: pl.DataFrame) -> pl.Dat
     found = found.filter(pl.col("ended") <= pl.col("end"))
     _refuse_coarse(found, table, panel)
     found = found.filter(pl.col("place").is_not_null())
+    if panel.measure == "distinct":
+        # a value is there from the earliest row on that tells it, so that later ones change nothing
+        values = found.drop_nulls("value").group_by("place", "start", "value", maintain_order=True)
+        found = values.agg(pl.col("available").min())
     measure = {
+        "distinct": pl.len().cast(pl.Float64),
         "count": pl.len().cast(pl.Float64),
         "sum": pl.col("value").sum(),
         "mean": pl.col("value").mean(),
@@ -78,6 +83,8 @@ def _value(table: SourceTable, panel: Panel) -> pl.Expr:
         near = difflib.get_close_matches(column, table.rows.columns, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DataError(f"{table.name}: no column {column!r} to take the {panel.measure} of{hint}")
+    if panel.measure == "distinct":
+        return pl.col(column)
     kind = table.rows.schema[column]
     if not (kind.is_numeric() or kind == pl.Boolean):
         raise DataError(f"{table.name}.{column} is {kind}, not a number; state its type in checks:, or clean it first")

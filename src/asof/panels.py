@@ -27,7 +27,7 @@ class Panel:
     """Name of the source whose rows make the label."""
     measure: Measure = "count"
     column: str | None = None
-    """Column that makes the label; none for a count."""
+    """Column that makes the label; none for a count of rows."""
     horizons: tuple[Step, ...] = (Step(0, "h"),)
     """How far ahead: ``as_of`` = start of the period - horizon."""
     classes: tuple[str, ...] = ()
@@ -36,6 +36,8 @@ class Panel:
     """Columns of its own that a row is known by when it is asked about, where each row is a unit."""
     timed: bool = True
     """Whether questions have a moment; rows without a time have none."""
+    apart: bool = False
+    """Whether places are answered as if never met: nothing of the label's source that lies in them is read."""
 
     @property
     def rows(self) -> bool:

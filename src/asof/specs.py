@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Measure = Literal["count", "sum", "mean", "max", "value", "classes"]
+Measure = Literal["count", "distinct", "sum", "mean", "max", "value", "classes"]
 """How rows become a label; the last two are labels of single rows."""
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
@@ -136,11 +136,13 @@ class PerSpec(Spec):
 class PredictSpec(Spec):
     """What is predicted: a figure of each place and period, or a label of each row of a source.
 
-    Of place and period a count of events, or a sum, mean or maximum of a column (``source.column``); of a row the
-    number or the class that a column holds.
+    Of place and period a count of events, or the number of distinct values, sum, mean or maximum of a column
+    (``source.column``); of a row the number or the class that a column holds.
     """
 
     count: str | None = None
+    distinct: str | None = None
+    """How many different values a column has among the rows of the place and period: ``pings.order_number``."""
     sum: str | None = None
 class RepairSpec(Spec):
     """One repair of cells, made in this order of settings before they are checked; what came is kept as it came."""

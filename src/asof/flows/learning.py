@@ -24,7 +24,7 @@ from asof.tuning import Plan, Selection
 
 LEAST = splits.LEAST_TRAIN
 """Fewer training questions than this give no model worth judging."""
-TASKS = {"count": "count", "classes": "class"}
+TASKS = {"count": "count", "distinct": "count", "classes": "class"}
 """Task of a measure; that of the others is a number."""
 METRICS = {"count": "poisson_deviance", "class": "log_loss"}
 """Metric that decides where the project names none; for numbers rmse."""

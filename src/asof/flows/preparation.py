@@ -212,7 +212,11 @@ def _of_unit(predict: PredictSpec, counted: SourceTable) -> list[Problem]:
     where = f"predict.{predict.measure}"
     if column is not None and column not in there:
         found.append(Problem(f"{counted.name} has no column {column!r}: it has {', '.join(there)}", where=where))
-    elif column is not None and predict.measure != "classes" and not counted.rows[column].dtype.is_numeric():
+    elif (
+        column is not None
+        and predict.measure not in {"classes", "distinct"}
+        and not counted.rows[column].dtype.is_numeric()
+    ):
         text = checks.first_text(counted.rows, column)
         message = (
             f"{counted.name}.{column} is text{text and f', for its value {text}'}; expected a column of numbers, "

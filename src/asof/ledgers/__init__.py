@@ -8,7 +8,7 @@ feature may read.
 
 from asof.ledgers.ledger import Clock, Ledger, Reading
 from asof.ledgers.moments import Moments, Pairs
-from asof.ledgers.past import Past
+from asof.ledgers.past import Distinct, Past
 from asof.ledgers.periods import Periods
 
-__all__ = ["Clock", "Ledger", "Moments", "Pairs", "Past", "Periods", "Reading"]
+__all__ = ["Clock", "Distinct", "Ledger", "Moments", "Pairs", "Past", "Periods", "Reading"]

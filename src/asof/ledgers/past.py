@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from asof.data import UTC_TIME, SourceTable
@@ -76,7 +77,7 @@ class Past:
         slot: Slot | None = None,
         *,
         value: str | None = None,
-        where: pl.Expr | None = None,
+        where: "pl.Expr | Distinct | None" = None,
         covered: bool = True,
     ) -> Ledger:
         """Return the ledger of a source.
@@ -86,14 +87,17 @@ class Past:
             by: rows of the place itself, of its coarser place, of the places that touch it, or of all.
             slot: only rows whose own period has the weekday, hour, or both, of the question's period.
             value: a column of numbers to be summed; rows where it is missing do not count.
-            where: a condition that rows must meet, such as ``pl.col("injured") > 0``.
+            where: a condition that rows must meet, such as ``pl.col("injured") > 0``; or ``Distinct``: of the rows
+                that tell one value only the one that was known first.
             covered: leave out the rows of stretches that are not covered; they are no whole counts.
 
         Raises:
             DataError: no such source or column, a column that is no number, or places asked of a source without.
         """
-        condition = None if where is None else where.meta.serialize()
-        name = ("ledger", source, by, slot, value, condition, covered)
+        kept = where.value if isinstance(where, Distinct) else where
+        condition = None if kept is None else kept.meta.serialize()
+        ever = where.ever if isinstance(where, Distinct) else None
+        name = ("ledger", source, by, slot, value, condition, ever, covered)
         if name not in self._made:
             self._made[name] = self._build(source, by, slot, value, _Kept(where, covered))
         made: Ledger = self._made[name]
@@ -215,7 +219,9 @@ class Past:
         if value is not None:
             numbers = number_column(rows, source, value)
             chosen = chosen[~np.isnan(numbers)]
-        if kept.where is not None:
+        if isinstance(kept.where, Distinct):
+            chosen = chosen[self._firsts(source, kept.where, kept.covered)[chosen]]
+        elif kept.where is not None:
             meets = rows.select(kept.where.fill_null(value=False).alias("meets"))["meets"].to_numpy()
             chosen = chosen[meets[chosen]]
         key, chosen = self._relations.spread(place[chosen], chosen, by)
@@ -223,12 +229,40 @@ class Past:
             key = key * SLOTS[slot] + self._slots(source, slot, kept.covered)[chosen]
         return Ledger.build(clock, key, rows=chosen, value=numbers)
 
+    def _firsts(self, source: str, distinct: "Distinct", covered: bool) -> npt.NDArray[np.bool_]:  # noqa: FBT001 - private
+        """Which of the rows that count are those known first of all with their value; ties by the order of rows.
+
+        Whether a row is first depends on rows known earlier alone, covered or not, so that what comes later changes
+        nothing.
+        """
+        rows, clock, place = self._rows(source, covered=False)
+        told = rows.select(value=distinct.value).with_columns(place=place, known=clock.available_rank)
+        within = ["value"]
+        if not distinct.ever:
+            # A row that ended on the edge of two periods belongs to the earlier one.
+            inside = pl.Series(clock.ended - 1, dtype=pl.Int64).cast(UTC_TIME)
+            begun = floor(inside, self.panel.every, self.panel.zone).to_physical().to_numpy()
+            told = told.with_columns(period=begun[clock.ended_rank])
+            within += ["place", "period"]
+        found = told.with_row_index("row").drop_nulls("value").sort("known", "row")
+        first = np.zeros(rows.height, dtype=bool)
+        first[found.unique(within, keep="first", maintain_order=True)["row"].to_numpy()] = True
+        return first[_inside(self.table(source), rows)] if covered else first
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """What counts once: the rows that tell one ``value``, of a place and period of the panel, or ``ever``, of all."""
+
+    value: pl.Expr
+    ever: bool = False
+
 
 @dataclass(frozen=True)
 class _Kept:
     """Which rows stand in a ledger."""
 
-    where: pl.Expr | None
+    where: "pl.Expr | Distinct | None"
     covered: bool
 
 
@@ -244,9 +278,14 @@ def number_column(rows: pl.DataFrame, source: str, name: str) -> Floats:
 
 
 def _covered_rows(table: SourceTable) -> pl.DataFrame:
-    ended = table.rows["_ended"].to_physical().to_numpy()
+    return table.rows.filter(pl.Series(_inside(table, table.rows)))
+
+
+def _inside(table: SourceTable, rows: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which rows ended in a covered stretch."""
+    ended = rows["_ended"].to_physical().to_numpy()
     inside = np.zeros(len(ended), dtype=bool)
     for begun, over in zip(table.coverage.starts, table.coverage.ends, strict=True):
         low, high = pl.Series([begun, over], dtype=UTC_TIME).to_physical().to_list()
         inside |= (ended > low) & (ended <= high)
-    return table.rows.filter(pl.Series(inside))
+    return inside

@@ -8,13 +8,14 @@ where less than half is covered, and the covered share stands beside them.
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from asof.errors import Problem
-from asof.ledgers import Moments, Pairs, Past, Reading
+from asof.ledgers import Distinct, Ledger, Moments, Pairs, Past
 from asof.ledgers.moments import Floats, Ints
 from asof.ledgers.past import By
 from asof.ledgers.periods import Slot
@@ -29,6 +30,7 @@ LEAST_COVERED = 0.5
 MICROSECONDS_A_DAY = 86_400_000_000
 WHOLE = 1 - 1e-9
 """A period is covered whole from this share on."""
+Number = TypeVar("Number", np.int64, np.float64)
 Features = Iterator[tuple[str, Floats]]
 """Names and n numbers, NaN = unknown."""
 
@@ -46,6 +48,9 @@ class History:
     - ``crashes_days_since``: days from the end of the last event known until ``as_of``;
     - ``crashes_covered_28d``: covered share of the window;
     - ``crashes_injured_sum_28d``, ``crashes_injured_mean_28d``: total of a column per period, and its mean per event.
+
+    Where distinct values are predicted, an event is a value: it counts once a place and period, from the row on by
+    which it was known first. Of coarser places and of all, it counts once in each of their places.
     """
 
     def __init__(self, name: str, plan: Plan) -> None:
@@ -89,12 +94,12 @@ class History:
         yield from _windows(asked, plan, by)
         if by == "neighbours":
             return
-        slotted: tuple[tuple[str, Slot, tuple[str, ...]], ...] = (
-            ("same_weekday", "weekday hour" if asked.past.panel.every.absolute else "weekday", plan.weekday),
-            ("same_hour", "hour", plan.hour),
+        slotted: tuple[tuple[str, Slot], ...] = (
+            ("same_weekday", "weekday hour" if asked.past.panel.every.absolute else "weekday"),
+            ("same_hour", "hour"),
         )
-        for name, slot, windows in slotted:
-            yield from _slotted(asked, by, name, slot, windows)
+        for name, slot in slotted:
+            yield from _slotted(asked, plan, by, name, slot)
         yield from _lags(asked, plan, by)
         if by == "place" and plan.since:
             yield from _since(asked)
@@ -121,6 +126,7 @@ class _Asked:
         """``as_of - delay``."""
         self._keys: dict[tuple[By, Slot | None], Ints] = {}
         self._lows: dict[str, Moments] = {}
+        self._pairs: dict[tuple[By, Slot | None, int, bool], Pairs] = {}
         self._lags: dict[str, tuple[Moments, Moments]] = {}
 
     def keys(self, by: By, slot: Slot | None = None) -> Ints:
@@ -152,6 +158,20 @@ class _Asked:
         """How many periods a window holds."""
         return Step.parse(window).nominal / self.every.nominal
 
+    def events(self, by: By, slot: Slot | None = None, value: str | None = None) -> Ledger:
+        """What is counted: rows, or the different values of a column where these are predicted."""
+        panel, distinct = self.past.panel, None
+        if panel.measure == "distinct" and self.source == panel.source and value is None:
+            distinct = Distinct(pl.col(panel.column or ""))
+        return self.past.ledger(self.source, by, slot, value=value, where=distinct)
+
+    def pairs(self, by: By, slot: Slot | None, keys: list[Ints], *, started: bool) -> Pairs:
+        """The different combinations of ``keys`` and ``as_of``, and the start of the period where that matters."""
+        name = (by, slot, len(keys), started)
+        if name not in self._pairs:
+            self._pairs[name] = Pairs.of(_one(keys), self.as_of, *((self.start,) if started else ()))
+        return self._pairs[name]
+
 
 def _rate(total: Ints | Floats, covered: Floats, expected: float) -> Floats:
     """Total per covered period; NaN where less than half is covered."""
@@ -159,78 +179,104 @@ def _rate(total: Ints | Floats, covered: Floats, expected: float) -> Floats:
     return np.where(enough, total / np.where(enough, covered, 1.0), np.nan)
 
 
-def _pairs(asked: _Asked, by: By) -> tuple[Pairs, Ints, Moments, Moments]:
-    """The different (key, as_of), their keys, the ends of their windows, and their ``as_of``."""
-    keys = asked.keys(by)
-    pairs = Pairs.of(keys, asked.as_of)
-    return pairs, keys[pairs.first], asked.high.take(pairs.first), asked.as_of.take(pairs.first)
+class _Windows:
+    """Windows of n questions over one kind of place, read once for each different pair of a key and moments."""
+
+    def __init__(
+        self, asked: "_Asked", plan: Plan, by: By, edges: tuple[Moments, dict[str, Moments]], **which: Any
+    ) -> None:
+        """Read them; ``edges`` are their ends and their beginnings, ``which`` the slot or value of the ledger."""
+        high, lows = edges
+        slot = which.get("slot")
+        keys = [asked.keys(by, slot)]
+        # The rows of the place itself are among those of its coarser place and of all; its neighbours' are others.
+        if not plan.own and by in {"coarser", "all"} and asked.past.placed(asked.source):
+            keys.append(asked.keys("place", slot))
+        pairs = asked.pairs(by, slot, keys, started=high is not asked.high)
+        self.first, self.inverse = pairs.first, pairs.inverse
+        self.lows = {text: low.take(pairs.first) for text, low in lows.items()}
+        self.high, as_of = high.take(pairs.first), asked.as_of.take(pairs.first)
+        levels: tuple[By, ...] = (by, "place")
+        self._readings = [
+            asked.events(level, **which).read(key[pairs.first], self.high, as_of, list(self.lows.values()))
+            for level, key in zip(levels, keys, strict=False)
+        ]
+
+    def count(self, text: str) -> Ints:
+        """Events in a window, for each pair."""
+        return self._less([reading.count(self.lows[text]) for reading in self._readings])
+
+    def total(self, text: str) -> Floats:
+        """Total of the value in a window, for each pair."""
+        return self._less([reading.total(self.lows[text]) for reading in self._readings])
+
+    def _less(self, read: list[npt.NDArray[Number]]) -> npt.NDArray[Number]:
+        return read[0] if len(read) == 1 else np.asarray(read[0] - read[1])
+
+
+def _one(keys: list[Ints]) -> Ints:
+    """One number for one or two keys of each question, at least -1."""
+    if len(keys) == 1:
+        return keys[0]
+    return (keys[0] + 1) * (int(keys[1].max(initial=0)) + 2) + keys[1] + 1
 
 
 def _windows(asked: _Asked, plan: Plan, by: By) -> Features:
-    pairs, keys, high, as_of = _pairs(asked, by)
-    lows = {text: asked.low(text).take(pairs.first) for text in plan.windows}
-    reading = asked.past.ledger(asked.source, by).read(keys, high, as_of, list(lows.values()))
+    read = _Windows(asked, plan, by, (asked.high, {text: asked.low(text) for text in plan.windows}))
     means: dict[str, Floats] = {}
     for text in plan.windows:
-        covered = asked.covered(asked.low(text), asked.high)[high.index]
-        means[text] = _rate(reading.count(lows[text]), covered, asked.expected(text))
-        yield f"mean_{text}", means[text][pairs.inverse]
+        covered = asked.covered(asked.low(text), asked.high)[read.high.index]
+        means[text] = _rate(read.count(text), covered, asked.expected(text))
+        yield f"mean_{text}", means[text][read.inverse]
     for short, long in plan.ratios:
         some = means[long] > 0
         ratio = np.where(some, means[short] / np.where(some, means[long], 1.0), np.nan)
-        yield f"ratio_{short}_{long}", ratio[pairs.inverse]
+        yield f"ratio_{short}_{long}", ratio[read.inverse]
 
 
-def _slotted(asked: _Asked, by: By, name: str, slot: Slot, windows: tuple[str, ...]) -> Features:
+def _slotted(asked: _Asked, plan: Plan, by: By, name: str, slot: Slot) -> Features:
+    windows = plan.hour if slot == "hour" else plan.weekday
     if not windows:
         return
     past = asked.past
-    keys = asked.keys(by, slot)
-    pairs = Pairs.of(keys, asked.as_of)
-    high, as_of = asked.high.take(pairs.first), asked.as_of.take(pairs.first)
-    slots = past.slots(asked.start, slot)[pairs.first]
-    lows = {text: asked.low(text).take(pairs.first) for text in windows}
-    reading = past.ledger(asked.source, by, slot).read(keys[pairs.first], high, as_of, list(lows.values()))
+    read = _Windows(asked, plan, by, (asked.high, {text: asked.low(text) for text in windows}), slot=slot)
+    slots = past.slots(asked.start, slot)[read.first]
     hours = 24 / max(asked.every.nominal / timedelta(hours=1), 1.0)
     each = {"weekday": 7.0, "hour": hours, "weekday hour": 7 * hours}[slot]
     periods = past.periods(asked.source, slot)
-    for text, low in lows.items():
-        mean = _rate(reading.count(low), periods.within(low, high, slots), asked.expected(text) / each)
-        yield f"{name}_{text}", mean[pairs.inverse]
+    for text, low in read.lows.items():
+        mean = _rate(read.count(text), periods.within(low, read.high, slots), asked.expected(text) / each)
+        yield f"{name}_{text}", mean[read.inverse]
 
 
 def _lags(asked: _Asked, plan: Plan, by: By) -> Features:
     past, panel = asked.past, asked.past.panel
-    lags = plan.legal_lags(past)
-    if not lags:
-        return
-    pairs = Pairs.of(asked.keys(by), asked.start, asked.as_of)
-    keys = asked.keys(by)[pairs.first]
-    as_of, known = asked.as_of.take(pairs.first), asked.high.take(pairs.first).micros()
-    ledger = past.ledger(asked.source, by, value=panel.column)
-    for text in lags:
+    value = None if panel.measure in {"count", "distinct"} else panel.column
+    for text in plan.legal_lags(past):
         low, high = asked.lagged(text)
         whole = asked.covered(low, high) >= WHOLE
-        low, high = low.take(pairs.first), high.take(pairs.first)
-        value, defined = _label(ledger.read(keys, high, as_of, [low]), low, panel.measure)
-        told = whole[low.index] & (high.micros() <= known) & defined
-        yield f"lag_{text}", np.where(told, value, np.nan)[pairs.inverse]
+        read = _Windows(asked, plan, by, (high, {text: low}), value=value)
+        known = asked.high.take(read.first).micros()
+        told, defined = _label(read, text, panel.measure)
+        told_in_time = whole[read.high.index] & (read.high.micros() <= known) & defined
+        yield f"lag_{text}", np.where(told_in_time, told, np.nan)[read.inverse]
 
 
-def _label(reading: Reading, low: Moments, measure: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _label(read: _Windows, text: str, measure: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """The label of a period, and where it is defined: a mean of no rows is not."""
-    count = reading.count(low)
-    if measure == "count":
+    count = read.count(text)
+    if measure in {"count", "distinct"}:
         return count.astype(np.float64), np.ones(len(count), dtype=bool)
-    total = reading.total(low)
+    total = read.total(text)
     if measure == "sum":
         return total, np.ones(len(count), dtype=bool)
     return total / np.maximum(count, 1), count > 0
 
 
 def _since(asked: _Asked) -> Features:
-    pairs, keys, _, as_of = _pairs(asked, "place")
-    found = asked.past.ledger(asked.source, "place").last(keys, as_of)
+    pairs = Pairs.of(asked.keys("place"), asked.as_of)
+    as_of = asked.as_of.take(pairs.first)
+    found = asked.past.ledger(asked.source, "place").last(asked.keys("place")[pairs.first], as_of)
     ended = asked.past.clock(asked.source)
     days = np.full(len(found), np.nan)
     some = found >= 0
@@ -240,12 +286,11 @@ def _since(asked: _Asked) -> Features:
 
 def _values(asked: _Asked, plan: Plan, by: By, column: str) -> Features:
     """Total of a column per period, and its mean per event, over each window."""
-    pairs, keys, high, as_of = _pairs(asked, by)
-    lows = {text: asked.low(text).take(pairs.first) for text in plan.windows}
-    reading = asked.past.ledger(asked.source, by, value=column).read(keys, high, as_of, list(lows.values()))
-    for text, low in lows.items():
-        count, total = reading.count(low), reading.total(low)
-        per_period = _rate(total, asked.covered(asked.low(text), asked.high)[high.index], asked.expected(text))
-        yield f"{column}_sum_{text}", per_period[pairs.inverse]
+    read = _Windows(asked, plan, by, (asked.high, {text: asked.low(text) for text in plan.windows}), value=column)
+    for text in read.lows:
+        count, total = read.count(text), read.total(text)
+        covered = asked.covered(asked.low(text), asked.high)[read.high.index]
+        per_period = _rate(total, covered, asked.expected(text))
+        yield f"{column}_sum_{text}", per_period[read.inverse]
         per_event = np.where((count > 0) & ~np.isnan(per_period), total / np.maximum(count, 1), np.nan)
-        yield f"{column}_mean_{text}", per_event[pairs.inverse]
+        yield f"{column}_mean_{text}", per_event[read.inverse]

@@ -42,6 +42,9 @@ class HistoryOptions(Spec):
     """Windows over the places that touch; default: where they are known."""
     all: bool | None = None
     """The same for all places together; default: yes."""
+    own: bool | None = None
+    """``false``: the rows of the place itself are left out everywhere, as of a place never met; default: they are read,
+    unless whole places are held out (``judge.by: place``)."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,14 @@ class Plan:
     coarser: bool | None
     neighbours: bool | None
     everywhere: bool | None
+    own: bool = True
 
     @classmethod
     def of_options(cls, options: HistoryOptions, panel: Panel) -> "Plan":
         """Fill in the defaults: a week up to a year for days, hours as well for shorter periods, years for longer."""
         source = options.source or panel.source
         windows = _or(options.windows, _windows(panel.every))
-        summed = panel.column if panel.measure != "classes" and source == panel.source else None
+        summed = panel.column if panel.measure not in {"classes", "distinct"} and source == panel.source else None
         predicted = (summed,) if summed else ()
         return cls(
             source=source,
@@ -80,6 +84,7 @@ class Plan:
             coarser=options.coarser,
             neighbours=options.neighbours,
             everywhere=options.all,
+            own=_or(options.own, not (panel.apart and source == panel.source)),
         )
 
     def levels(self, past: Past) -> tuple[By, ...]:
@@ -90,7 +95,7 @@ class Plan:
         if places.kind == "all":
             return ("place",)
         wanted: list[tuple[By, bool | None, bool]] = [
-            ("place", True, True),
+            ("place", self.own, True),
             ("coarser", self.coarser, places.coarser is not None),
             ("neighbours", self.neighbours, bool(places.neighbours)),
             ("all", self.everywhere, True),

@@ -228,7 +228,9 @@ def _metric(faults: Faults) -> None:
     faults.one_of(where, known, "metric")
     name = faults.text(*where)
     given = [measure for measure in MEASURES if faults.at("predict", measure) is not None]
-    task = {"count": "count", "classes": "class"}.get(given[0], "number") if len(given) == 1 else None
+    task = (
+        {"count": "count", "distinct": "count", "classes": "class"}.get(given[0], "number") if len(given) == 1 else None
+    )
     if name not in known or task is None or task in metrics.find(name).tasks:
         return
     fit = [other for other in metrics.names(task) if other not in UNFIT]
