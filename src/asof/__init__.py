@@ -1,13 +1,14 @@
 """Asof: tables of what happened, where and when, into predictions that can be trusted.
 
-The verbs of the command line, as functions on a project, and the decorators for plug-ins::
+A project with the verbs of the command line, frames in and frames out, and the decorators for plug-ins::
 
     import asof
 
-    workspace = asof.open_project("examples/collisions")
-    result = asof.run(workspace)
-    result["skill"]
+    project = asof.Project.open("examples/collisions")
+    release = project.run()
+    release.skill, release.predict()
 
+``open_project`` and the functions beside it are the flows below: a workspace in, the plain object of ``--json`` out.
 Names are loaded on first use, so that ``import asof`` stays light.
 """
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from asof.flows.running import audit_project, promote_release, run, train
     from asof.flows.workspace import Workspace
     from asof.plugins import encoder, estimator, lookup, metric
+    from asof.python import Project, Release
     from asof.verbs import open_project
 
 __version__ = "0.1.0"
@@ -34,8 +36,10 @@ __all__ = [
     "Busy",
     "DataError",
     "OutsideError",
+    "Project",
     "ProjectError",
     "Refused",
+    "Release",
     "Span",
     "UserError",
     "Workspace",
@@ -66,6 +70,7 @@ _ROOMS = {
     "asof.flows.running": ("audit_project", "promote_release", "run", "train"),
     "asof.flows.workspace": ("Workspace",),
     "asof.plugins": ("encoder", "estimator", "lookup", "metric"),
+    "asof.python": ("Project", "Release"),
     "asof.verbs": ("open_project",),
 }
 

@@ -15,7 +15,7 @@ from asof.errors import ProjectError
 if TYPE_CHECKING:
     from asof.specs import ProjectSpec
 
-__all__ = ["Origin", "Project", "locate", "read", "resolved", "schema", "show"]
+__all__ = ["Origin", "Project", "locate", "read", "resolved", "schema", "show", "written"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,13 @@ def resolved(project: Project) -> str:
     from asof.project import printing
 
     return printing.resolved(project)
+
+
+def written(page: Mapping[str, Any]) -> str:
+    """YAML of a page given as a mapping, which ``read`` reads back; nothing is checked."""
+    from asof.project import printing
+
+    return printing.written(page)
 
 
 def show(project: Project) -> list[dict[str, Any]]:

@@ -92,7 +92,12 @@ def resolved(project: Project) -> str:
     content["features"] = [
         {item["name"]: item["options"]} if item["options"] else item["name"] for item in content["features"]
     ]
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return written(content)
+
+
+def written(page: Mapping[str, Any]) -> str:
+    """See ``asof.project.written``."""
+    return yaml.dump(dict(page), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _written(value: Any, path: Path, secrets: Mapping[Path, str]) -> Any:
