@@ -86,6 +86,26 @@ class Lake(Protocol):
         ...
 
 
+class AnswersTable(Protocol):
+    """A table of a database into which answers are written."""
+
+    @property
+    def called(self) -> str:
+        """What messages and results call it: its address, without a password."""
+        ...
+
+    def try_out(self) -> None:
+        """See that it can be reached; raises ``OutsideError`` where not."""
+        ...
+
+    def write(self, answers: pl.DataFrame, key: Sequence[str], more: Sequence[str] = ()) -> int:
+        """Write in one transaction; the same again changes nothing. Returns how many rows were new or changed.
+
+        ``key``: columns that say what is asked; ``more``: those that tell rows apart whose key is not complete.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class ReleaseRecord:
     """A release as the registry knows it."""

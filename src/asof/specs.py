@@ -270,6 +270,8 @@ class ProjectSpec(Spec):
     promote: dict[str, str] = {}
     """Rules such as ``skill: ">= 0.05"``; ``audit: pass`` always holds."""
     audit: AuditSpec = AuditSpec()
+    answers: str | None = None
+    """Table into which a run writes its predictions too: ``postgresql://user@host/database#table``, or of SQLite."""
     store: str = ".asof"
     """Folder beside the project file, or ``s3://bucket/prefix``."""
     tracking: str | None = None

@@ -16,7 +16,7 @@ from asof.errors import ProjectError, UserError
 
 if TYPE_CHECKING:
     from asof.flows.workspace import Progress, Workspace
-    from asof.ports import Reader, Registry
+    from asof.ports import AnswersTable, Reader, Registry
     from asof.project import Project
 
 EXTRAS = {
@@ -90,6 +90,11 @@ def open_project(
 
         return MlflowRegistry(tracking_uri(spec.tracking, store), spec.name, Path(local_part(store)))
 
+    def table(address: str, folder: Path) -> "AnswersTable":
+        from asof.adapters import answers
+
+        return answers.open_table(address, folder)
+
     return Workspace(
         spec=spec,
         folder=read.folder,
@@ -101,6 +106,7 @@ def open_project(
         hold=hold,
         publish=publish,
         fetch=fetch,
+        open_table=table,
         plugins=plugins.load([read.folder / path for path in spec.plugins]),
         now=now,
         resolved=project.resolved(read),

@@ -72,17 +72,17 @@ class AnswersTable:
         with addresses.guarded(self._address, "reach the database"), engine.connect():
             pass
 
-    def write(self, answers: pl.DataFrame, key: Sequence[str]) -> int:
+    def write(self, answers: pl.DataFrame, key: Sequence[str], more: Sequence[str] = ()) -> int:
         """Write answers in one transaction; returns how many rows were new or changed.
 
-        ``key``: columns that say what is asked; where all of them are equal, the first, second, … of a call are told
-        apart. Makes the table where there is none.
+        ``key``: columns that say what is asked; ``more``: those that tell rows apart whose key is not complete. Where
+        all of them are equal, the first, second, … of a call are told apart. Makes the table where there is none.
 
         Raises:
             DataError: the table has other columns, or the answers hold something that no table can.
             OutsideError: the database cannot be reached, or does not allow it.
         """
-        rows = numbered(answers, key)
+        rows = numbered(answers, key, more)
         engine = self._engine()
         with addresses.guarded(self._address, f"write the table {self._name}"), engine.begin() as link:
             table = self._table(rows)
@@ -141,7 +141,7 @@ class AnswersTable:
         return f"add them ({added}), or name another table"
 
 
-def numbered(answers: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+def numbered(answers: pl.DataFrame, key: Sequence[str], more: Sequence[str] = ()) -> pl.DataFrame:
     """Answers as rows of a table: ``answer_id`` and ``answer_row`` before them, values of kinds that tables have.
 
     Raises:
@@ -154,8 +154,10 @@ def numbered(answers: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
             raise DataError(message)
         names[name.lower()] = name
     plain = answers.with_columns(_plain(column) for column in answers)
-    again = plain.select(pl.int_range(pl.len()).over(list(key))).to_series()
-    ids = [_digest([*values, count]) for *values, count in plain.select(*key, again.alias(ROW)).iter_rows()]
+    whole = pl.all_horizontal(pl.col(name).is_not_null() & (pl.col(name).cast(pl.String) != "") for name in key)
+    asked = plain.select(*key, *(pl.when(~whole).then(name) for name in more))
+    count = asked.select(pl.int_range(pl.len()).over(asked.columns)).to_series()
+    ids = [_digest([*values, number]) for values, number in zip(asked.iter_rows(), count, strict=True)]
     row = pl.int_range(1, plain.height + 1, eager=True, dtype=pl.Int64)
     return plain.select(pl.Series(ID, ids, dtype=pl.String), row.alias(ROW), pl.all())
 

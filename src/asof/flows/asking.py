@@ -1,7 +1,7 @@
 """Questions out of what a user gives: a file of rows, or moments as written on the command line."""
 
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -42,6 +42,13 @@ def of_frame(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, call
     if prepared.panel.rows:
         return _rows_of(workspace, prepared, given, called)
     return _periods_of(workspace, prepared, given, called)
+
+
+def keyed(workspace: Workspace, prepared: Prepared, columns: Sequence[str]) -> bool:
+    """Whether a table with these columns tells its rows apart by the key of the source, or by place and period."""
+    spec = workspace.spec.sources[prepared.panel.source]
+    named = [name.lower() for name in columns] if spec.header == "lower" else columns
+    return not prepared.panel.rows or (bool(spec.key) and set(spec.key) <= set(named))
 
 
 def read_table(file: Path, *, texts: bool = False) -> pl.DataFrame:
@@ -126,12 +133,11 @@ def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, ca
 def _horizons_of(
     rows: pl.DataFrame, named: dict[str, str], asked_at: Mapping[str, pl.Series], last: datetime
 ) -> pl.Series:
-    """Horizon of each row: as the file says, else the shortest at which the row can be answered by now."""
-    if "horizon" in named:
-        return rows[named["horizon"]].cast(pl.String).alias("horizon")
+    """Horizon of each row: as the table says, else the shortest at which the row can be answered by now."""
     nearest = sorted(asked_at, key=lambda name: Step.parse(name).nominal)
     known = [pl.when(asked_at[name] <= last).then(pl.lit(name)) for name in nearest]
-    return pl.select(pl.coalesce(*known, pl.repeat(nearest[0], rows.height)).alias("horizon")).to_series()
+    told = [rows[named["horizon"]].cast(pl.String)] if "horizon" in named else []
+    return pl.select(pl.coalesce(*told, *known, pl.repeat(nearest[0], rows.height)).alias("horizon")).to_series()
 
 
 def _places_of(

@@ -11,7 +11,7 @@ import polars as pl
 from asof import evaluation, intervals, splits
 from asof.errors import DataError
 from asof.evaluation import Bootstrap
-from asof.flows import asking, auditing, intake, judging, learning, predicting, preparation
+from asof.flows import asking, auditing, delivering, intake, judging, learning, predicting, preparation
 from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.recording import finite
@@ -67,7 +67,7 @@ def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None =
             stage.note = f"{len(selection.plan.trials)} trials, chosen {selection.chosen.name}"
         with workspace.stages("answer"):
             answers, calibration = _answer(workspace, prepared, laid, selection)
-            predicting.write(_written(answers, prepared.panel, calibration), out)
+            delivering.write(_written(answers, prepared.panel, calibration), out)
     return _told(workspace, laid, selection, answers, out)
 
 

@@ -125,6 +125,7 @@ def _bare(spec: ProjectSpec, folder: Path) -> Workspace:
         hold=nothing,
         publish=nothing,
         fetch=nothing,
+        open_table=nothing,
         plugins=plugins.load([folder / path for path in spec.plugins]),
         now=nothing,
     )

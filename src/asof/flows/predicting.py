@@ -1,12 +1,10 @@
 """Answers of a released model: the next periods, a range, or a file of rows in order."""
 
-import contextlib
+import difflib
 import json
-import os
-import zoneinfo
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ import polars as pl
 
 from asof import intervals, panels, probabilities, releases, times
 from asof.data import UTC_TIME
-from asof.errors import DataError, OutsideError
-from asof.flows import asking, intake, preparation
+from asof.errors import DataError
+from asof.flows import asking, delivering, intake, preparation, remembering
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration
@@ -26,6 +24,8 @@ from asof.times import Step
 
 WIDER = 1.5
 """Intervals of places that the model has never met are this much wider."""
+MOST_NAMED = 12
+"""So many places are named to a user who asks for another."""
 CHANCE = "chance_"
 """Before the name of a class, a column with its probability."""
 
@@ -51,6 +51,19 @@ class Written:
 
     rows: int
     file: Path
+    table: str = ""
+    """Table of a database into which they were written as well."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Answers, and what tells them apart."""
+
+    frame: pl.DataFrame
+    key: Sequence[str]
+    """Columns that say what is asked, the release among them."""
+    more: Sequence[str] = ()
+    """Columns that tell rows apart whose key is not complete."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +79,11 @@ class Oracle:
     """Classes in the order in which it tells them, whatever the data hold by now; none for numbers."""
 
 
-def predict(workspace: Workspace, asked: Asked, out: Path | None = None) -> dict[str, Any]:
-    """Answer; every row of a file gets one answer in its place, or the reason why not."""
+def predict(workspace: Workspace, asked: Asked, out: Path | str | None = None) -> dict[str, Any]:
+    """Answer; every row of a file gets one answer in its place, or the reason why not.
+
+    ``out``: a file (default: beside the release), or as text the table of a database, ``sqlite:///file.db#table``.
+    """
     if asked.input is not None and (asked.start or asked.end):
         message = "give either --input or --start and --end, not both"
         raise DataError(message)
@@ -75,6 +91,7 @@ def predict(workspace: Workspace, asked: Asked, out: Path | None = None) -> dict
         message = "--start and --end belong together: the first day to answer, and the first day no longer answered"
         raise DataError(message)
     with workspace.hold("predict"):
+        table = delivering.table_of(workspace, out)
         oracle = open_release(workspace, asked.release)
         with workspace.stages("prepare"):
             stale = [name for name in workspace.spec.sources if workspace.lake.stamp(name) is None]
@@ -82,9 +99,16 @@ def predict(workspace: Workspace, asked: Asked, out: Path | None = None) -> dict
                 intake.take_in(workspace, stale)
             prepared = preparation.prepare(workspace, intake.open_tables(workspace))
         with workspace.stages("predict") as stage:
-            answers = _answers(workspace, prepared, oracle, asked)
-            file = out or _default_file(oracle, answers, prepared.panel.zone)
-            write(answers, file)
+            told = _answers(workspace, prepared, oracle, asked)
+            answers = told.frame
+            if table is not None:
+                where: dict[str, Any] = {"table": table.called, "changed": table.write(answers, told.key, told.more)}
+            else:
+                place = asked.location if asked.location in oracle.places else None
+                beside = delivering.default_file(oracle.release.folder, answers, prepared.panel.zone, place)
+                file = Path(out) if out is not None else beside
+                delivering.write(answers, file)
+                where = {"file": str(file)}
             stage.note = f"{answers.height:,} answers"
     unanswered = answers.filter(pl.col("reason").is_not_null())
     reasons = unanswered.group_by("reason").agg(rows=pl.len()).sort("rows", descending=True)
@@ -93,8 +117,9 @@ def predict(workspace: Workspace, asked: Asked, out: Path | None = None) -> dict
         "release": oracle.release.name,
         "answered": answers.height - unanswered.height,
         "unanswered": unanswered.height,
+        "learnt": int(answers["learnt"].sum()),
         "reasons": reasons.to_dicts(),
-        "file": str(file),
+        **where,
         "seconds": workspace.stages.seconds,
     }
 
@@ -102,15 +127,15 @@ def predict(workspace: Workspace, asked: Asked, out: Path | None = None) -> dict
 def predict_next(workspace: Workspace, prepared: Prepared) -> Written | None:
     """Answer the next periods at every horizon, or the rows without a label, with the champion.
 
-    Written beside its release and to the lake; none where no row waits for its label.
+    Written beside its release, to the lake and to the table of ``answers:``; none where no row waits for its label.
     """
     oracle = open_release(workspace, "champion")
     asked = next_questions(prepared, oracle.places)
     if asked.height == 0:
         return None
-    answers = answer(workspace, prepared, oracle, asked)
-    file = _default_file(oracle, answers, prepared.panel.zone)
-    write(answers, file)
+    answers = _remarked(prepared, oracle, answer(workspace, prepared, oracle, asked))
+    file = delivering.default_file(oracle.release.folder, answers, prepared.panel.zone)
+    delivering.write(answers, file)
     workspace.publish(file.parent)
     kept = workspace.lake.predictions()
     # Asked again, such as by a run after a crash or one that found nothing new, the lake holds each answer once.
@@ -120,7 +145,10 @@ def predict_next(workspace: Workspace, prepared: Prepared) -> Written | None:
     )
     if fresh.height:
         workspace.lake.write_predictions(fresh)
-    return Written(answers.height, file)
+    table = delivering.own_table(workspace)
+    if table is not None:
+        table.write(answers, ["release", *identity(prepared.panel)])
+    return Written(answers.height, file, table.called if table is not None else "")
 
 
 def open_release(workspace: Workspace, which: str) -> Oracle:
@@ -230,9 +258,18 @@ def _refuse_other_features(oracle: Oracle, made: Sequence[str]) -> None:
         raise OtherFeatures(message)
 
 
-def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked) -> pl.DataFrame:
+def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked) -> Told:
+    key = ["release", *identity(prepared.panel)]
     if asked.input is not None:
-        return answer_file(workspace, prepared, oracle, asked.input)
+        if asked.location not in {None, workspace.spec.location}:
+            message = "give either --input or --location, not both: a file says itself what it asks about"
+            raise DataError(message)
+        rows, questions = asking.of_file(workspace, prepared, asked.input)
+        answers = answer_all(workspace, prepared, oracle, questions)
+        keyed = asking.keyed(workspace, prepared, rows.columns)
+        frame = _beside(rows, _remarked(prepared, oracle, answers, keyed=keyed))
+        own = [name for name in frame.columns if name not in answers.columns and name != "learnt"]
+        return Told(frame, key, own) if keyed else Told(frame, [*key, *own])
     if asked.start is None or asked.end is None:
         questions = next_questions(prepared, oracle.places)
     else:
@@ -242,11 +279,35 @@ def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: As
             raise DataError(message)
         questions = _between(prepared, oracle, first, until)
     if asked.location is not None:
-        questions = questions.filter(pl.col("place") == asked.location)
-        if questions.height == 0:
-            message = f"no place {asked.location!r} is known to release {oracle.release.name}"
-            raise DataError(message)
-    return answer_all(workspace, prepared, oracle, questions)
+        questions = _located(questions, oracle, asked.location, workspace.spec.location)
+    return Told(_remarked(prepared, oracle, answer_all(workspace, prepared, oracle, questions)), key)
+
+
+def _located(questions: pl.DataFrame, oracle: Oracle, location: str, own: str) -> pl.DataFrame:
+    """Questions about one place; all of them where ``location`` is that of the whole project, ``own``.
+
+    Raises:
+        DataError: the release knows no such place; some that it knows are named.
+    """
+    if location in oracle.places:
+        return questions.filter(pl.col("place") == location)
+    if location == own:
+        return questions
+    known = oracle.places.to_list() or [own]
+    near = difflib.get_close_matches(location, known, n=1)
+    more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+    message = (
+        f"no place {location!r} is known to release {oracle.release.name}"
+        + (f"; did you mean {near[0]!r}?" if near else "")
+        + f"; known: {', '.join(known[:MOST_NAMED])}{more}"
+    )
+    raise DataError(message)
+
+
+def _remarked(prepared: Prepared, oracle: Oracle, answers: pl.DataFrame, *, keyed: bool = True) -> pl.DataFrame:
+    """Answers with ``learnt``, before their reasons: whether the release was fitted on the outcome of what is asked."""
+    learnt = remembering.learnt(prepared, oracle.release, answers, keyed=keyed)
+    return answers.insert_column(answers.columns.index("outside") + 1, learnt)
 
 
 def _between(prepared: Prepared, oracle: Oracle, first: datetime, until: datetime) -> pl.DataFrame:
@@ -291,12 +352,6 @@ def _refused(prepared: Prepared, questions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def answer_file(workspace: Workspace, prepared: Prepared, oracle: Oracle, file: Path) -> pl.DataFrame:
-    """Answer the rows of a file, in order, beside what they hold."""
-    rows, asked = asking.of_file(workspace, prepared, file)
-    return _beside(rows, answer_all(workspace, prepared, oracle, asked))
-
-
 def answer_frame(
     workspace: Workspace, prepared: Prepared, oracle: Oracle, rows: pl.DataFrame, called: str
 ) -> pl.DataFrame:
@@ -309,46 +364,6 @@ def answer_frame(
 def _beside(rows: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     kept = [column for column in rows.columns if column not in answers.columns]
     return pl.concat([rows.select(kept), answers], how="horizontal") if kept else answers
-
-
-def _default_file(oracle: Oracle, answers: pl.DataFrame, zone: str) -> Path:
-    if "start" not in answers.columns:
-        return releases.rows_file(oracle.release.folder)
-    start, end = (answers[name].drop_nulls() for name in ("start", "end"))
-    low, high = start.min(), end.max()
-    if not isinstance(low, datetime) or not isinstance(high, datetime):
-        message = "there is no question to answer"
-        raise DataError(message)
-    local = [value.astimezone(zoneinfo.ZoneInfo(zone)) for value in (low, high)]
-    whole_days = all((value.hour, value.minute) == (0, 0) for value in local)
-    edges: list[date] = [value.date() for value in local] if whole_days else list(local)
-    file = releases.predictions_file(oracle.release.folder, edges[0], edges[1])
-    for draft in file.parent.glob(f".{file.name}-*"):  # of a run that was cut off: the lock of the project is ours
-        draft.unlink()
-    return file
-
-
-def write(answers: pl.DataFrame, file: Path) -> None:
-    """Write answers as Parquet, CSV or JSON by the name's ending; whole or not at all."""
-    writers: Mapping[str, Callable[[Path], object]] = {
-        ".parquet": answers.write_parquet,
-        ".csv": answers.write_csv,
-        ".json": answers.write_json,
-    }
-    if file.suffix not in writers:
-        message = f"{file}: expected a name that ends in one of {', '.join(writers)}"
-        raise DataError(message)
-    draft = file.with_name(f".{file.name}-{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        writers[file.suffix](draft)
-        draft.replace(file)
-    except OSError as fault:
-        message = f"{file}: cannot be written: {fault.strerror or fault}"
-        raise OutsideError(message) from fault
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()
 
 
 def stretches(first: datetime, until: datetime, step: Step | None, zone: str) -> Iterator[tuple[datetime, datetime]]:

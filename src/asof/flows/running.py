@@ -15,7 +15,18 @@ from asof import kfolds, releases, splits
 from asof.audit import Audit, Outcome
 from asof.data import Finding, Severity
 from asof.errors import DataError, OutsideError
-from asof.flows import auditing, comparing, intake, judging, learning, nesting, newplaces, preparation, recording
+from asof.flows import (
+    auditing,
+    comparing,
+    delivering,
+    intake,
+    judging,
+    learning,
+    nesting,
+    newplaces,
+    preparation,
+    recording,
+)
 from asof.flows.auditing import Accused
 from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
@@ -34,6 +45,7 @@ from asof.tuning import Plan, Selection
 def run(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
     """Do the whole job; see ``asof run`` for what comes back."""
     with workspace.hold("run"):
+        delivering.own_table(workspace)  # a database that cannot be reached is told of now, not after the work
         done, prepared = _take_in(workspace)
         made = _make(workspace, prepared, done, learning.read_plan(plan), promoting=True)
         recording.settle(workspace, made)
@@ -137,6 +149,8 @@ def _predict(workspace: Workspace, prepared: Prepared, made: Made) -> None:
             return
         stage.note = f"{written.rows:,} answers"
         made.result["files"]["predictions"] = str(written.file)
+        if written.table:
+            made.result["files"]["answers"] = written.table
 
 
 def _take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested], Prepared]:
@@ -311,7 +325,7 @@ def inputs_key(workspace: Workspace, plan: Plan | None) -> str:
     for name in spec.sources:
         stamp = workspace.lake.stamp(name) or {}
         state.update(json.dumps({k: stamp.get(k) for k in ("raw", "settings", "code")}, sort_keys=True).encode())
-    state.update(spec.model_dump_json(exclude={"store", "tracking", "location"}).encode())
+    state.update(spec.model_dump_json(exclude={"answers", "store", "tracking", "location"}).encode())
     state.update(recording.code_version().encode())
     files = [workspace.folder / path for path in spec.plugins]
     if spec.predict.per.place is not None and spec.predict.per.place.polygons:

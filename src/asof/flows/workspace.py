@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from asof.ports import Lake, Reader, Registry
+from asof.ports import AnswersTable, Lake, Reader, Registry
 from asof.specs import ProjectSpec
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ class Workspace:
     """Copies a folder of the local part to the store, where that lies elsewhere."""
     fetch: Callable[[str], Path]
     """Brings a release from ``s3://`` here; returns its folder."""
+    open_table: Callable[[str, Path], AnswersTable]
+    """Opens the table of a database by its address; a relative file of SQLite lies in the folder given."""
     plugins: "Plugins"
     now: datetime
     """The moment of this run, UTC."""

@@ -117,7 +117,7 @@ class Variables:
     def fill(self, root: Node) -> None:
         """Substitute in all scalars, in place, but for the tokens of sources, which only their readers resolve."""
         for path, node in list(root.walk()):
-            if isinstance(node.value, str) and "${" in node.value and not is_token(path):
+            if isinstance(node.value, str) and "${" in node.value and not is_reference(path):
                 self._fill_one(node, ".".join(map(str, path)))
 
     def _fill_one(self, node: Node, where: str) -> None:
@@ -154,6 +154,11 @@ class Variables:
     def _say(self, node: Node, where: str, message: str) -> None:
         node.wrong = True
         self.problems.append(Problem(message, node.file, node.line, where))
+
+
+def is_reference(path: Sequence[str | int]) -> bool:
+    """Whether a path leads to what only an adapter resolves, when it is used: a token, or where answers go."""
+    return tuple(path) == ("answers",) or is_token(path)
 
 
 def is_token(path: Sequence[str | int]) -> bool:

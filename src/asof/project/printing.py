@@ -107,7 +107,7 @@ def _written(value: Any, path: Path, secrets: Mapping[Path, str]) -> Any:
         return [_written(child, (*path, index), secrets) for index, child in enumerate(value)]
     if path in secrets:
         return secrets[path]
-    return value if not isinstance(value, str) or overlays.is_token(path) else overlays.escaped(value)
+    return value if not isinstance(value, str) or overlays.is_reference(path) else overlays.escaped(value)
 
 
 def secrets(root: Node) -> dict[Path, str]:

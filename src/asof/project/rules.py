@@ -32,6 +32,7 @@ def check(root: Node, folder: Folder) -> list[Problem]:
     _reasons(faults)
     for name in ("store", "tracking"):
         _address(faults, name)
+    _answers(faults)
     return faults.problems
 
 
@@ -262,6 +263,19 @@ def _reasons(faults: Faults) -> None:
         for name, reason in faults.parts(*path):
             if reason.is_scalar and not (reason.words() or "").strip():
                 faults.got((*path, name), 'the reason in a few words, such as "equals the label"')
+
+
+def _answers(faults: Faults) -> None:
+    """Where predictions go besides files: a table, and no password in its address."""
+    node = faults.at("answers")
+    if node is None or node.value is None:
+        return
+    from asof.adapters import answers
+
+    wrong = answers.check(node.words() or "")
+    if wrong:
+        node.masked = "…"
+        faults.say(("answers",), wrong)
 
 
 def _address(faults: Faults, name: str) -> None:

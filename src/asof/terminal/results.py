@@ -130,8 +130,13 @@ def show_predict(result: Mapping[str, Any]) -> None:
         ("answered", f"{result['answered']:,}"),
         ("not answered", f"{result['unanswered']:,}"),
         *(("", f"{row['rows']:,}: {row['reason']}") for row in result["reasons"]),
-        ("file", path(result["file"])),
     ]
+    if result["learnt"]:
+        rows.append(("from memory", f"{result['learnt']:,}: their outcome was learnt, so they are no forecasts"))
+    if "table" in result:
+        rows.append(("table", f"{result['table']}, {result['changed']:,} rows new or changed"))
+    else:
+        rows.append(("file", path(result["file"])))
     pairs("", rows)
 
 
