@@ -1,0 +1,150 @@
+"""The server: questions over HTTP, answered by a released model with the features of training and batch.
+
+Routes: ``/ping``, ``/invocations`` (SageMaker's contract), ``/v1/predict``, ``/v1/release``, ``/metrics``, and OpenAPI
+made from the release under ``/openapi.json``. Bodies are read by ``bodies``, answers written by ``answers``; ``guards``
+stands before every route.
+"""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from asof.api import answers, bodies, schemas
+from asof.api.bodies import Refusal
+from asof.api.figures import Figures
+from asof.api.guards import Guard, Limits
+from asof.errors import AsofError, UserError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request, Response
+
+    from asof.flows.serving import Desk
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server behaves."""
+
+    limits: Limits = field(default_factory=Limits)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of keys by name; empty: no key is needed."""
+    renew: float = 10.0
+    """Seconds between two looks for newer data or a new champion; 0: never."""
+
+
+def create(desk: "Desk", settings: Settings | None = None) -> "FastAPI":
+    """Make the application that answers from ``desk``, which is open."""
+    from fastapi import FastAPI
+    from fastapi.responses import JSONResponse
+    from starlette.exceptions import HTTPException
+
+    chosen = settings or Settings()
+    figures = Figures()
+    figures.tell(desk.standing)
+    server = _Server(desk, chosen, figures)
+
+    @contextlib.asynccontextmanager
+    async def live(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(server.renew())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+    app = FastAPI(lifespan=live, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.openapi = lambda: schemas.describe(desk.standing, chosen.limits.rows)  # type: ignore[method-assign]
+    # Bodies are read by hand, row by row with a reason each: routes take the request as it is.
+    app.add_route("/ping", server.ping, methods=["GET"])
+    app.add_route("/metrics", server.metrics, methods=["GET"])
+    app.add_route("/v1/release", server.release, methods=["GET"])
+    app.add_route("/invocations", server.invocations, methods=["POST"])
+    app.add_route("/v1/predict", server.invocations, methods=["POST"])
+    routes = frozenset(str(getattr(route, "path", "")) for route in app.routes)
+    app.add_middleware(Guard, limits=chosen.limits, figures=figures, routes=routes, keys=chosen.keys)
+
+    @app.exception_handler(Refusal)
+    async def refused(_: "Request", fault: Refusal) -> "Response":
+        headers = {"retry-after": "1"} if fault.status == 503 else None
+        return JSONResponse({"error": {"status": fault.status, "reason": fault.reason}}, fault.status, headers)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(_: "Request", fault: HTTPException) -> "Response":
+        told = {"status": fault.status_code, "reason": str(fault.detail)}
+        return JSONResponse({"error": told}, fault.status_code, fault.headers)
+
+    return app
+
+
+class _Server:
+    """The routes, joined to a desk."""
+
+    def __init__(self, desk: "Desk", settings: Settings, figures: Figures) -> None:
+        self._desk = desk
+        self._settings = settings
+        self._figures = figures
+        # One computation at a time: it uses all threads that it may, so two at once would only wait for each other.
+        self._turn = asyncio.Semaphore(1)
+
+    async def renew(self) -> None:
+        """Take up newer data and champions for as long as the server stands."""
+        while self._settings.renew:
+            await asyncio.sleep(self._settings.renew)
+            if await asyncio.to_thread(self._desk.renew):
+                self._figures.renewals.inc()
+                self._figures.tell(self._desk.standing)
+            self._figures.troubled.set(bool(self._desk.trouble))
+
+    async def ping(self, _: "Request") -> "Response":
+        """Say that the server is healthy."""
+        from fastapi.responses import JSONResponse
+
+        told = {"status": "ok", "release": self._desk.standing.oracle.release.name}
+        return JSONResponse(told | ({"trouble": self._desk.trouble} if self._desk.trouble else {}))
+
+    async def metrics(self, _: "Request") -> "Response":
+        """Tell the figures of the server."""
+        from fastapi.responses import Response
+
+        body, kind = self._figures.text()
+        return Response(body, media_type=kind)
+
+    async def release(self, _: "Request") -> "Response":
+        """Tell which release answers, what it predicts and how good it is."""
+        from fastapi.responses import JSONResponse
+
+        return JSONResponse(schemas.release(self._desk.standing))
+
+    async def invocations(self, request: "Request") -> "Response":
+        """Answer each row of the body in its place."""
+        from fastapi.responses import Response
+
+        kind = answers.choose(request.headers.get("accept", ""))
+        body = await request.body()
+        content = request.headers.get("content-type", bodies.JSON)
+        rows = bodies.read(content, body, self._settings.limits.rows)
+        request.scope["asof.rows"] = rows.height
+        told = await self._computed(functools.partial(self._desk.answer, rows))
+        refused = told.height - told["reason"].null_count()
+        self._figures.rows.labels("answered").inc(told.height - refused)
+        self._figures.rows.labels("refused").inc(refused)
+        return Response(answers.write(told, kind), media_type=kind)
+
+    async def _computed(self, work: Callable[[], Made]) -> Made:
+        """Do ``work`` in a thread, in its turn and in time; Refusal for what its sender did wrong."""
+        try:
+            async with asyncio.timeout(self._settings.limits.seconds):
+                async with self._turn:
+                    return await asyncio.to_thread(work)
+        except TimeoutError as fault:
+            raise Refusal(503, f"no answer within {self._settings.limits.seconds:g} s: ask about fewer rows") from fault
+        except UserError as fault:
+            raise Refusal(422, " ".join(str(fault).split())) from fault
+        except AsofError as fault:
+            raise Refusal(503, "the answer could not be made: what it needs outside of this server failed") from fault

@@ -1,0 +1,59 @@
+"""Answers as they go back: one a row, in its place, in the kind that was asked for."""
+
+import io
+
+import polars as pl
+
+from asof.api.bodies import ALSO, CSV, JSON, LINES, Refusal
+from asof.flows.predicting import CHANCE
+
+WRITES = (JSON, CSV, LINES)
+
+
+def choose(accept: str) -> str:
+    """Choose the kind of answer by the header ``Accept``, JSON where anything will do; Refusal 406 where none fits."""
+    wanted = []
+    for position, part in enumerate(accept.split(",")):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weight = next((_weight(piece[2:]) for piece in parameters if piece.startswith("q=")), 1.0)
+        if name and weight > 0:
+            wanted.append((-weight, position, ALSO.get(name, name)))
+    for _, _, name in sorted(wanted):
+        if name in {"*/*", "application/*"}:
+            return JSON
+        if name == "text/*":
+            return CSV
+        if name in WRITES:
+            return name
+    if not accept.strip():
+        return JSON
+    raise Refusal(406, f"no answer of the kind {accept[:80]!r} is written; expected one of {', '.join(WRITES)}")
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def write(answers: pl.DataFrame, kind: str) -> bytes:
+    """Write answers: JSON as ``{"predictions": [...]}``, CSV with a header, or an object a line."""
+    plain = answers.with_columns(pl.col(pl.Datetime).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    if kind == CSV:
+        return plain.write_csv().encode()
+    shaped = _nested(plain)
+    if kind == LINES:
+        buffer = io.BytesIO()
+        shaped.write_ndjson(buffer)
+        return buffer.getvalue()
+    return b'{"predictions":' + shaped.write_json().encode() + b"}"
+
+
+def _nested(answers: pl.DataFrame) -> pl.DataFrame:
+    """Chances of classes as one object by name."""
+    names = [name for name in answers.columns if name.startswith(CHANCE)]
+    if not names:
+        return answers
+    chances = pl.struct(pl.col(name).alias(name.removeprefix(CHANCE)) for name in names).alias("chances")
+    return answers.with_columns(chances).drop(names)

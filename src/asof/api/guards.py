@@ -1,0 +1,158 @@
+"""What stands before every route: keys, limits, figures and one line of log; no byte of a request is logged."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from asof.api import keys
+from asof.api.bodies import Refusal
+from asof.api.figures import Figures
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+LOG = logging.getLogger("asof.requests")
+OPEN = ("/ping",)
+"""Answered without a key: who looks after the server has none."""
+UNKNOWN = "other"
+"""Route, in figures and logs, of all that is none of ours: what strangers write is not repeated."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may cost."""
+
+    body: int = 10_000_000
+    """Bytes."""
+    rows: int = 10_000
+    seconds: float = 30.0
+    """For an answer."""
+    patience: float = 10.0
+    """Seconds within which a body must have come whole."""
+    concurrent: int = 64
+    """Requests at once; one more is told to come again."""
+
+
+@dataclass
+class Guard:
+    """ASGI middleware around the routes of a server."""
+
+    app: App
+    limits: Limits
+    figures: Figures
+    routes: frozenset[str]
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of keys by name; empty: whoever reaches the server may ask."""
+    running: int = 0
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Let a request through, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        route = scope["path"] if scope["path"] in self.routes else UNKNOWN
+        told = {"status": 0}
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told["status"] = message["status"]
+            await send(message)
+
+        self.running += 1
+        self.figures.running.set(self.running)
+        try:
+            await self._pass(scope, receive, sent)
+        except Refusal as refusal:
+            await refuse(sent, refusal)
+        finally:
+            self.running -= 1
+            self.figures.running.set(self.running)
+            self._tell(scope, route, told["status"], time.perf_counter() - begun)
+
+    async def _pass(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["path"] not in OPEN:
+            scope["asof.key"] = self._admit(headers)
+            if self.running > self.limits.concurrent:
+                raise Refusal(503, "too many requests at once: come again in a second")
+        body = await self._body(headers, receive) if scope["method"] == "POST" else b""
+        await self.app(scope, _replayed(body, receive), send)
+
+    def _admit(self, headers: Mapping[str, str]) -> str:
+        if not self.keys:
+            return ""
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        given = headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
+        name = keys.find(self.keys, given) if given else None
+        if name is None:
+            raise Refusal(401, "a key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+        return name
+
+    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+        announced = headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self.limits.body:
+            raise Refusal(413, f"the body is larger than {self.limits.body:,} bytes")
+        parts: list[bytes] = []
+        size = 0
+        until = time.monotonic() + self.limits.patience
+        while True:
+            try:
+                message = await asyncio.wait_for(receive(), max(until - time.monotonic(), 0.001))
+            except TimeoutError as fault:
+                raise Refusal(408, f"the body did not come within {self.limits.patience:g} s") from fault
+            if message["type"] == "http.disconnect":
+                raise Refusal(400, "the sender left before the body had come")
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self.limits.body:
+                raise Refusal(413, f"the body is larger than {self.limits.body:,} bytes")
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    def _tell(self, scope: Mapping[str, Any], route: str, status: int, spent: float) -> None:
+        self.figures.requests.labels(route, str(status)).inc()
+        self.figures.seconds.labels(route).observe(spent)
+        if LOG.isEnabledFor(logging.INFO):
+            line = {
+                "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "method": scope["method"] if scope["method"] in {"GET", "POST", "HEAD"} else UNKNOWN,
+                "route": route,
+                "status": status,
+                "ms": round(spent * 1e3, 2),
+                "rows": scope.get("asof.rows", 0),
+                "key": scope.get("asof.key", ""),
+            }
+            LOG.info("%s", json.dumps(line))
+
+
+async def refuse(send: Send, refusal: Refusal) -> None:
+    """Answer with the status and the reason of a refusal."""
+    body = json.dumps({"error": {"status": refusal.status, "reason": refusal.reason}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if refusal.status == 503:
+        headers.append((b"retry-after", b"1"))
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if refusal.status in {408, 413}:  # what is still coming is not read
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,229 @@
+"""What a server tells of itself: OpenAPI with the columns, ranges and examples of its own release."""
+
+from typing import Any
+
+from asof import __version__
+from asof.api.bodies import CSV, JSON, LINES, MOST_NUMBER, MOST_TEXT
+from asof.flows.asking import PLACE_NAME
+from asof.flows.predicting import CHANCE
+from asof.flows.preparation import Prepared
+from asof.flows.serving import Standing
+from asof.lookups import OWN
+from asof.releases.seen import Seen
+
+EXAMPLES = 5
+REFUSALS = {
+    "400": "not readable",
+    "401": "a key is needed",
+    "406": "no answer of the kind that is asked for",
+    "408": "the body did not come in time",
+    "413": "too large",
+    "415": "a content type that is not read",
+    "422": "no table of rows, or a column is missing",
+    "503": "busy, or too slow: come again",
+}
+Plain = dict[str, Any]
+
+
+def describe(standing: Standing, most_rows: int) -> Plain:
+    """Return the OpenAPI document of a server that answers with ``standing``."""
+    release = standing.oracle.release
+    facts = release.facts
+    schemas = {
+        "Row": row(standing),
+        "Answer": answer(standing),
+        "Answers": _object({"predictions": {"type": "array", "items": _ref("Answer")}}, ["predictions"]),
+        "Refused": _object(
+            {"error": _object({"status": {"type": "integer"}, "reason": {"type": "string"}}, ["status", "reason"])},
+            ["error"],
+        ),
+        "Rows": {"oneOf": [_of_records(name, most_rows) for name in ("instances", "dataframe_records", "rows")]},
+    }
+    asked = _question(standing)
+    predict = {
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": _ref("Rows"), "example": {"instances": [asked]}}},
+        },
+        "responses": {"200": _answered(), **_refused("400", "401", "406", "408", "413", "415", "422", "503")},
+    }
+    ping = _object(
+        {"status": {"const": "ok"}, "release": {"type": "string"}, "trouble": {"type": "string"}}, ["status"]
+    )
+    described = _object({"release": {"type": "string"}, "fingerprint": {"type": "string"}}, ["release", "fingerprint"])
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": facts.get("project", release.name),
+            "version": __version__,
+            "description": f"{facts.get('about', '')}. Release {release.name}.",
+        },
+        "paths": {
+            "/ping": {"get": _get("Whether the server is healthy.", ping, key=False)},
+            "/v1/release": {"get": _get("Which release answers, and how good it is.", described)},
+            "/metrics": {
+                "get": {
+                    "summary": "Figures for Prometheus.",
+                    "responses": {
+                        "200": {"description": "figures", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                        **_refused("401", "503"),
+                    },
+                }
+            },
+            "/invocations": {
+                "post": {"summary": "Answer rows as SageMaker and MLflow ask; also CSV and JSON lines.", **predict}
+            },
+            "/v1/predict": {"post": {"summary": "Answer rows, each in its place.", **predict}},
+        },
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def release(standing: Standing) -> Plain:
+    """Tell which release answers: what it predicts, its scores, and up to when it can be asked."""
+    kept = standing.oracle.release
+    facts = {name: kept.facts[name] for name in ("about", "project", "metric", "task", "cut") if name in kept.facts}
+    prepared = standing.prepared
+    until = prepared.last.isoformat() if prepared.panel.timed else None
+    return {
+        "release": kept.name,
+        "fingerprint": kept.fingerprint,
+        "created": kept.created.isoformat(),
+        **facts,
+        "known_until": until,
+        "horizons": [str(step) for step in prepared.panel.horizons] if prepared.panel.timed else [],
+        "classes": list(standing.oracle.classes),
+        "columns": list(row(standing)["properties"]),
+    }
+
+
+def row(standing: Standing) -> Plain:
+    """Schema of one row of a request."""
+    prepared = standing.prepared
+    return _own_row(standing, prepared) if prepared.panel.rows else _panel_row(standing, prepared)
+
+
+def _panel_row(standing: Standing, prepared: Prepared) -> Plain:
+    panel, known = prepared.panel, standing.oracle.places
+    place = _cell(f"One of {known.len():,} places; one never met is answered with a wider interval and `outside`.")
+    place["examples"] = known.head(EXAMPLES).to_list()
+    latest = prepared.last.isoformat()
+    properties = {
+        PLACE_NAME: place,
+        "start": _cell(f"Start of the period, local to {panel.zone}: 2020-03-01 or 2020-03-01T06:00."),
+        "horizon": _cell(f"How far ahead it is asked: {', '.join(map(str, panel.horizons))}; known up to {latest}."),
+    }
+    if panel.places.lat is not None:
+        properties |= {"lat": _cell("Latitude in degrees, in place of `place`."), "lon": _cell("Longitude in degrees.")}
+    required = [["start"]] if panel.places.kind == "all" else [["start", PLACE_NAME]]
+    if "lat" in properties:
+        required.append(["start", "lat", "lon"])
+    return {"type": "object", "properties": properties, "anyOf": [{"required": names} for names in required]}
+
+
+def _own_row(standing: Standing, prepared: Prepared) -> Plain:
+    seen = {one.name.removeprefix(OWN): one for one in standing.oracle.release.schema() if one.name.startswith(OWN)}
+    properties = {name: _seen(seen.get(name)) for name in prepared.panel.own}
+    return _object(properties, list(prepared.panel.own))
+
+
+def _seen(one: Seen | None) -> Plain:
+    """A column as the release has met it."""
+    if one is None:
+        return _cell("Not used by this release.")
+    if one.kind == "number":
+        told = _cell(
+            f"A number; seen from {one.low:g} to {one.high:g}."
+            if one.low is not None and one.high is not None
+            else "A number."
+        )
+        return told if one.low is None else told | {"examples": [one.low, one.high]}
+    listed = list(one.categories or ())[:EXAMPLES]
+    many = "" if one.categories is None else f"; {len(one.categories):,} were seen"
+    return _cell(f"Text{many}.") | ({"examples": listed} if listed else {})
+
+
+def _cell(told: str) -> Plain:
+    """A value of a row; one that cannot be read in its column is answered with the reason."""
+    bounded = {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER}
+    kinds = [{"type": "string", "maxLength": MOST_TEXT}, bounded, {"type": "boolean"}, {"type": "null"}]
+    return {"description": told, "anyOf": kinds}
+
+
+def answer(standing: Standing) -> Plain:
+    """Schema of one answer."""
+    prepared, classes = standing.prepared, standing.oracle.classes
+    maybe_number, maybe_text = {"type": ["number", "null"]}, {"type": ["string", "null"]}
+    told: Plain = {}
+    if prepared.panel.rows:
+        told["unit"] = maybe_text
+    if not prepared.panel.rows or prepared.panel.places.kind != "all":
+        told["place"] = maybe_text
+    if prepared.panel.timed:
+        told |= dict.fromkeys(("start", "end", "as_of", "horizon"), maybe_text)
+    if classes:
+        chances = _object(dict.fromkeys(classes, maybe_number), list(classes))
+        told |= {
+            "prediction": {"enum": [*classes, None]},
+            "probability": maybe_number,
+            CHANCE.rstrip("_") + "s": chances,
+        }
+    else:
+        told |= dict.fromkeys(("prediction", "low", "high"), maybe_number)
+    told |= {
+        "outside": {"type": ["boolean", "null"], "description": "Whether it lies outside what training has seen."},
+        "reason": maybe_text | {"description": "Why there is no prediction; null where there is one."},
+        "release": {"type": "string"},
+    }
+    return _object(told, list(told))
+
+
+def _question(standing: Standing) -> Plain:
+    """An example that is answered."""
+    ready, prepared = standing.ready, standing.prepared
+    if ready is not None and ready.height:
+        local = ready["start"].dt.convert_time_zone(prepared.panel.zone).dt.strftime("%Y-%m-%dT%H:%M")
+        return {PLACE_NAME: ready["place"][0], "start": local[0], "horizon": ready["horizon"][0]}
+    rows = prepared.counted.rows
+    told = {name: rows[name][-1] for name in prepared.panel.own} if rows.height else {}
+    return {name: value if isinstance(value, (str, int, float, bool)) else str(value) for name, value in told.items()}
+
+
+def _of_records(name: str, most_rows: int) -> Plain:
+    rows = {"type": "array", "minItems": 1, "maxItems": most_rows, "items": _ref("Row")}
+    return _object({name: rows}, [name])
+
+
+def _object(properties: Plain, required: list[str]) -> Plain:
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _ref(name: str) -> Plain:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _answered() -> Plain:
+    return {
+        "description": "One answer a row, in the order of the rows.",
+        "content": {
+            JSON: {"schema": _ref("Answers")},
+            CSV: {"schema": {"type": "string"}},
+            LINES: {"schema": {"type": "string"}},
+        },
+    }
+
+
+def _refused(*codes: str) -> Plain:
+    return {code: {"description": REFUSALS[code], "content": {JSON: {"schema": _ref("Refused")}}} for code in codes}
+
+
+def _get(summary: str, schema: Plain, *, key: bool = True) -> Plain:
+    codes = ("401", "503") if key else ()
+    answered = {"description": summary, "content": {JSON: {"schema": schema}}}
+    return {"summary": summary, "responses": {"200": answered, **_refused(*codes)}}

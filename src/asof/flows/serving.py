@@ -1,0 +1,146 @@
+"""Questions answered while a server stands: a release and its history held open, and renewed as data come in."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from asof.errors import AsofError, DataError
+from asof.flows import asking, intake, predicting, preparation
+from asof.flows.predicting import Oracle
+from asof.flows.preparation import Prepared
+from asof.flows.workspace import Workspace
+
+LOG = logging.getLogger("asof.serving")
+_ASKED = ("place", "start", "horizon")
+"""What tells questions of a panel apart."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A release and the data of one moment. It never changes: a newer one takes its place as a whole."""
+
+    oracle: Oracle
+    prepared: Prepared
+    stamps: Mapping[str, str]
+    """What was read: the version of each source."""
+    ready: pl.DataFrame | None = None
+    """Answers to the questions that come next, where units are places and periods."""
+
+
+class Desk:
+    """Answers questions with a release of a project, by the features of training and batch.
+
+    One standing is replaced by the next in one step, so that every request is answered by one release and the data of
+    one moment, also while a newer one is being opened.
+    """
+
+    def __init__(self, workspace: Workspace, which: str = "champion") -> None:
+        """Store what shall be opened; ``open`` does it."""
+        self._workspace = workspace
+        self._which = which
+        self._standing: Standing | None = None
+        self._renewing = threading.Lock()
+        self.trouble = ""
+        """Why the latest attempt to renew failed; empty when it did not."""
+
+    @property
+    def standing(self) -> Standing:
+        """What answers now; raises DataError before ``open``."""
+        if self._standing is None:
+            message = "nothing is open yet"
+            raise DataError(message)
+        return self._standing
+
+    def open(self) -> Standing:
+        """Read release and data; whatever is wrong is raised."""
+        stale = [name for name in self._workspace.spec.sources if self._workspace.lake.stamp(name) is None]
+        if stale:
+            with self._workspace.hold("serve"):
+                intake.take_in(self._workspace, stale)
+        self._standing = self._read(predicting.open_release(self._workspace, self._which))
+        return self._standing
+
+    def renew(self) -> bool:
+        """Take up a new champion or new data, if there are; says whether. What stands stays where that fails."""
+        with self._renewing:
+            try:
+                return self._renew()
+            except AsofError as fault:
+                self.trouble = " ".join(str(fault).split())
+                LOG.warning("what is served stays as it is: %s", self.trouble)
+                return False
+
+    def _renew(self) -> bool:
+        now = self.standing
+        found = self._workspace.registry.find(self._which) if not self._fixed(now) else None
+        newer = found is not None and found.name != now.oracle.release.name
+        stamps = self._stamps()
+        # While an ingest is between its commits there is no stamp: what stands is whole, so it stays.
+        fresh = bool(stamps) and stamps != now.stamps
+        self.trouble = ""
+        if not newer and not fresh:
+            return False
+        oracle = predicting.open_release(self._workspace, self._which) if newer else now.oracle
+        self._standing = self._read(oracle)
+        return True
+
+    def _fixed(self, now: Standing) -> bool:
+        """Whether one release was asked for by its folder or address."""
+        return "/" in self._which or now.oracle.release.name == self._which
+
+    def _stamps(self) -> dict[str, str]:
+        told = {}
+        for name in self._workspace.spec.sources:
+            stamp = self._workspace.lake.stamp(name)
+            if stamp is None:
+                return {}
+            told[name] = str(sorted(stamp.items()))
+        return told
+
+    def _read(self, oracle: Oracle) -> Standing:
+        stamps = self._stamps()
+        prepared = preparation.prepare(self._workspace, intake.open_tables(self._workspace))
+        ready = None
+        if not prepared.panel.rows:
+            asked = predicting.next_questions(prepared, oracle.places)
+            ready = predicting.answer_all(self._workspace, prepared, oracle, asked)
+        else:  # refuses a release of other features now, and not at the first request
+            predicting.answer(self._workspace, prepared, oracle, preparation.of_rows(prepared)[:1])
+        return Standing(oracle, prepared, stamps, ready)
+
+    def answer(self, rows: pl.DataFrame, called: str = "the request") -> pl.DataFrame:
+        """Answer each row in its place: a prediction, or the reason why there is none.
+
+        Args:
+            rows: n rows of text, as a file of questions holds them: see ``asking.of_frame``.
+            called: what messages call them.
+
+        Raises:
+            DataError: a column is missing that every question needs.
+        """
+        now = self.standing
+        asked = asking.of_frame(self._workspace, now.prepared, rows, called)
+        if now.ready is None:
+            return predicting.answer_all(self._workspace, now.prepared, now.oracle, asked)
+        return self._with_ready(now, now.ready, asked)
+
+    def _with_ready(self, now: Standing, ready: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+        """Take the answers that are there, and make the others."""
+        known = ready.with_row_index("_at").select(*_ASKED, "_at")
+        found = asked.join(known, on=list(_ASKED), how="left", maintain_order="left")["_at"]
+        found = found.set(asked["reason"].is_not_null(), None) if "reason" in asked.columns else found
+        there = found.is_not_null()
+        if there.all():
+            return ready[found]
+        made = predicting.answer_all(self._workspace, now.prepared, now.oracle, asked.filter(~there))
+        both = pl.concat([ready[found.drop_nulls()].select(made.columns), made])
+        order = pl.concat([there.arg_true(), (~there).arg_true()]).arg_sort()
+        return both[order]
+
+    @property
+    def workspace(self) -> Workspace:
+        """The project that is served."""
+        return self._workspace
