@@ -130,17 +130,14 @@ train:
             "project.yaml:1: name: missing: expected lower-case letters, digits and _, beginning with a letter, such as "  # noqa: E501 - a message as it is shown
             "nyc_collisions"
         ),
-        "project.yaml:3: sources.orders: expected exactly one of files and socrata, got neither",
-        (
-            "project.yaml:4: sources.orders.file: unknown name; did you mean files? known are files, socrata, key, time, "  # noqa: E501 - a message as it is shown
-            "delay, place, columns, header, missing_values, checks, quarantine, covered"
-        ),
+        "project.yaml:3: sources.orders: expected exactly one of files, socrata, sql, api and adapter, got none",
+        "project.yaml:4: sources.orders.file: unknown name; did you mean files?",
         "project.yaml:6: 'key' is written twice, first in line 5: keep one",
         "project.yaml:7: sources.orders.place: expected a mapping of lat, lon, box or a text, got a list of 1",
         "project.yaml:9: sources.orders.checks.a.between: expected a list of 2 numbers, got a list of 1",
         "project.yaml:10: sources.orders.checks.b.type: expected one of integer, number, text, boolean, date, got 'strng'",  # noqa: E501 - a message as it is shown
-        "project.yaml:11: sources.orders.quarantine: expected a number from 0 to 1, got '4'",
-        "project.yaml:12: predict: expected exactly one of count, sum, mean, max, value and classes, got none",
+        "project.yaml:11: sources.orders.quarantine: expected a share from 0 to 1, got '4'; 4 % is written 0.04",
+        "project.yaml:12: predict: expected exactly one of count, distinct, sum, mean, max, value and classes, got none",
         "project.yaml:14: predict.per.place.coarser: expected a text or a whole number, got a list of 1",
         "project.yaml:14: predict.per.place.h3: expected a whole number from 0 to 15, got 'x'",
         "project.yaml:15: judge.folds: expected a whole number from 2 to 50, got '1.5'",

@@ -55,13 +55,14 @@ def made(repairs: Sequence[RepairSpec]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for repair in repairs for name in repair.flags))
 
 
-def apply(text: pl.DataFrame, repairs: Sequence[RepairSpec], name: str) -> Repaired:
+def apply(text: pl.DataFrame, repairs: Sequence[RepairSpec], name: str, *, kept: Sequence[str] = ()) -> Repaired:
     """Repair n rows of clean text (String columns, null = missing), one repair after the other.
 
     Args:
         text: the rows; columns of ours do not belong here.
         repairs: what the project says, in its order.
         name: name of the source, for findings.
+        kept: columns that no pattern means, such as those of the key.
 
     Raises:
         ProjectError: a pattern matches no column, or a flag has the name of a column that is there.
@@ -69,7 +70,7 @@ def apply(text: pl.DataFrame, repairs: Sequence[RepairSpec], name: str) -> Repai
     done = Repaired(text)
     for position, repair in enumerate(repairs):
         where = f"sources.{name}.repairs.{position}"
-        columns = _columns(done.text, repair, where)
+        columns = _columns(done.text.drop(kept), repair, where)
         if repair.drop:
             done.text = done.text.drop(columns)
             count = len(columns) * text.height

@@ -22,6 +22,7 @@ SHOWN: Final = 40
 KINDS: Final = {
     "integer": "not a whole number",
     "number": "not a number",
+    "range": "not a number",
     "boolean": "neither true nor false",
     "date": "not a date",
     "text": "not text",
@@ -65,7 +66,7 @@ def typed(text: pl.DataFrame, where: pl.DataFrame, name: str, spec: SourceSpec) 
             column if kind == "text" else _found(column, where, name, cells) if kind is None else read(column, kind)
         )
         columns.append(values)
-        if kind in ("integer", "number"):
+        if kind in ("integer", "number", "range"):
             cells.findings += _changes(column, values, where, name)
         if kind is not None and kind != "text":
             cells.faults.append(faults(values.is_null() & column.is_not_null(), column, KINDS[kind]))
@@ -74,14 +75,18 @@ def typed(text: pl.DataFrame, where: pl.DataFrame, name: str, spec: SourceSpec) 
 
 
 def declared_types(spec: SourceSpec) -> dict[str, str]:
-    """Type of each column that the project tells, by name: coordinates are numbers; keys, times and places text."""
+    """Type of each column that the project tells, by name: coordinates are numbers; keys, times and places text.
+
+    A column with a range is of numbers, whole ones where all are (``range``).
+    """
     texts = [*spec.key, *(spec.time.columns if spec.time else ())]
     texts += [spec.time.available] if spec.time and spec.time.available else []
     texts += [spec.place] if isinstance(spec.place, str) else []
     types = dict.fromkeys(texts, "text")
     if spec.place is not None and not isinstance(spec.place, str):
         types |= {spec.place.lat: "number", spec.place.lon: "number"}
-    return types | {name: rule.type for name, rule in spec.checks.items() if rule.type}
+    ranges = {name: "range" for name, rule in spec.checks.items() if rule.between}
+    return ranges | types | {name: rule.type for name, rule in spec.checks.items() if rule.type}
 
 
 def read(column: pl.Series, kind: str) -> pl.Series:
@@ -90,6 +95,8 @@ def read(column: pl.Series, kind: str) -> pl.Series:
         return _integers(column)
     if kind == "number":
         return _numbers(column)
+    if kind == "range":
+        return _whole(column, _numbers(column))
     if kind == "boolean":
         lower = column.str.to_lowercase()
         known = pl.when(lower.is_in(TRUE)).then(True).when(lower.is_in(FALSE)).then(False)
@@ -158,6 +165,11 @@ def _found(column: pl.Series, where: pl.DataFrame, name: str, cells: Cells) -> p
         cells.findings.append(
             Finding("type", Severity.WARNING, f"{name}.{column.name}", message, len(wrong) / given, 0.0, len(wrong))
         )
+    return _whole(column, numbers)
+
+
+def _whole(column: pl.Series, numbers: pl.Series) -> pl.Series:
+    """Return whole numbers where all numbers of a column are."""
     whole = _integers(column)
     return whole if whole.null_count() == numbers.null_count() else numbers
 

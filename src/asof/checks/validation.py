@@ -71,7 +71,8 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     findings = _duplicates(raw, rows, name)
     broken = rows["_broken"].is_not_null()
     written, lost = rows.filter(~broken), rows.filter(broken)
-    repaired = repairs.apply(cells.clean(written.select(user), spec.missing_values), spec.repairs, name)
+    as_read = cells.clean(written.select(user), spec.missing_values)
+    repaired = repairs.apply(as_read, spec.repairs, name, kept=spec.key)
     text = repaired.text
     where = written.select("_file", "_line")
     read = cells.typed(text, where, name, spec)

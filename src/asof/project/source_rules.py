@@ -2,6 +2,7 @@
 
 import re
 
+from asof.project import cell_rules
 from asof.project.faults import Faults
 from asof.project.messages import Path
 from asof.project.trees import Node
@@ -31,7 +32,7 @@ def check(faults: Faults) -> None:
             _socrata(faults, at, source)
             _time(faults, at)
             _place(faults, at)
-            _checks(faults, at)
+            cell_rules.check(faults, at)
             faults.step(*at, "delay")
             _covered(faults, at)
 
@@ -108,45 +109,13 @@ def _place(faults: Faults, at: Path) -> None:
     lat, lon = faults.text(*where, "lat"), faults.text(*where, "lon")
     if lat is not None and lat == lon:
         faults.got((*where, "lon"), "another column than lat")
-    box = _numbers(faults.at(*where, "box"))
+    box = cell_rules.numbers(faults.at(*where, "box"))
     if box is None or len(box) != 4:
         return
     south, west, north, east = box
     if not (-90 <= south < north <= 90 and -180 <= west < east <= 180):
         wanted = "south, west, north, east in degrees, such as [40.4, -74.3, 41.0, -73.6]"
         faults.say((*where, "box"), f"expected {wanted}, got [{', '.join(f'{side:g}' for side in box)}]")
-
-
-def _numbers(node: Node | None) -> list[float] | None:
-    """Members of a list of numbers; none for anything else."""
-    if node is None or not node.is_list:
-        return None
-    values = [member.value for member in node.value]
-    good = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    return [float(value) for value in values] if good else None
-
-
-def _checks(faults: Faults, at: Path) -> None:
-    for column, _ in faults.parts(*at, "checks"):
-        where: Path = (*at, "checks", column)
-        between = _numbers(faults.at(*where, "between"))
-        if between is not None and len(between) == 2 and not between[0] <= between[1]:
-            faults.say((*where, "between"), f"expected the lower limit first, got [{between[0]:g}, {between[1]:g}]")
-        missing = faults.at(*where, "missing")
-        if missing is not None and isinstance(missing.value, int | float) and not 0 <= missing.value <= 1:
-            faults.got((*where, "missing"), "a share from 0 to 1")
-        pattern = faults.text(*where, "matches")
-        fault = _pattern_fault(pattern) if pattern is not None else ""
-        if fault:
-            faults.say((*where, "matches"), f"{pattern!r} is no regular expression: {fault}")
-
-
-def _pattern_fault(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as fault:
-        return str(fault)
-    return ""
 
 
 def _covered(faults: Faults, at: Path) -> None:

@@ -15,13 +15,24 @@ COLUMNS: Final = 25
 """Columns of a kind that are shown in full; of more, the names."""
 CELL: Final = 24
 """Longest name or value in a profile."""
+LONG: Final = 32
+"""Longest names of repaired columns."""
 NAMES: Final = {"_event": "event time (UTC)"}
 """Columns of ours, as a person knows them."""
 EVERYTHING: Final = "asof check --json has them all"
+REPAIR: Final = "repair"
+"""Check of the findings that say how many cells a declared repair has changed."""
 
 
 def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
-    """Show findings, the gravest first; many of one kind by the first ones and the names of the others."""
+    """Show findings, the gravest first; many of one kind by the first ones and the names of the others.
+
+    What the declared repairs did is a table of its own.
+    """
+    done = [finding for finding in findings if finding["check"] == REPAIR and finding["severity"] == "note"]
+    findings = [finding for finding in findings if finding not in done]
+    if done:
+        _repairs(done)
     if not findings:
         console().print("No findings.")
         return
@@ -37,6 +48,16 @@ def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
         if many:
             others = ", ".join(str(finding["subject"]) for finding in group[SHOWN:])
             paragraph("", f"and {len(group) - SHOWN} more of {check}: {others}; {EVERYTHING}", column=11)
+
+
+def _repairs(done: Sequence[Mapping[str, Any]]) -> None:
+    """What each rule did to the cells of a column; of those that changed nothing, how many there are."""
+    told = [one for one in done if one["rows"]]
+    rows = [(clip(one["subject"], LONG), one["message"], f"{one['rows']:,}", _share(one["figure"])) for one in told]
+    if len(told) < len(done):
+        rest = len(done) - len(told)
+        rows.append(("", f"{rest} more {'rule' if rest == 1 else 'rules'} changed no cell", "", ""))
+    table("Repairs", ("column", "rule", "cells", ""), rows, right=(2, 3))
 
 
 def show_check(result: Mapping[str, Any]) -> None:
