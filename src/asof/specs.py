@@ -212,10 +212,10 @@ class RepairSpec(Spec):
 
 
 class FeatureSpec(Spec):
-    """One lookup by name: ``calendar``, ``history``, ``around``, one told by ``nearest`` or ``observations``, a plug-in."""
+    """One lookup by name: ``calendar``, ``history``, ``around``, one with ``nearest: SOURCE`` or the like, a plug-in."""
 
     name: str
-    kind: Literal["calendar", "history", "around", "nearest", "observations", "plugin"]
+    kind: Literal["calendar", "history", "around", "nearest", "observations", "distances", "trips", "plugin"]
     options: dict[str, Any] = {}
 
 

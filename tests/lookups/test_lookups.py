@@ -109,7 +109,7 @@ def faults(specs: Sequence[FeatureSpec]) -> list[str]:
 
 def test_all_faults_of_options_are_told_at_once_with_the_nearest_name() -> None:
     options = "all, coarser, hour, lags, neighbours, of, own, ratios, since, source, weekday, windows"
-    known, told = "calendar, history, around", "`nearest: SOURCE` or `observations: SOURCE`"
+    known, told = "calendar, history, around", "`nearest:`, `observations:`, `distances:` or `trips:` and a SOURCE"
     assert faults(
         [
             FeatureSpec(name="calendar", kind="calendar", options={"holiday": "US"}),

@@ -76,7 +76,7 @@ class Past:
         by: By = "place",
         slot: Slot | None = None,
         *,
-        value: str | None = None,
+        value: str | pl.Expr | None = None,
         where: "pl.Expr | Distinct | None" = None,
         covered: bool = True,
     ) -> Ledger:
@@ -86,7 +86,8 @@ class Past:
             source: its name.
             by: rows of the place itself, of its coarser place, of the places that touch it, or of all.
             slot: only rows whose own period has the weekday, hour, or both, of the question's period.
-            value: a column of numbers to be summed; rows where it is missing do not count.
+            value: a column of numbers to be summed, or what is computed from each row alone; rows where it is missing
+                do not count.
             where: a condition that rows must meet, such as ``pl.col("injured") > 0``; or ``Distinct``: of the rows
                 that tell one value only the one that was known first.
             covered: leave out the rows of stretches that are not covered; they are no whole counts.
@@ -97,7 +98,8 @@ class Past:
         kept = where.value if isinstance(where, Distinct) else where
         condition = None if kept is None else kept.meta.serialize()
         ever = where.ever if isinstance(where, Distinct) else None
-        name = ("ledger", source, by, slot, value, condition, ever, covered)
+        summed = value.meta.serialize() if isinstance(value, pl.Expr) else value
+        name = ("ledger", source, by, slot, summed, condition, ever, covered)
         if name not in self._made:
             self._made[name] = self._build(source, by, slot, value, _Kept(where, covered))
         made: Ledger = self._made[name]
@@ -210,14 +212,14 @@ class Past:
         made: Ints = self._made[name]
         return made
 
-    def _build(self, source: str, by: By, slot: Slot | None, value: str | None, kept: "_Kept") -> Ledger:
+    def _build(self, source: str, by: By, slot: Slot | None, value: str | pl.Expr | None, kept: "_Kept") -> Ledger:
         if by != "all" and not self.placed(source):
             raise DataError(f"{source} has no places; ask for all of it, or say where its rows lie (place:)")
         rows, clock, place = self._rows(source, kept.covered)
         chosen = np.arange(len(place))
         numbers = None
         if value is not None:
-            numbers = number_column(rows, source, value)
+            numbers = _numbers(rows, source, value)
             chosen = chosen[~np.isnan(numbers)]
         if isinstance(kept.where, Distinct):
             chosen = chosen[self._firsts(source, kept.where, kept.covered)[chosen]]
@@ -264,6 +266,13 @@ class _Kept:
 
     where: "pl.Expr | Distinct | None"
     covered: bool
+
+
+def _numbers(rows: pl.DataFrame, source: str, value: str | pl.Expr) -> Floats:
+    if isinstance(value, str):
+        return number_column(rows, source, value)
+    told = rows.select(value.cast(pl.Float64).alias("value"))["value"]
+    return told.fill_null(float("nan")).to_numpy()
 
 
 def number_column(rows: pl.DataFrame, source: str, name: str) -> Floats:

@@ -10,12 +10,14 @@ from asof.ledgers import Past
 from asof.lookups.around import Around
 from asof.lookups.base import OWN, Lookup
 from asof.lookups.calendar import Calendar
+from asof.lookups.distances import Distances
 from asof.lookups.history import History
 from asof.lookups.nearest import Nearest
 from asof.lookups.observations import Observations
 from asof.lookups.own import Own
 from asof.lookups.place import Place
 from asof.lookups.plugin import PluginLookup
+from asof.lookups.trips import Trips
 from asof.panels import Panel
 from asof.plugins import Plugins
 from asof.specs import FeatureSpec
@@ -37,10 +39,14 @@ def make(spec: FeatureSpec, panel: Panel, plugins: Plugins | None = None) -> Loo
         return Nearest.of(spec)
     if spec.kind == "observations":
         return Observations.of(spec, panel)
+    if spec.kind == "distances":
+        return Distances.of(spec)
+    if spec.kind == "trips":
+        return Trips.of(spec, panel)
     found = None if plugins is None else plugins.lookups.get(spec.name)
     if found is None:
         known = ", ".join(["calendar", "history", "around", *sorted(plugins.lookups if plugins else ())])
-        told = f"{known}, or any name with `nearest: SOURCE` or `observations: SOURCE`"
+        told = f"{known}, or any name with `nearest:`, `observations:`, `distances:` or `trips:` and a SOURCE"
         message = f"no lookup of this name; there are: {told}"
         raise ProjectError([Problem(message, where=f"features.{spec.name}")])
     return PluginLookup(spec.name, found, spec.options)

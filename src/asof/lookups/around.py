@@ -14,7 +14,8 @@ from asof.errors import Problem, UserError
 from asof.ledgers import Moments, Past
 from asof.ledgers.moments import Floats, Ints
 from asof.ledgers.past import number_column
-from asof.lookups.base import OWN, read_options, table_of
+from asof.lookups import coordinates
+from asof.lookups.base import read_options, table_of
 from asof.lookups.points import Asked, Found, Points, sphere
 from asof.panels import Panel
 from asof.specs import FeatureSpec, Spec
@@ -70,7 +71,7 @@ class Around:
     def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
         """Answer the questions."""
         rows = self._rows(past)
-        whole = questions.with_columns(_point(questions, past)).with_row_index("_asked")
+        whole = questions.with_columns(coordinates.asked(questions, past)).with_row_index("_asked")
         asked = whole.drop_nulls(["_lat", "_lon", "as_of"])
         found = self._points(rows).nearest(self._asked(asked, rows, past), self._options.nearest, self._radius)
         made = dict(self._made(found, rows))
@@ -110,10 +111,10 @@ class Around:
         if table.rows["_ended"].null_count() == table.rows.height or not panel.timed:
             message = f"rows of {self._source} have no time, so none was known before another"
             yield Problem(message, where=f"{where}.source")
-        if _coordinates(past, self._source) is None:
+        if coordinates.of(past, self._source) is None:
             message = f"{self._source} has no coordinates; say where its rows lie: `place: {{lat: …, lon: …}}`"
             yield Problem(message, where=f"{where}.source")
-        elif _own(past) is None and panel.places.lat is None:
+        elif not coordinates.told(past):
             message = f"questions have no coordinates: rows of {panel.source} have none, and their places neither"
             yield Problem(message, where=where)
 
@@ -125,9 +126,9 @@ class Around:
     def _rows(self, past: Past) -> pl.DataFrame:
         """Rows with a point, a time and some value, in the order in which ties are broken."""
         table = past.table(self._source)
-        lat, lon = _coordinates(past, self._source) or ("", "")
+        lat, lon = coordinates.of(past, self._source) or ("", "")
         numbers = {f"={name}": number_column(table.rows, self._source, name) for name in self._of}
-        rows = table.rows.select("_key", "_ended", "_available", *_degrees(table.rows[lat], table.rows[lon]))
+        rows = table.rows.select("_key", "_ended", "_available", *coordinates.degrees(table.rows[lat], table.rows[lon]))
         rows = rows.with_columns(pl.Series(name, column) for name, column in numbers.items()).drop_nulls()
         if numbers:
             rows = rows.filter(pl.any_horizontal(pl.col(name).is_finite() for name in numbers))
@@ -173,41 +174,6 @@ def kilometres(text: str) -> float | None:
     found = _DISTANCE.fullmatch(text.strip())
     read = float(found[1]) / (1 if found[2] == "km" else 1000) if found else 0.0
     return read if read > 0 else None
-
-
-def _coordinates(past: Past, source: str) -> tuple[str, str] | None:
-    """Columns of latitude and longitude of a source, where it has both."""
-    table = past.table(source)
-    if not isinstance(table.place, tuple) or not set(table.place) <= set(table.rows.columns):
-        return None
-    return table.place
-
-
-def _own(past: Past) -> tuple[str, str] | None:
-    """Columns of latitude and longitude that each question about a row carries."""
-    pair = _coordinates(past, past.panel.source) if past.panel.rows else None
-    return pair if pair is not None and set(pair) <= set(past.panel.own) else None
-
-
-def _point(questions: pl.DataFrame, past: Past) -> list[pl.Series]:
-    """``_lat`` and ``_lon`` of each question: of the row itself, else of its place; null = unknown."""
-    own, places = _own(past), past.panel.places
-    if own is not None:
-        return _degrees(*(questions[OWN + name] for name in own))
-    degrees = (
-        pl.Series([None], dtype=pl.Float64).new_from_index(0, questions.height)
-        if column is None
-        else questions["place"].replace_strict(places.ids, column, default=None, return_dtype=pl.Float64)
-        for column in (places.lat, places.lon)
-    )
-    return _degrees(*degrees)
-
-
-def _degrees(lat: pl.Series, lon: pl.Series) -> list[pl.Series]:
-    """``_lat`` and ``_lon`` as Float64; both null where they are nowhere on earth."""
-    lat, lon = (column.cast(pl.Float64, strict=False).fill_nan(None) for column in (lat, lon))
-    inside = lat.is_between(-90, 90) & lon.is_between(-180, 180)
-    return [lat.set(~inside, None).alias("_lat"), lon.set(~inside, None).alias("_lon")]
 
 
 def _micros(times: pl.Series) -> Ints:

@@ -12,7 +12,7 @@ _RANGE = re.compile(r"(\d{1,6})\s*(mo|[smhdw])\s*\.\.\s*(\d{1,6})\s*(mo|[smhdw])
 MOST_HORIZONS = 1000
 NAMED = ("calendar", "history", "around")
 """Lookups that are known by their name alone."""
-TOLD = ("nearest", "observations")
+TOLD = ("nearest", "observations", "distances", "trips")
 """Lookups of any name that are known by the option which tells their source."""
 
 

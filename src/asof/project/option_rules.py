@@ -12,6 +12,7 @@ STEPS = {
     "around": ("window",),
     "nearest": ("max_age", "nearest.max_age"),
     "observations": ("windows", "each"),
+    "trips": ("windows",),
 }
 """Options that are lengths of time, or lists of them."""
 
@@ -75,9 +76,11 @@ def _types(faults: Faults, where: Path, options: Node, kind: str) -> None:
     """Names and types of the options, as the lookup itself states them."""
     from asof.lookups.around import AroundOptions
     from asof.lookups.calendar import CalendarOptions
+    from asof.lookups.distances import DistancesOptions
     from asof.lookups.nearest import NearestOptions
     from asof.lookups.observations import ObservationsOptions
     from asof.lookups.plans import HistoryOptions
+    from asof.lookups.trips import TripsOptions
 
     models: dict[str, type[Spec]] = {
         "calendar": CalendarOptions,
@@ -85,6 +88,8 @@ def _types(faults: Faults, where: Path, options: Node, kind: str) -> None:
         "around": AroundOptions,
         "nearest": NearestOptions,
         "observations": ObservationsOptions,
+        "distances": DistancesOptions,
+        "trips": TripsOptions,
     }
     inner: Path = ()
     renamed: dict[str, str] = {}

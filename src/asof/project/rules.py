@@ -192,8 +192,8 @@ def _feature(faults: Faults, index: int, item: Node, *, plugged: bool) -> None:
         known = nearest(name, NAMED)
         faults.say(
             where,
-            f"there is no feature {name!r}{known}, any with `nearest: SOURCE` or `observations: SOURCE`; "
-            "your own need `plugins: features.py`",
+            f"there is no feature {name!r}{known}, any with `nearest:`, `observations:`, `distances:` or `trips:` and a "
+            "SOURCE; your own need `plugins: features.py`",
         )
         return
     options = item.value.get("options")
