@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from asof.data import Finding
+from asof.specs import TimeSpec
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -23,6 +26,20 @@ class Batch:
     """What the reader wants to be told next time, stored in the same commit as the rows."""
     broken: pl.DataFrame | None = None
     """Lines that could not be split into columns: ``_file``, ``_line``, ``text``, ``reason``."""
+    findings: tuple[Finding, ...] = ()
+    """What the reader noticed, such as a file that is gone; subjects without the name of the source."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a reader is told of its source besides its own options."""
+
+    folder: Path
+    """Base of relative paths: the folder of the project file."""
+    key: tuple[str, ...] = ()
+    time: TimeSpec | None = None
+    columns: tuple[str, ...] = ()
+    """Columns to read; empty: all."""
 
 
 class Reader(Protocol):

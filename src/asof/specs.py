@@ -3,7 +3,7 @@
 Names here are the names in the project file. Every default is stated here and nowhere else.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,6 +49,75 @@ class SocrataSpec(Spec):
     scheme: Literal["https", "http"] = "https"
 
 
+class SqlSpec(Spec):
+    """A table or a query of PostgreSQL or SQLite, read in the order of a watermark column and a key."""
+
+    url: str
+    """``postgresql://user@host/database`` or ``sqlite:///file``; a password only by a variable, resolved when read."""
+    table: str | None = None
+    query: str | None = None
+    """A SELECT, in place of ``table``."""
+    watermark: str | None = None
+    """Column that grows with every new or changed row; none: everything is read each time."""
+    key: tuple[str, ...] = ()
+    """Columns that order rows of one watermark; default: the key of the source."""
+    recheck: str | None = None
+    """How far before the watermark late rows are looked for; default: ``1h``, or ``10000`` where it is a number."""
+    page: int = Field(default=50_000, ge=1, le=1_000_000)
+    """Rows fetched, and kept, at once."""
+    timeout: str = "10m"
+    """A statement that takes longer is given up."""
+
+
+class PagingSpec(Spec):
+    """How an API hands out its rows."""
+
+    by: Literal["page", "offset", "cursor", "link", "next"]
+    """A page number, an offset of rows, a cursor, the ``Link`` header, or the address of the next page."""
+    param: str | None = None
+    """Parameter of the page, offset or cursor; default: ``by``."""
+    path: str | None = None
+    """Where an answer holds the cursor or the next address, such as ``meta.next``."""
+    first: int = Field(default=1, ge=0)
+    """Number of the first page."""
+    most: int = Field(default=10_000, ge=1)
+    """More pages than this are taken for a fault."""
+
+
+class ApiWatermarkSpec(Spec):
+    """How an API is asked for what is new."""
+
+    column: str
+    """Column that grows with every new or changed row."""
+    param: str | None = None
+    """Parameter that asks for rows from a value on; none: everything is read each time."""
+    since: str | None = None
+    """Its value the first time."""
+    recheck: str = "1h"
+    """How far before the watermark late rows are looked for."""
+
+
+class ApiSpec(Spec):
+    """Any API that answers JSON in pages."""
+
+    url: str
+    rows: str = ""
+    """Where an answer holds the list of rows, such as ``data.items``; empty: the answer is the list."""
+    params: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    """A secret only by a variable, ``Bearer ${TOKEN}``, resolved when read."""
+    paging: PagingSpec | None = None
+    """None: one answer holds everything."""
+    watermark: ApiWatermarkSpec | None = None
+
+
+class AdapterSpec(Spec):
+    """A source of an installed package, with its own options. Short form: ``{name: {…}}``."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
 class TimeSpec(Spec):
     """How the event time of a row is read."""
 
@@ -73,10 +142,35 @@ class PointSpec(Spec):
     """south, west, north, east; a point outside is refused."""
 
 
+class RepairSpec(Spec):
+    """One repair of cells, made in this order of settings before they are checked; what came is kept as it came."""
+
+    columns: tuple[str, ...]
+    """Names of columns, or patterns such as ``*_ATTRIBUTES``."""
+    drop: bool = False
+    """``true``: the columns are left out."""
+    strip: str | None = None
+    """Characters taken off the end of a cell: ``"*"`` reads ``64.9*`` as 64.9."""
+    missing: tuple[str, ...] = ()
+    """What stands for a missing value; a number however it is written."""
+    under: float | None = None
+    """Only numbers below this are multiplied and added to."""
+    times: float | None = None
+    """The number is multiplied by this."""
+    add: float | None = None
+    """And this is added to it."""
+    flags: tuple[str, ...] = ()
+    """Names of the columns of 0 and 1 that replace a text of as many digits, such as ``010000``."""
+
+
 class CheckSpec(Spec):
     """Rules for one column."""
 
     between: tuple[float, float] | None = None
+    above: str | None = None
+    """A column: the value must be greater than that of the same row, where both are given."""
+    below: str | None = None
+    """A column: the value must be smaller than that of the same row, where both are given."""
     one_of: tuple[str, ...] | None = None
     unique: bool = False
     required: bool = False
@@ -86,6 +180,10 @@ class CheckSpec(Spec):
     type: Literal["integer", "number", "text", "boolean", "date"] | None = None
     matches: str | None = None
     """A regular expression that the whole value must match."""
+    otherwise: Literal["quarantine", "missing"] = "quarantine"
+    """What becomes of a value that breaks a rule: its row is refused, or the value alone counts as missing."""
+    faulty: float | None = None
+    """Largest share of the values (0..1) that may break a rule before the source is refused."""
 
 
 class SourceSpec(Spec):
@@ -93,6 +191,9 @@ class SourceSpec(Spec):
 
     files: FilesSpec | None = None
     socrata: SocrataSpec | None = None
+    sql: SqlSpec | None = None
+    api: ApiSpec | None = None
+    adapter: AdapterSpec | None = None
     key: tuple[str, ...] = ()
     time: TimeSpec | None = None
     delay: str = "0h"
@@ -103,11 +204,12 @@ class SourceSpec(Spec):
     header: Literal["as is", "lower"] = "as is"
     """``lower`` turns column names to lower case, so that files of different vintages agree."""
     missing_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+    repairs: tuple[RepairSpec, ...] = ()
     checks: dict[str, CheckSpec] = {}
     quarantine: float = Field(default=0.2, ge=0, le=1)
     """Largest share of refused rows (0..1) before the whole source is refused."""
-    covered: tuple[tuple[date, date], ...] = ()
-    """Stretches [from, until) of local days known to be complete; empty: found from the rows."""
+    covered: tuple[tuple[date | datetime, date | datetime], ...] = ()
+    """Stretches [from, until) of local days, or local times, known to be complete; empty: found from the rows."""
 
 
 class PlaceSpec(Spec):
@@ -144,35 +246,10 @@ class PredictSpec(Spec):
     distinct: str | None = None
     """How many different values a column has among the rows of the place and period: ``pings.order_number``."""
     sum: str | None = None
-class RepairSpec(Spec):
-    """One repair of cells, made in this order of settings before they are checked; what came is kept as it came."""
-
-    columns: tuple[str, ...]
-    """Names of columns, or patterns such as ``*_ATTRIBUTES``."""
-    drop: bool = False
-    """``true``: the columns are left out."""
-    strip: str | None = None
-    """Characters taken off the end of a cell: ``"*"`` reads ``64.9*`` as 64.9."""
-    missing: tuple[str, ...] = ()
-    """What stands for a missing value; a number however it is written."""
-    under: float | None = None
-    """Only numbers below this are multiplied and added to."""
-    times: float | None = None
-    """The number is multiplied by this."""
-    add: float | None = None
-    """And this is added to it."""
-    flags: tuple[str, ...] = ()
-    """Names of the columns of 0 and 1 that replace a text of as many digits, such as ``010000``."""
-
-
     mean: str | None = None
     max: str | None = None
     value: str | None = None
     """A column of numbers, one label a row: ``sales.price``."""
-    above: str | None = None
-    """A column: the value must be greater than that of the same row, where both are given."""
-    below: str | None = None
-    """A column: the value must be smaller than that of the same row, where both are given."""
     classes: str | None = None
     """A column of two or more classes, one label a row: ``passengers.survived``."""
     per: PerSpec = PerSpec()
@@ -182,10 +259,6 @@ class RepairSpec(Spec):
     @property
     def source(self) -> str:
         """Name of the source whose rows make the label."""
-    otherwise: Literal["quarantine", "missing"] = "quarantine"
-    """What becomes of a value that breaks a rule: its row is refused, or the value alone counts as missing."""
-    faulty: float | None = None
-    """Largest share of the values (0..1) that may break a rule before the source is refused."""
         return self.target.split(".")[0]
 
     @property
@@ -206,7 +279,6 @@ class RepairSpec(Spec):
 
     @property
     def rows(self) -> bool:
-    repairs: tuple[RepairSpec, ...] = ()
         """Whether each row is a unit, and not each place and period."""
         return self.measure in {"value", "classes"}
 

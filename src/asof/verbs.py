@@ -145,8 +145,22 @@ def open_reader(project: "Project", name: str) -> "Reader":
         from asof.adapters.files import FilesReader
 
         return FilesReader(source.files, project.folder, header=source.header, columns=columns)
+    if source.sql is not None:
+        from asof.adapters.sql import SqlReader
+
+        return SqlReader(source.sql, project.folder, source.key, columns)
+    if source.api is not None:
+        from asof.adapters.jsonapi import ApiReader
+
+        return ApiReader(source.api, source.key, columns)
+    if source.adapter is not None:
+        from asof.adapters import packages
+        from asof.ports import Asked
+
+        asked = Asked(project.folder, source.key, source.time, columns)
+        return packages.open_reader(source.adapter, asked, os.environ)
     if source.socrata is None or source.time is None:
-        message = f"sources.{name}: needs files: or socrata: with time:"
+        message = f"sources.{name}: needs files:, sql:, api:, adapter:, or socrata: with time:"
         raise UserError(message)
     from asof.adapters.socrata import SocrataReader
 

@@ -7,20 +7,19 @@ and https://dev.socrata.com/docs/response-codes
 """
 
 import json
-import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from asof import times
-from asof.adapters import jsontext
+from asof.adapters import calls, jsontext
+from asof.adapters.calls import AgainError, Patience
 from asof.errors import DataError, OutsideError, UserError
 from asof.ports import Batch
 from asof.specs import SocrataSpec, TimeSpec
@@ -28,9 +27,6 @@ from asof.times import Step
 
 if TYPE_CHECKING:
     import httpx
-
-# Each attempt is in the log of whoever keeps one; without a log its bare name must not appear among our lines.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 ROWS: Final = 20_000
 """A batch ends with the stretch that reaches so many rows,"""
@@ -40,29 +36,6 @@ _ID: Final = ":id"
 _ROUND: Final = 1000
 """Services cap a page at a round number: a page of such a length may not be the last, whatever was asked for."""
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a service that does not answer is waited for."""
-
-    attempts: int = 7
-    timeout: float = 60.0
-    """Seconds for one answer."""
-    first: float = 1.0
-    """Seconds before the second attempt; doubled for each further one, plus up to as much again by chance."""
-    longest: float = 60.0
-    """Seconds between two attempts at most, unless the service says how long."""
-    told: float = 900.0
-    """A service that asks to wait longer than so many seconds is not waited for."""
-
-
-class _AgainError(Exception):
-    """An answer that may be better next time."""
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        self.wait = wait
-        super().__init__(reason)
 
 
 def _now() -> datetime:
@@ -178,27 +151,7 @@ class SocrataReader:
 
     def _ask(self, client: "httpx.Client", question: Mapping[str, str]) -> list[dict[str, Any]]:
         """Ask for the rows of one page, with patience."""
-        import stamina
-
-        waits = self.patience
-        tries = stamina.retry_context(
-            on=_wait,
-            attempts=waits.attempts,
-            timeout=None,
-            wait_initial=waits.first,
-            wait_max=waits.longest,
-            wait_jitter=waits.first,
-        )
-        try:
-            for attempt in tries:
-                with attempt:
-                    return self._ask_once(client, question)
-        except _AgainError as fault:
-            raise OutsideError(
-                f"{self.spec.domain}: no usable answer in {waits.attempts} attempts ({fault}); "
-                "what was read so far is kept: run again to go on from there",
-            ) from None
-        raise AssertionError("the loop above returns or raises")
+        return calls.patiently(lambda: self._ask_once(client, question), self.patience, self.spec.domain)
 
     def _ask_once(self, client: "httpx.Client", question: Mapping[str, str]) -> list[dict[str, Any]]:
         import httpx
@@ -208,16 +161,16 @@ class SocrataReader:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as fault:
             raise UserError(f"{self.url}: is no address ({fault}); check domain: and dataset:") from fault
         except httpx.TimeoutException:
-            raise _AgainError(f"no answer within {self.patience.timeout:g} s") from None
+            raise AgainError(f"no answer within {self.patience.timeout:g} s") from None
         except httpx.RequestError as fault:
-            raise _AgainError(f"{type(fault).__name__}: {fault}") from None
+            raise AgainError(f"{type(fault).__name__}: {fault}") from None
         self._check_status(answer)
         try:
             rows = jsontext.parse(answer.content)
         except ValueError as fault:
-            raise _AgainError(f"the answer is cut off or no JSON: {fault}") from None
+            raise AgainError(f"the answer is cut off or no JSON: {fault}") from None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise _AgainError("the answer is no list of rows")
+            raise AgainError("the answer is no list of rows")
         return rows
 
     def _check_status(self, answer: "httpx.Response") -> None:
@@ -225,11 +178,7 @@ class SocrataReader:
         if status == 200:
             return
         message = self._message(answer)
-        if status in {202, 408, 425, 429} or status >= 500:
-            wait = _retry_after(answer.headers.get("Retry-After"), self.clock())
-            if wait is not None and wait > self.patience.told:
-                raise OutsideError(f"{self.spec.domain}: asks to wait {wait:,.0f} s (HTTP {status}); run again then")
-            raise _AgainError(f"HTTP {status}: {message}", wait)
+        calls.check_wait(answer, message, self.patience, self.clock(), self.spec.domain)
         if status in {301, 302, 303, 307, 308}:
             raise UserError(f"{self.url}: has moved to {answer.headers.get('Location', 'elsewhere')}; correct domain:")
         hint = {
@@ -250,16 +199,10 @@ class SocrataReader:
         return " ".join(text.split())[:300] or answer.reason_phrase
 
     def _client(self) -> "httpx.Client":
-        try:
-            import httpx
-            import stamina  # noqa: F401 - asked for here, so that its absence is told before anything is read
-        except ImportError as fault:
-            raise UserError("socrata: needs two more packages: pip install 'asof[socrata]'") from fault
         headers = {"Accept": "application/json"}
         if token := self._token():
             headers["X-App-Token"] = token
-        # A redirect is refused: the token would go along to wherever it leads.
-        return httpx.Client(timeout=self.patience.timeout, headers=headers, follow_redirects=False)
+        return calls.open_client("socrata", self.patience, headers)
 
     def _token(self) -> str:
         found = _VARIABLE.fullmatch(self.spec.token.strip())
@@ -294,25 +237,6 @@ class SocrataReader:
                 "would be left out: check this machine's clock, or ingest the source anew",
             )
         return known
-
-
-def _wait(fault: Exception) -> bool | timedelta:
-    """Whether to ask again, and after what time where the service has said so."""
-    if not isinstance(fault, _AgainError):
-        return False
-    return True if fault.wait is None else timedelta(seconds=fault.wait)
-
-
-def _retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for: a number, or a date (RFC 9110, 10.2.3)."""
-    if not text:
-        return None
-    if text.strip().isdigit():
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
 
 
 def _moved(day: date, step: Step, count: int = 1) -> date:

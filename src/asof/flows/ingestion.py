@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -20,7 +20,7 @@ from asof.times import Step
 
 SAME: Final = ("raw", "settings", "code")
 """Parts of the stamp that must be equal for the derived tables to be current."""
-ASKED: Final = {
+ASKED: Final[Any] = {
     "sql": {"recheck", "page", "timeout"},
     "api": {"headers": True, "watermark": {"recheck"}, "paging": {"most"}},
 }
@@ -82,7 +82,7 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     """
     tell = progress or (lambda _share: None)
     begun = time.perf_counter()
-    count, new = (0, 0) if replay else _read(name, spec, reader, lake, now, tell)
+    count, new, noticed = (0, 0, ()) if replay else _read(name, spec, reader, lake, now, tell)
     seconds = {"read": time.perf_counter() - begun}
     tell(0.5)
     version = lake.version(name)
@@ -91,7 +91,8 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     stamp = {"raw": str(version), "settings": settings_hash(spec), "code": code_hash()}
     last = lake.stamp(name)
     if last is not None and not force and not replay and _current(last, stamp, now):
-        return _recalled(name, last, count, new, seconds)
+        recalled = _recalled(name, last, count, new, seconds)
+        return replace(recalled, findings=(*recalled.findings, *noticed))
     begun = time.perf_counter()
     validated = checks.validate(lake.raw(name), spec, now=now, name=name)
     checks.gate(validated.findings, name)
@@ -108,6 +109,7 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     lake.derive(name, validated.valid, validated.quarantine, stamp)
     seconds["derive"] = time.perf_counter() - begun
     tell(1.0)
+    findings = (*findings, *noticed)
     return Ingested(name, count, new, validated.valid.height, validated.quarantine.height, findings, seconds)
 
 
@@ -176,9 +178,10 @@ def code_hash() -> str:
 
 def _read(
     name: str, spec: SourceSpec, reader: Reader, lake: Lake, now: datetime, tell: Callable[[float], None]
-) -> tuple[int, int]:
-    """Append what the reader has; returns rows read and rows new."""
+) -> tuple[int, int, tuple[Finding, ...]]:
+    """Append what the reader has; returns rows read, rows new, and what the reader noticed."""
     count = new = 0
+    noticed: list[Finding] = []
     asked = asked_hash(spec)
     last, _, watermark = (lake.watermark(name) or "").partition(" ")
     for number, batch in enumerate(reader.batches(watermark if last == asked else None), start=1):
@@ -186,8 +189,9 @@ def _read(
         kept = _kept(batch, spec, asked)
         new += lake.append(name, kept, spec.key, months(kept.rows, spec), seen=now)
         count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
+        noticed += [replace(finding, subject=f"{name}.{finding.subject}") for finding in batch.findings]
         tell(0.5 * number / (number + 1))
-    return count, new
+    return count, new, tuple(noticed)
 
 
 def _refuse_foreign(name: str, spec: SourceSpec, batch: Batch) -> None:

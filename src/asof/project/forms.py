@@ -52,21 +52,25 @@ def _source(source: Node) -> None:
     _change(source, "time", lambda node: _named(node, "columns"))
     for name in ("key", "columns", "missing_values"):
         _listed(source, name)
-    for part, name in (("files", "paths"), ("time", "columns"), ("time", "formats")):
+    api = source.get("api")
+    if api is not None:
+        _change(api, "paging", lambda node: _only(node, "by"))
+    _change(source, "adapter", _adapter)
+    for part, name in (("files", "paths"), ("sql", "key"), ("time", "columns"), ("time", "formats")):
         found = source.get(part)
         if found is not None:
             _listed(found, name)
     _change(source, "covered", _stretches)
+    repairs = source.get("repairs")
+    for repair in repairs.value if repairs is not None and repairs.is_list else []:
+        for name in ("columns", "missing", "flags"):
+            _listed(repair, name)
     checks = source.get("checks")
     for _, check in checks.items() if checks else []:
         _listed(check, "one_of")
 
 
 def _change(parent: Node, name: str, form: Callable[[Node], Node]) -> None:
-    repairs = source.get("repairs")
-    for repair in repairs.value if repairs is not None and repairs.is_list else []:
-        for name in ("columns", "missing", "flags"):
-            _listed(repair, name)
     child = parent.get(name)
     if child is not None and not unresolved(child):
         parent.value[name] = form(child)
@@ -98,6 +102,23 @@ def _named(node: Node, name: str) -> Node:
     if node.is_scalar and node.value is not None:
         return node.near({name: _list(node)}, whole=True)
     return node
+
+
+def _only(node: Node, name: str) -> Node:
+    """``paging: page`` as ``paging: {by: page}``."""
+    return node.near({name: _again(node)}, whole=True) if node.words() else node
+
+
+def _adapter(node: Node) -> Node:
+    """``adapter: NAME`` and ``adapter: {NAME: {…}}`` as ``{name: NAME, options: {…}}``."""
+    name = node.words()
+    if name:
+        return node.near({"name": node.near(name, text=name)}, whole=True)
+    if not node.is_map or len(node.value) != 1 or "name" in node.value:
+        return node
+    name, options = next(iter(node.items()))
+    options = options.near({}) if options.value is None else options
+    return node.near({"name": node.near(name, text=name), "options": options}, whole=True)
 
 
 def _stretches(node: Node) -> Node:

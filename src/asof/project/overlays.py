@@ -10,7 +10,7 @@ from asof.project.trees import Node, compose, scalar
 _VARIABLE = re.compile(
     r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<broken>\$\{)"
 )
-_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE", re.IGNORECASE)
+SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE", re.IGNORECASE)
 LOGIN = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 """An address that carries a password."""
 
@@ -57,7 +57,7 @@ def apply(root: Node, assignment: str) -> None:
 
 def _hidden(file: str) -> str:
     """An assignment without its value where that may be secret."""
-    return f"{file.partition('=')[0]}=…" if _SECRET.search(file) or LOGIN.search(file) else file
+    return f"{file.partition('=')[0]}=…" if SECRET.search(file) or LOGIN.search(file) else file
 
 
 def _addressed(root: Node, steps: list[str]) -> list[str]:
@@ -115,7 +115,7 @@ class Variables:
     problems: list[Problem] = field(default_factory=list)
 
     def fill(self, root: Node) -> None:
-        """Substitute in all scalars, in place, but for the tokens of sources, which only their readers resolve."""
+        """Substitute in all scalars, in place, but for what only the readers of sources resolve."""
         for path, node in list(root.walk()):
             if isinstance(node.value, str) and "${" in node.value and not is_reference(path):
                 self._fill_one(node, ".".join(map(str, path)))
@@ -148,7 +148,7 @@ class Variables:
                 if node.who in {"file", "--set"}
                 else f"{node.who}, variable {', '.join(names)}"
             )
-        if any(_SECRET.search(name) for name in names) or (names and LOGIN.search(text)):
+        if any(SECRET.search(name) for name in names) or (names and LOGIN.search(text)):
             node.masked = raw
 
     def _say(self, node: Node, where: str, message: str) -> None:
@@ -162,8 +162,11 @@ def is_reference(path: Sequence[str | int]) -> bool:
 
 
 def is_token(path: Sequence[str | int]) -> bool:
-    """Whether a path leads to the token of a source."""
-    return len(path) == 4 and path[0] == "sources" and path[2:] == ("socrata", "token")
+    """Whether a path leads to what only the reader of a source resolves, since it may hold a secret."""
+    if len(path) < 4 or path[0] != "sources":
+        return False
+    alone = {("socrata", "token"), ("sql", "url"), ("api", "url")}
+    return path[2:] in alone or path[2:4] in {("api", "params"), ("api", "headers"), ("adapter", "options")}
 
 
 def escaped(value: str) -> str:

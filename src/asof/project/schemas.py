@@ -25,7 +25,8 @@ def schema() -> Schema:
     definitions = {name: _widened(definition) for name, definition in definitions.items()}
     _short_forms(definitions)
     partial = {f"{name}Part": _partial(definition) for name, definition in definitions.items()}
-    _exactly_one(definitions["SourceSpec"], "files", "socrata")
+    _exactly_one(definitions["SourceSpec"], "files", "socrata", "sql", "api", "adapter")
+    _exactly_one(definitions["SqlSpec"], "table", "query")
     _exactly_one(definitions["PredictSpec"], *specs.MEASURES)
     _exactly_one(definitions["PlaceSpec"], "h3", "polygons", "column")
     definitions["ProjectSpec"]["properties"]["environments"] = {
@@ -48,17 +49,21 @@ def _short_forms(definitions: dict[str, Schema]) -> None:
     for model, names in (
         ("SourceSpec", ("key", "columns", "missing_values")),
         ("FilesSpec", ("paths",)),
+        ("SqlSpec", ("key",)),
         ("TimeSpec", ("columns", "formats")),
         ("CheckSpec", ("one_of",)),
+        ("RepairSpec", ("columns", "missing", "flags")),
         ("ProjectSpec", ("plugins",)),
         ("TrainSpec", ("candidates",)),
-        ("RepairSpec", ("columns", "missing", "flags")),
         ("JudgeSpec", ("group",)),
     ):
         for name in names:
             _replace(definitions[model], name, one_text)
     _add(definitions["SourceSpec"], "files", one_text)
     _add(definitions["SourceSpec"], "time", one_text)
+    _add(definitions["ApiSpec"], "paging", {"enum": ["page", "offset", "link"]})
+    one_option: Schema = {"type": "object", "minProperties": 1, "maxProperties": 1}
+    _add(definitions["SourceSpec"], "adapter", {"anyOf": [_TEXT, one_option]})
     _add(
         definitions["SourceSpec"],
         "covered",
