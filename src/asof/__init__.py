@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asof.flows.running import audit_project, promote_release, run, train
     from asof.flows.workspace import Workspace
     from asof.plugins import encoder, estimator, lookup, metric
-    from asof.python import Project, Release
+    from asof.python import Project, Release, bars, lines
     from asof.verbs import open_project
 
 __version__ = "0.1.0"
@@ -45,10 +45,12 @@ __all__ = [
     "Workspace",
     "audit_project",
     "backtest",
+    "bars",
     "check",
     "encoder",
     "estimator",
     "ingest",
+    "lines",
     "lookup",
     "metric",
     "open_project",
@@ -70,7 +72,7 @@ _ROOMS = {
     "asof.flows.running": ("audit_project", "promote_release", "run", "train"),
     "asof.flows.workspace": ("Workspace",),
     "asof.plugins": ("encoder", "estimator", "lookup", "metric"),
-    "asof.python": ("Project", "Release"),
+    "asof.python": ("Project", "Release", "bars", "lines"),
     "asof.verbs": ("open_project",),
 }
 

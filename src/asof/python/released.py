@@ -174,7 +174,11 @@ class Release:
         workspace, prepared = self.project.prepared()
         return predicting.answer_frame(workspace, prepared, self.oracle, given, GIVEN)
 
-    def explain(self, rows: Any = None, *, label: str | None = None, grouped: bool = True) -> pl.DataFrame:
+    def features(self, questions: pl.DataFrame) -> pl.DataFrame:
+        """Features of ``questions`` as ``model`` reads them: those of ``Project.features``, in its order."""
+        return self.project.features(questions).select(list(self.model.columns))
+
+    def explain(self, rows: Any, *, label: str | None = None, grouped: bool = True) -> pl.DataFrame:
         """Reasons of single answers: what each feature added to or took off the usual prediction.
 
         Args:
@@ -191,7 +195,11 @@ class Release:
         questions = self._questions(workspace, prepared, frames.polars(rows))
         whole, features = reasoning.explain(workspace, prepared, self.oracle, questions, label=label)
         told = _tidy(whole, features, reasoning.groups(prepared, whole.reasons.columns) if grouped else None)
-        return told.with_columns(row=questions["_row"].gather(told["row"])) if "_row" in questions.columns else told
+        return (
+            told.with_columns(row=questions["_row"].cast(pl.Int64).gather(told["row"]))
+            if "_row" in questions.columns
+            else told
+        )
 
     def importance(self, *, rows: int = 60, label: str | None = None, grouped: bool = True) -> pl.DataFrame:
         """What the model goes by over ``rows`` known questions: feature, importance (mean absolute reason), share."""
