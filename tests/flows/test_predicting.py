@@ -98,7 +98,7 @@ def test_what_cannot_be_asked(copied: Finished, capsys: pytest.CaptureFixture[st
         ("--input", str(folder / "gone.csv")): "no such file",
         ("--start", "2021-07-01"): "--start and --end belong together",
         ("--release", "7"): "no release '7' of world",
-        ("--location", "mars"): "no place 'mars' is known",
+        ("--location", "mars"): "no place 'mars' is known to release",
     }
     for options, message in cases.items():
         assert main(["predict", str(folder), *options]) == 2
@@ -106,17 +106,18 @@ def test_what_cannot_be_asked(copied: Finished, capsys: pytest.CaptureFixture[st
 
 
 def test_a_horizon_that_is_none_costs_its_own_row_only(copied: Finished) -> None:
-    """Text that is no length of time, or nothing at all; and a row whose time cannot be read tells no time."""
+    """Text that is no length of time; an empty cell means the nearest; a row whose time cannot be read tells no time."""
     folder, _ = copied
     asked = folder / "asked.csv"
     asked.write_text("place,start,horizon\nz1,2021-07-10,soon\nz1,2021-07-10,\nz1,2021-07-10,2d\nz1,some day,1d\n")
     out = folder / "answers.parquet"
     told = asof.predict(asof.open_project(str(folder)), asof.Asked(input=asked), out)
-    assert (told["answered"], told["unanswered"]) == (1, 3)
+    assert (told["answered"], told["unanswered"]) == (2, 2)
     answers = pl.read_parquet(out)
+    assert answers["horizon"].to_list() == ["soon", "1d", "2d", "1d"]
     assert answers["reason"].to_list() == [
         "the horizon is none of 1d, 2d",
-        "the horizon is none of 1d, 2d",
+        None,
         None,
         "start is no time that can be read",
     ]

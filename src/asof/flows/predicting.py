@@ -104,7 +104,7 @@ def predict(workspace: Workspace, asked: Asked, out: Path | str | None = None) -
             if table is not None:
                 where: dict[str, Any] = {"table": table.called, "changed": table.write(answers, told.key, told.more)}
             else:
-                place = asked.location if asked.location in oracle.places else None
+                place = asked.location if asked.location in _known(prepared, oracle) else None
                 beside = delivering.default_file(oracle.release.folder, answers, prepared.panel.zone, place)
                 file = Path(out) if out is not None else beside
                 delivering.write(answers, file)
@@ -279,29 +279,27 @@ def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: As
             raise DataError(message)
         questions = _between(prepared, oracle, first, until)
     if asked.location is not None:
-        questions = _located(questions, oracle, asked.location, workspace.spec.location)
+        known = _known(prepared, oracle) or [workspace.spec.location]
+        if asked.location not in {*known, workspace.spec.location}:
+            raise DataError(_unknown(asked.location, known, oracle))
+        if asked.location in _known(prepared, oracle):
+            questions = questions.filter(pl.col("place") == asked.location)
     return Told(_remarked(prepared, oracle, answer_all(workspace, prepared, oracle, questions)), key)
 
 
-def _located(questions: pl.DataFrame, oracle: Oracle, location: str, own: str) -> pl.DataFrame:
-    """Questions about one place; all of them where ``location`` is that of the whole project, ``own``.
+def _known(prepared: Prepared, oracle: Oracle) -> list[str]:
+    """Places that a release knows; none where everything is one."""
+    return [] if prepared.panel.places.kind == "all" else oracle.places.to_list()
 
-    Raises:
-        DataError: the release knows no such place; some that it knows are named.
-    """
-    if location in oracle.places:
-        return questions.filter(pl.col("place") == location)
-    if location == own:
-        return questions
-    known = oracle.places.to_list() or [own]
+
+def _unknown(location: str, known: Sequence[str], oracle: Oracle) -> str:
     near = difflib.get_close_matches(location, known, n=1)
     more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
-    message = (
+    return (
         f"no place {location!r} is known to release {oracle.release.name}"
         + (f"; did you mean {near[0]!r}?" if near else "")
         + f"; known: {', '.join(known[:MOST_NAMED])}{more}"
     )
-    raise DataError(message)
 
 
 def _remarked(prepared: Prepared, oracle: Oracle, answers: pl.DataFrame, *, keyed: bool = True) -> pl.DataFrame:
