@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from asof import encoders
+from asof import encoders, recipes
 from asof.data import Table
 from asof.encoders import CODE, ENCODERS, EncoderPlan
 from asof.errors import DataError
@@ -191,3 +191,40 @@ def test_words_are_those_that_many_rows_share() -> None:
     assert told.columns == ["name", "cabin", "port", "name~Mr", "name~Mrs", "name~Owen", "cabin~C"]
     assert told.rows()[0][3:] == (0.0, 1.0, 0.0, 1.0)
     assert told.rows()[1][3:] == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_what_rises_with_time_alone_is_left_out_and_what_comes_again_is_kept() -> None:
+    days = np.arange(210.0)  # May to November: less than a year
+    given = table(
+        month=5 + days // 31,
+        filling=[None] * 120 + days[120:].tolist(),  # a window that is not covered at first
+        weekday=days % 7,
+        size=np.random.default_rng(0).normal(size=210),
+        year_round=np.cos(days * 2 * math.pi / 105),
+    )
+    step = encoders.make(EncoderPlan("steady"))
+    state = step.fit(given)
+    assert state == {"left_out": ["month", "filling"]}
+    assert step.encode(given.features, state).columns == ["weekday", "size", "year_round"]
+    # two whole years: each half has seen every month
+    years = np.arange(730.0)
+    assert step.fit(table(month=1 + years % 365 // 31)) == {"left_out": []}
+    assert step.fit(table(month=[1.0, 2.0, 3.0])) == {"left_out": []}
+    only = encoders.make(EncoderPlan("steady", {"columns": ("fill*",)}))
+    assert only.fit(given) == {"left_out": ["filling"]}
+
+
+def test_columns_are_left_out_by_their_names_whatever_their_kind() -> None:
+    given = table(holiday=["none", "new year"], days_to=[1.0, 0.0], size=[3.0, 4.0])
+    step = encoders.make(EncoderPlan("without", {"columns": ("days*", "holiday")}))
+    state = step.fit(given)
+    assert step.encode(given.features, state).columns == ["size"]
+    nothing = encoders.make(EncoderPlan("without"))
+    assert nothing.fit(given) == {"left_out": []}
+
+
+def test_a_line_holds_numbers_within_what_it_has_seen() -> None:
+    given = table(size=[1.0, 2.0, 3.0, 4.0], label=[1.0, 2.0, 3.0, 4.0])
+    recipe = recipes.Recipe("line", (EncoderPlan("scale"),), "linear", {"alpha": 1e-6})
+    told = recipes.fit(recipe, given).predict(pl.DataFrame({"size": [-50.0, 1.0, 2.5, 4.0, 1000.0]}))
+    assert told == pytest.approx([1.0, 1.0, 2.5, 4.0, 4.0], abs=1e-5)

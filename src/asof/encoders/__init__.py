@@ -12,6 +12,7 @@ from asof.encoders.log import Log
 from asof.encoders.near_mean import NearMean
 from asof.encoders.onehot import OneHot
 from asof.encoders.scale import Scale
+from asof.encoders.steady import Steady, Without
 from asof.encoders.target_mean import TargetMean
 from asof.encoders.words import Words
 from asof.errors import DataError
@@ -26,7 +27,9 @@ ENCODERS: Mapping[str, Callable[..., Encoder]] = {
     "near_mean": NearMean,
     "onehot": OneHot,
     "scale": Scale,
+    "steady": Steady,
     "target_mean": TargetMean,
+    "without": Without,
     "words": Words,
 }
 """Our encoders by name."""

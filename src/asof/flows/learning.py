@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Material:
     units are rows: unit, own.NAME, and group where rows belong together."""
     features: pl.DataFrame
     """n rows in the same order."""
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Where rows with a time are units: names of the features that each lookup adds to the row's own columns."""
 
     def table(self, rows: np.ndarray) -> Table:
         """Questions at positions ``rows``, as an estimator learns from them."""
@@ -48,7 +50,7 @@ class Material:
 
     def side(self, rows: np.ndarray) -> "Material":
         """Keep only the questions at positions ``rows``."""
-        return Material(self.questions[rows], self.features[rows])
+        return Material(self.questions[rows], self.features[rows], self.families)
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def _material(workspace: Workspace, prepared: Prepared, known: pl.DataFrame) -> 
     if features.width == 0:
         message = f"there is no feature: {prepared.panel.source} has no other columns; say features: or other sources"
         raise DataError(message)
-    return Material(known, features)
+    return Material(known, features, preparation.families(prepared, known, features.columns))
 
 
 def asked_between(prepared: Prepared, cut: datetime, until: datetime) -> pl.DataFrame:
@@ -213,6 +215,7 @@ def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Sele
         on_trial=workspace.stages.done,
         classes=wanted.classes,
         timed=wanted.timed,
+        families=material.families,
     )
 
 

@@ -16,6 +16,7 @@ from asof.errors import DataError, Problem, ProjectError
 from asof.flows.workspace import Workspace
 from asof.ledgers import Past
 from asof.lookups import Lookup
+from asof.lookups.plugin import PluginLookup
 from asof.panels import Panel
 from asof.specs import PlaceSpec, PredictSpec, ProjectSpec, SourceSpec
 from asof.times import Step
@@ -176,6 +177,20 @@ def read(prepared: Prepared, questions: pl.DataFrame, leave_out: Mapping[str, st
     if unknown:
         raise ProjectError([_no_such(name, table.columns) for name in unknown])
     return table.drop([column for column in leave_out if column in table.columns])
+
+
+def families(prepared: Prepared, questions: pl.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Those of the features ``names`` that each lookup of ours adds to the columns of rows with a time, by its name.
+
+    Empty where places and periods are asked about. What a plug-in adds has been thought about by its author.
+    """
+    if not prepared.panel.rows or not prepared.panel.timed:
+        return {}
+    one = questions[:1].select(asked_columns(questions))
+    own = ("place", "own")
+    added = [each for each in prepared.lookups if each.name not in own and not isinstance(each, PluginLookup)]
+    made = {each.name: each.read(one, prepared.past).columns for each in added}
+    return {name: tuple(column for column in columns if column in names) for name, columns in made.items()}
 
 
 def learn_from(workspace: Workspace, prepared: Prepared) -> datetime:

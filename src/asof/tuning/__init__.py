@@ -20,6 +20,7 @@ from asof.estimators.portfolio import baselines, facts, portfolio
 from asof.recipes import Blend, EncoderPlan, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms, foreign
 from asof.tuning.blends import blend, priced, with_rounds
+from asof.tuning.forms import Forms, probes
 from asof.tuning.plans import Offer, Plan, Selection, Trial, tidy
 
 __all__ = ["Fold", "Offer", "Plan", "Selection", "Trial", "replay", "select"]
@@ -52,6 +53,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     plugins: Parts | None = None,
     classes: int = 0,
     timed: bool = True,
+    families: Mapping[str, Sequence[str]] | None = None,
 ) -> Selection:
     """Choose a recipe by the mean of the metric over the folds.
 
@@ -70,6 +72,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         plugins: encoders and estimators beside ours.
         classes: number of classes, for the task ``class``.
         timed: whether rows come in the order of time.
+        families: names of the features that each lookup adds to a row's own columns: what does not pay is left out.
 
     Raises:
         DataError: no fold, an unknown or unfitting metric or candidate, or nothing that could be judged.
@@ -92,10 +95,11 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         run.judge("baseline", recipe, must=True)
         tell()
     kinds: set[str] = set()
-    for recipe in names:
+    for recipe in _formed(run, names, families if timed and families else {}):
         sure = recipe.estimator not in kinds and len(kinds) < SURE
         kinds.add(recipe.estimator)
-        if run.judge("portfolio", recipe, must=sure) is None:
+        done = any(trial.recipe == recipe for trial in run.trials)
+        if not done and run.judge("portfolio", recipe, must=sure) is None:
             message = f"{recipe.name} was not tried: the budget of {budget_seconds:g} s was used up"
             findings.append(Finding("candidates", Severity.NOTE, recipe.name, message))
         tell()
@@ -129,6 +133,19 @@ def replay(
         if on_trial is not None:
             on_trial(number / len(plan.trials))
     return _settle(run, [])
+
+
+def _formed(run: "_Run", names: Sequence[Recipe], families: Mapping[str, Sequence[str]]) -> list[Recipe]:
+    """Return the recipes with the families of features that pay, those first that have been judged on the way."""
+    forms = Forms.of(families, run.bench.folds[-1][0])
+
+    def judged(recipe: Recipe) -> float | None:
+        known = next((trial for trial in run.trials if trial.recipe == recipe), None)
+        trial = known or run.judge("portfolio", recipe)
+        return None if trial is None else run.loss(trial)
+
+    form = forms.found(probes(names), judged)
+    return [forms.applied(recipe, form) for recipe in names]
 
 
 @dataclass
