@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -28,3 +29,21 @@ def s3() -> Iterator[str]:
         assert server.stdout is not None
         yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
         server.communicate(timeout=30)
+
+
+def make_bucket(service: str, patch: pytest.MonkeyPatch, name: str = "harbour") -> str:
+    """Make an empty bucket of an S3 service, and set the environment that leads to it; returns its address."""
+    for variable, value in {
+        "AWS_ENDPOINT_URL": service,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        patch.setenv(variable, value)
+    for variable in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION"):
+        patch.delenv(variable, raising=False)
+    for address, method in ((f"{service}/moto-api/reset", "POST"), (f"{service}/{name}", "PUT")):
+        with urlopen(Request(address, method=method)):
+            pass
+    return f"s3://{name}"

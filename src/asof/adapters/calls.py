@@ -1,5 +1,6 @@
 """Calls to services over HTTP, with patience: what may be better next time is asked again, later each time."""
 
+import functools
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from asof.errors import OutsideError, UserError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 # Each attempt is in the log of whoever keeps one; without a log its bare name must not appear among our lines.
@@ -99,7 +102,15 @@ def open_client(kind: str, patience: Patience, headers: Mapping[str, str]) -> "h
         import stamina  # noqa: F401 - asked for here, so that its absence is told before anything is read
     except ImportError as fault:
         raise UserError(f"{kind}: needs two more packages: pip install 'asof[socrata]'") from fault
-    return httpx.Client(timeout=patience.timeout, headers=dict(headers), follow_redirects=False)
+    return httpx.Client(timeout=patience.timeout, headers=dict(headers), follow_redirects=False, verify=_certificates())
+
+
+@functools.cache
+def _certificates() -> "ssl.SSLContext":
+    """Authorities that are trusted; to read them takes longer than a request."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _wait(fault: Exception) -> Any:

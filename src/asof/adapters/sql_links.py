@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -121,22 +121,28 @@ def stream(
     link: "Connection", address: Address, statement: str, params: Mapping[str, Any], page: int
 ) -> Iterator[tuple[Sequence[tuple[Any, ...]], pl.DataFrame]]:
     """Run one SELECT and yield its rows page by page: as the driver gives them, and as String columns."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     with told(address, "read"):
         result = link.execution_options(stream_results=True, max_row_buffer=page).exec_driver_sql(
             statement, dict(params)
         )
-    names = list(result.keys())
-    types = _types(result) if link.dialect.name == "postgresql" else []
-    while True:
-        if "began" in link.info:
-            link.info["began"][0] = time.monotonic()
-        with told(address, "read"):
-            rows = [tuple(row) for row in result.fetchmany(page)]
-        if not rows:
-            return
-        if types:
-            rows = _written(rows, types)
-        yield rows, _texts(rows, names)
+    try:
+        names = list(result.keys())
+        types = _types(result) if link.dialect.name == "postgresql" else []
+        while True:
+            if "began" in link.info:
+                link.info["began"][0] = time.monotonic()
+            with told(address, "read"):
+                rows = [tuple(row) for row in result.fetchmany(page)]
+            if not rows:
+                return
+            if types:
+                rows = _written(rows, types)
+            yield rows, _texts(rows, names)
+    finally:
+        with suppress(SQLAlchemyError):  # where the connection is lost there is nothing left to close
+            result.close()
 
 
 def _written(rows: list[tuple[Any, ...]], types: Sequence[int]) -> list[tuple[Any, ...]]:
