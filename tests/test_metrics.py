@@ -76,7 +76,17 @@ def test_a_weight_of_k_counts_a_row_k_times(rows: list[tuple[int, float, int]]) 
 def test_a_perfect_prediction_has_no_loss() -> None:
     label = np.array([1.0, 2.0, 5.0])
     for name in names("number"):
-        assert METRICS[name](label, label) == (1.0 if name == "r2" else 0.0), name
+        if name != "auc_event":
+            assert METRICS[name](label, label) == (1.0 if name == "r2" else 0.0), name
+
+
+def test_the_area_of_an_event_ranks_labels_above_0_against_those_of_0() -> None:
+    metric = METRICS["auc_event"]
+    assert metric([0, 3, 0, 9], [1, 2, 2, 5]) == pytest.approx((1 + 0.5 + 1 + 1) / 4)
+    assert metric([0, 7], [1, 2]) == metric([0, 0.1], [1, 2]) == 1.0
+    assert np.isnan(metric([1, 2], [1, 2]))
+    parts, finish = metric.resampled(np.array([0.0, 3, 0, 9]), np.array([1.0, 2, 2, 5]))
+    assert finish(parts[0].mean()) == pytest.approx(3.5 / 4)
 
 
 def test_a_prediction_of_nothing_costs_much_but_not_everything() -> None:
@@ -121,7 +131,7 @@ def test_weights_that_mean_nothing_are_refused(weight: list[float]) -> None:
 
 
 def test_an_unknown_metric_names_the_known_ones() -> None:
-    with pytest.raises(DataError, match=r"no metric 'rsme'; expected one of accuracy, auc, bias.*rmse"):
+    with pytest.raises(DataError, match=r"no metric 'rsme'; expected one of accuracy, auc, auc_event, bias.*rmse"):
         find("rsme")
     assert find("rmse") is METRICS["rmse"]
 
@@ -132,7 +142,7 @@ def test_a_metric_of_ones_own_is_the_mean_of_its_losses() -> None:
     assert dear([1, 2], [2, 1], [1, 3]) == 4.0
     assert find("dear", {"dear": dear}) is dear
     assert find("rmse", {"dear": dear}) is METRICS["rmse"]
-    with pytest.raises(DataError, match="one of accuracy, auc, bias, brier, dear"):
+    with pytest.raises(DataError, match="one of accuracy, auc, auc_event, bias, brier, dear"):
         find("other", {"dear": dear})
     for wrong in (lambda label, told: 1.0, lambda label, told: label / 0.0 * np.inf):
         with np.errstate(divide="ignore"), pytest.raises(DataError, match="odd: expected 2 finite losses, one a row"):

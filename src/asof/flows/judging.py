@@ -23,6 +23,8 @@ from asof.tuning import Plan, Selection, Trial
 
 ALSO = ("rmse", "mae", "r2")
 """Metrics reported beside the one that decides, where the label allows them."""
+ALSO_EVENTS = (*ALSO, "auc_event")
+"""The same for sums, which are 0 where nothing happened."""
 ALSO_CLASSES = ("log_loss", "brier", "accuracy", "auc", "f1")
 """The same for classes."""
 LEVEL = 0.9
@@ -71,7 +73,7 @@ def measures(wanted: Terms, calibration: Calibration | Calibrated | None = None)
 
     Those that judge decisions do so by the rule that ``calibration`` has found on training questions.
     """
-    names = ALSO_CLASSES if wanted.task == "class" else ALSO
+    names = ALSO_CLASSES if wanted.task == "class" else ALSO_EVENTS if wanted.events else ALSO
     also = {name: metrics.find(name) for name in names if name != wanted.metric}
     found = {wanted.metric: wanted.measure, **also}
     if calibration is None or isinstance(calibration, Calibration):

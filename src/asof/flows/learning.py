@@ -75,6 +75,8 @@ class Terms:
     classes: int = 0
     """How many classes there are; 0 for numbers."""
     timed: bool = True
+    events: bool = False
+    """Whether the label is a sum over what happened, and 0 where nothing did."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
         fold=Step.parse(spec.judge.fold) if spec.judge.fold else fold,
         candidates=None if spec.train.candidates == "default" else tuple(spec.train.candidates),
         classes=len(prepared.panel.classes),
+        events=prepared.panel.measure == "sum",
         timed=prepared.panel.timed,
     )
 

@@ -13,6 +13,7 @@ from asof.metrics.base import Floats, Metric, checked, of_losses
 from asof.metrics.classes import PROBABILITY_FLOOR, accuracy, auc, brier, deciding, f1, log_loss, most_probable
 from asof.metrics.numbers import (
     PREDICTION_FLOOR,
+    auc_event,
     bias,
     mae,
     mape,
@@ -53,6 +54,7 @@ METRICS: Mapping[str, Metric] = {
         mape,
         median_ape,
         bias,
+        auc_event,
         log_loss,
         brier,
         accuracy,

@@ -85,12 +85,12 @@ def _auc(label: Floats, prediction: Floats, weight: Floats | None) -> float:
     weights = np.ones(len(label)) if weight is None else weight
     count = prediction.shape[1]
     judged = [1] if count == 2 else range(count)
-    each = [_area(label == code, prediction[:, code], weights) for code in judged]
+    each = [area(label == code, prediction[:, code], weights) for code in judged]
     known = [area for area in each if np.isfinite(area)]
     return float(np.mean(known)) if known else float("nan")
 
 
-def _area(positive: NDArray[np.bool_], told: Floats, weight: Floats) -> float:
+def area(positive: NDArray[np.bool_], told: Floats, weight: Floats) -> float:
     """Chance that a positive row is told more than a negative one, equals counting half; NaN without both."""
     _, level = np.unique(told, return_inverse=True)
     height = int(level.max()) + 1
@@ -106,12 +106,13 @@ def _auc_influence(label: Floats, prediction: Floats, weight: Floats | None) -> 
     weights = np.ones(len(label)) if weight is None else weight
     count = prediction.shape[1]
     judged = [1] if count == 2 else range(count)
-    each = [_placements(label == code, prediction[:, code], weights) for code in judged]
+    each = [placements(label == code, prediction[:, code], weights) for code in judged]
     known = [moved for moved in each if np.isfinite(moved).all()]
     return np.mean(known, axis=0) if known else np.full(len(label), np.nan)
 
 
-def _placements(positive: NDArray[np.bool_], told: Floats, weight: Floats) -> Floats:
+def placements(positive: NDArray[np.bool_], told: Floats, weight: Floats) -> Floats:
+    """What each row adds to ``area``, n values of which the weighted mean is the area; NaN without both."""
     _, level = np.unique(told, return_inverse=True)
     height = int(level.max()) + 1
     yes = np.bincount(level, np.where(positive, weight, 0.0), height)

@@ -6,6 +6,7 @@ import numpy as np
 
 from asof.errors import DataError
 from asof.metrics.base import Floats, Metric, same
+from asof.metrics.classes import area, placements
 
 PREDICTION_FLOOR = 1e-6
 """A Poisson mean is read as at least this: a prediction of 0 for a label of 1 costs 25.6, not infinity."""
@@ -80,6 +81,14 @@ def _median_relative(label: Floats, prediction: Floats, weight: Floats | None) -
     return float(np.mean(errors[order][np.minimum(middle, len(order) - 1)]))
 
 
+def _event_area(label: Floats, prediction: Floats, weight: Floats | None) -> float:
+    return area(label > 0, prediction, np.ones(len(label)) if weight is None else weight)
+
+
+def _event_placements(label: Floats, prediction: Floats, weight: Floats | None) -> Floats:
+    return placements(label > 0, prediction, np.ones(len(label)) if weight is None else weight)
+
+
 poisson_deviance = Metric("poisson_deviance", _deviance, same, non_negative=True)
 """Mean unit Poisson deviance, for counts; 0 is perfect."""
 rmse = Metric("rmse", _squared, _root)
@@ -96,3 +105,15 @@ median_ape = Metric("median_ape", _relative, same, exact=_median_relative)
 """Median absolute error relative to the label, a share."""
 bias = Metric("bias", _error, same, loss=False)
 """Mean of prediction - label, in the unit of the label; 0 is best."""
+auc_event = Metric(
+    "auc_event",
+    _error,
+    same,
+    greater_is_better=True,
+    loss=False,
+    non_negative=True,
+    exact=_event_area,
+    influence=_event_placements,
+    bounds=(0.0, 1.0),
+)
+"""Chance that a label above 0 is told more than a label of 0; not a number where there are not both."""

@@ -47,6 +47,10 @@ METRICS = {
     "auc": MetricWords(
         "AUC", "How often a case of the class is ranked above a case of another; 1 is always, 0.5 is a coin."
     ),
+    "auc_event": MetricWords(
+        "AUC of an event",
+        "How often a period with something in it is ranked above one with nothing; 1 is always, 0.5 is a coin.",
+    ),
     "f1": MetricWords("F1", "The balance of finding a class and being right when naming it; 1 would be perfect."),
 }
 

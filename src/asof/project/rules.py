@@ -14,7 +14,7 @@ from asof.project.trees import Node
 from asof.specs import MEASURES
 
 PLACES = ("h3", "polygons", "column")
-UNFIT = ("bias", "median_ape")
+UNFIT = ("bias", "median_ape", "auc_event")
 """Metrics that are shown but cannot choose: they are no mean of losses."""
 _RULE = re.compile(r"\s*(>=|<=|>|<)\s*-?\d+(\.\d*)?([eE]-?\d+)?\s*")
 
