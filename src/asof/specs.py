@@ -284,7 +284,7 @@ class PredictSpec(Spec):
 
 
 class FeatureSpec(Spec):
-    """One lookup by name: ``calendar``, ``history``, ``around``, one with ``nearest: SOURCE`` or the like, a plug-in."""
+    """One lookup by name: ``calendar``, ``history``, ``around``, one of ``nearest: SOURCE`` and the like, a plug-in."""
 
     name: str
     kind: Literal["calendar", "history", "around", "nearest", "observations", "distances", "trips", "plugin"]
@@ -301,10 +301,12 @@ class JudgeSpec(Spec):
     """Length of one fold's test part; default: that of the holdout, or less where the history is short."""
     metric: str | None = None
     """Default: ``poisson_deviance`` for counts, ``log_loss`` for classes, ``rmse`` else."""
+    by: Literal["place"] | None = None
+    """``place``: whole places are held out in ``folds`` parts, as if never met, in place of the periods that follow."""
     group: tuple[str, ...] = ()
     """Columns whose rows belong together, such as a household: never on both sides of a fold."""
     repeats: int = Field(default=2, ge=1, le=20)
-    """Without a time and below 2,000 rows: how often the folds that give the score are drawn anew."""
+    """Without a time and below 2,000 rows, or by place: how often the folds that give the score are drawn anew."""
 
 
 class TrainSpec(Spec):
@@ -316,7 +318,7 @@ class TrainSpec(Spec):
     """Wall time for choosing and tuning; it decides how many trials of a fixed sequence are run."""
     candidates: tuple[str, ...] | Literal["default"] = "default"
     encoders: tuple[str, ...] = ()
-    """Encoders of plug-ins, put before those of every candidate."""
+    """Encoders, such as ``clusters`` or those of plug-ins, put before those of every candidate."""
     seed: int = 20
     threads: int = Field(default=0, ge=0)
     """0: all cores."""

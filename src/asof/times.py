@@ -107,9 +107,13 @@ def starts(first: datetime, until: datetime, step: Step, zone: str) -> pl.Series
 
 def midnight(day: date, zone: str) -> datetime:
     """First moment of a local day, as UTC."""
-    local = pl.Series([day]).cast(pl.Datetime("us"))
-    moment = _from_local(local, zone)[0]
-    return datetime.fromtimestamp(moment.timestamp(), UTC)
+    return moment(day, zone)
+
+
+def moment(written: date | datetime, zone: str) -> datetime:
+    """First moment, as UTC, at which the clocks of ``zone`` show a local time, or after it; of a day its midnight."""
+    local = pl.Series([written]).cast(pl.Datetime("us"))
+    return datetime.fromtimestamp(_from_local(local, zone)[0].timestamp(), UTC)
 
 
 def local(times: pl.Series, zone: str) -> pl.Series:

@@ -40,7 +40,7 @@ CHANCE: Final = 0.001
 happens by chance with less than this (a Poisson count of the rows that lack), is a part of a day."""
 
 
-def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date, date]] = ()) -> Coverage:
+def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date | datetime, date | datetime]] = ()) -> Coverage:
     """Find the stretches that a source covers.
 
     Coverage begins with the local day of the first row: the next day, where the rows of the first begin late in it;
@@ -58,7 +58,7 @@ def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date, date]] = ())
     Args:
         rows: n rows with ``_event`` and ``_ended`` (UTC).
         zone: IANA zone whose local days count.
-        covered: stretches [from, until) of local days known to be complete; they win.
+        covered: stretches [from, until) of local days, or local times, known to be complete; they win.
 
     Returns:
         Sorted, disjoint stretches; none at all for rows without a time.
@@ -103,11 +103,10 @@ def daily(rows: pl.DataFrame, zone: str) -> tuple[list[date], Counts]:
     return days["day"].to_list(), filled.cast(pl.Int64).to_numpy()
 
 
-def _declared(covered: Sequence[tuple[date, date]], zone: str) -> Coverage:
+def _declared(covered: Sequence[tuple[date | datetime, date | datetime]], zone: str) -> Coverage:
     """The declared stretches, joined where they touch."""
     spans: list[list[datetime]] = []
-    for first, until in sorted(covered):
-        low, high = times.midnight(first, zone), times.midnight(until, zone)
+    for low, high in sorted((times.moment(first, zone), times.moment(until, zone)) for first, until in covered):
         if spans and low <= spans[-1][1]:
             spans[-1][1] = max(spans[-1][1], high)
         else:

@@ -19,7 +19,7 @@ class Clusters:
     is scaled alike). A row with an unknown coordinate has no cluster.
     """
 
-    columns: Sequence[str]
+    columns: Sequence[str] = ("lat", "lon")
     count: int = 8
     name: str = "cluster"
     seed: int = 0

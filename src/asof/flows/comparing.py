@@ -110,7 +110,8 @@ def _unseen(judged: Judged, champion_cut: str) -> tuple[pl.Series, str]:
     questions = judged.asked.questions
     if judged.cut is None or not champion_cut:
         nothing = pl.repeat(value=False, n=questions.height, dtype=pl.Boolean, eager=True)
-        return nothing, "without a time nobody knows what the champion has met"
+        held = "the champion has met the places that are held out here" if questions["start"].null_count() == 0 else ""
+        return nothing, held or "without a time nobody knows what the champion has met"
     fresh = questions["as_of"] >= max(datetime.fromisoformat(champion_cut), judged.cut)
     periods = questions.filter(fresh)["start"].n_unique()
     few = f"only {periods} periods lie after the champion's own last cut"

@@ -165,6 +165,8 @@ def summed_up(found: Verdicts, wanted: Terms, *, cut: datetime | None, until: da
     answers, folds = found.answers, found.folds
     bootstrap = Bootstrap(seed=wanted.seed)
     measured = measures(wanted, found.calibration)
+    # Without a cut nothing follows in time: what follows is another sample of rows, or of places.
+    told, earlier = (answers, folds) if wanted.timed else (each.drop("start") for each in (answers, folds))
     skill = evaluation.skill(answers, wanted.loss, bootstrap=bootstrap)
     fold_skill = evaluation.skill(folds, wanted.loss, bootstrap=bootstrap)
     ceiling = None
@@ -185,7 +187,7 @@ def summed_up(found: Verdicts, wanted: Terms, *, cut: datetime | None, until: da
         fold_scores={name: evaluation.score(folds, each, bootstrap) for name, each in measured.items()},
         skill=skill,
         optimism=evaluation.optimism(fold_skill, skill),
-        outlook=evaluation.ahead(answers, folds, measured[wanted.metric], bootstrap=bootstrap),
+        outlook=evaluation.ahead(told, earlier, measured[wanted.metric], bootstrap=bootstrap),
         coverage=None if wanted.task == "class" else float(intervals.coverage(answers)["coverage"][0]),
         ceiling=ceiling,
         explained=explained(answers, bootstrap) if ceiling is not None else None,

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -87,6 +87,8 @@ class Bench:
     split: Split
     folds: tuple[Split, ...]
     wanted: Terms
+    hide: Callable[[Split], Material] | None = None
+    """Where whole places are held out: the material as if nobody had heard of those that a split tests."""
 
 
 def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
@@ -111,7 +113,7 @@ def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
         candidates=None if spec.train.candidates == "default" else tuple(spec.train.candidates),
         classes=len(prepared.panel.classes),
         events=prepared.panel.measure == "sum",
-        timed=prepared.panel.timed,
+        timed=prepared.panel.timed and not prepared.panel.apart,
     )
 
 
@@ -131,11 +133,14 @@ def gather(workspace: Workspace, prepared: Prepared, first: datetime, until: dat
     """Questions to learn from with periods in [first, until): one horizon a unit, those with a label only.
 
     Of a place that is found in the rows nothing is asked before it was known: that it was empty so far is hindsight.
+    Where whole places are held out, all are asked about from the start, and each is a group of its own.
     """
     asked = preparation.ask(prepared, first, until)
     thinned = preparation.thin(asked, len(prepared.panel.horizons), workspace.spec.train.seed)
     known = thinned.filter(pl.col("label").is_not_null())
-    if "known_from" in known.columns:
+    if prepared.panel.apart:
+        known = known.with_columns(group="place")
+    elif "known_from" in known.columns:
         known = known.filter(pl.col("as_of") >= pl.col("known_from"))
     if known.height == 0:
         message = (

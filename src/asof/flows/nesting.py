@@ -1,4 +1,4 @@
-"""The score of few rows without a time: nested folds, with the whole choice inside each.
+"""The score of few rows without a time, and of whole places held out: nested folds, the whole choice inside each.
 
 What is judged is the way in which a recipe is chosen and fitted, not one recipe: each outer fold chooses anew on folds
 of its own training rows, tunes, calibrates and fits there, and answers rows that none of it has met.
@@ -12,7 +12,7 @@ import polars as pl
 from asof import kfolds
 from asof.flows import judging, learning
 from asof.flows.judging import Judged, Verdicts
-from asof.flows.learning import Bench
+from asof.flows.learning import Bench, Material
 from asof.flows.workspace import Workspace
 from asof.recipes import Blend, Recipe
 from asof.splits import Split
@@ -44,15 +44,16 @@ def nested(workspace: Workspace, bench: Bench) -> pl.DataFrame:
     each = replace(wanted, budget_seconds=inner_budget(wanted.budget_seconds, len(outer)))
     parts = []
     for number, split in enumerate(outer):
-        inner = learning.chance_folds(bench.material, split, replace(wanted, seed=wanted.seed + 1000 + number))
-        laid = Bench(bench.material, split, inner, each)
+        material = seen(bench, split)
+        inner = learning.chance_folds(material, split, replace(wanted, seed=wanted.seed + 1000 + number))
+        laid = Bench(material, split, inner, each)
         chosen = learning.choose(workspace, laid)
         baseline = judging.best_baseline(chosen.plan, wanted.measure)
         calibration = judging.calibrate(judging.out_of_fold(workspace, laid, chosen, baseline), wanted)
         model = learning.fit(workspace, laid, split.train, chosen.chosen)
         plain = learning.fit(workspace, laid, split.train, baseline)
-        answers = judging.answer(bench.material.side(split.test), model, plain, calibration)
-        parts.append(answers.with_columns(_order=pl.Series(split.test), _repeat=pl.lit(number // OUTER)))
+        answers = judging.answer(material.side(split.test), model, plain, calibration)
+        parts.append(answers.with_columns(_order=pl.Series(split.test), _repeat=pl.lit(number // parts_of(workspace))))
         workspace.stages.done((number + 1) / len(outer))
     return pl.concat(parts).sort("_repeat", "_order").drop("_repeat", "_order")
 
@@ -62,13 +63,13 @@ def again(workspace: Workspace, bench: Bench, recipe: Recipe | Blend) -> np.ndar
     wanted = bench.wanted
     outer = outer_folds(workspace, bench)
     told = []
-    for first in range(0, len(outer), OUTER):
-        repeat = outer[first : first + OUTER]
+    each = parts_of(workspace)
+    for first in range(0, len(outer), each):
+        repeat = outer[first : first + each]
+        laid = [Bench(seen(bench, split), split, (), wanted) for split in repeat]
         answers = [
-            learning.fit(workspace, Bench(bench.material, split, (), wanted), split.train, recipe).predict(
-                bench.material.features[split.test]
-            )
-            for split in repeat
+            learning.fit(workspace, one, one.split.train, recipe).predict(one.material.features[one.split.test])
+            for one in laid
         ]
         told.append(np.concatenate(answers)[np.argsort(np.concatenate([split.test for split in repeat]))])
     return np.concatenate(told)
@@ -78,11 +79,21 @@ def outer_folds(workspace: Workspace, bench: Bench) -> tuple[Split, ...]:
     """The outer folds of all repeats, in order."""
     return kfolds.folds(
         bench.material.questions,
-        OUTER,
+        parts_of(workspace),
         seed=bench.wanted.seed,
         classes=bench.wanted.classes,
         repeats=workspace.spec.judge.repeats,
     )
+
+
+def parts_of(workspace: Workspace) -> int:
+    """Parts of an outer round: five, or as many as the project wants where whole places are held out."""
+    return workspace.spec.judge.folds if workspace.spec.judge.by else OUTER
+
+
+def seen(bench: Bench, split: Split) -> Material:
+    """The material as it may be seen where ``split`` is tested: without what its places tell, where these are new."""
+    return bench.material if bench.hide is None else bench.hide(split)
 
 
 def inner_budget(budget_seconds: float, outer: int) -> float:

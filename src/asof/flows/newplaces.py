@@ -1,10 +1,15 @@
-"""The second figure of a project with places: how well the recipe does in places that it has never met.
+"""How well a recipe does in places that it has never met: a second figure, or the one that a project is judged by.
 
 Blocks of places are held out in turn, in place and in time: the recipe is fitted at the cut on all other places, and
 asked about the block's later questions with every row of the block taken out of what lookups read, so that its features
 are those of a place without a history.
+
+Where a project is judged by place (``judge.by: place``), nested folds of whole places give the score, the choice of the
+recipe included; the lookups then leave a place's own rows out for every question, so that a place that is learnt from
+and one that is asked about are told of alike.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +26,7 @@ from asof.ledgers import Past
 from asof.lookups.history import History
 from asof.places import Places
 from asof.recipes import Blend, Recipe
+from asof.splits import Split
 
 BLOCKS = 3
 LEAST_PLACES = 12
@@ -96,6 +102,21 @@ def blocks_of(there: Places) -> list[pl.Series] | None:
     return [pl.Series("place", sorted(block), dtype=pl.String) for block in held]
 
 
+def hider(workspace: Workspace, prepared: Prepared, material: Material) -> Callable[[Split], Material]:
+    """Return who reads the features anew without the rows of the counted source in the places that a split tests.
+
+    What other sources know of these places stays known, and so do the places themselves: a map tells of them.
+    """
+
+    def hide(split: Split) -> Material:
+        block = material.questions["place"].gather(split.test).unique()
+        unheard = replace(prepared, past=_without(prepared.past, block, only=prepared.panel.source))
+        features = preparation.read(unheard, material.questions, workspace.spec.leave_out)
+        return replace(material, features=features.select(material.features.columns))
+
+    return hide
+
+
 def _asked(prepared: Prepared, workspace: Workspace, judged: Judged, block: pl.Series) -> Material | None:
     """Judged questions of a block, with the features of places without a history."""
     inside = np.flatnonzero(judged.asked.questions["place"].is_in(block.implode()).fill_null(value=False).to_numpy())
@@ -117,12 +138,14 @@ def _train(bench: Bench, block: pl.Series) -> np.ndarray:
     return np.asarray(kept[:: max(1, kept.size // ROWS)])
 
 
-def _without(past: Past, block: pl.Series) -> Past:
-    """The same past as if nobody had ever heard of the places of ``block``."""
+def _without(past: Past, block: pl.Series, only: str | None = None) -> Past:
+    """The same past as if nobody had heard of the places of ``block``; with ``only``, as if that source had not."""
     tables = {
         name: replace(table, rows=table.rows.filter(~pl.col("_place").is_in(block.implode()).fill_null(value=False)))
-        if past.placed(name)
+        if past.placed(name) and only in {None, name}
         else table
         for name, table in past.sources.items()
     }
+    if only is not None:
+        return Past(tables, past.panel)
     return Past(tables, replace(past.panel, places=places.without(past.panel.places, block)))

@@ -113,6 +113,7 @@ def _panel(spec: ProjectSpec, counted: SourceTable, known: places.Places) -> Pan
         classes=rows.classes(counted, column) if predict.measure == "classes" else (),
         own=_own(spec, counted) if predict.rows else (),
         timed=spec.sources[counted.name].time is not None,
+        apart=spec.judge.by == "place",
     )
 
 

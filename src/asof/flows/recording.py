@@ -170,7 +170,7 @@ def run_result(workspace: Workspace, prepared: Prepared, found: Found, name: str
         "noise": judged.ceiling.noise_deviance if judged.ceiling else None,
         "expected": {**plain(judged.outlook.expected), "why": judged.outlook.why},
         "coverage": judged.coverage,
-        "judged_by": "holdout" if judged.opened else "nested folds",
+        "judged_by": "holdout" if judged.opened else "places held out" if prepared.panel.apart else "nested folds",
         "new_places": _new_places(found),
         "horizons": [
             {**row, **finite({k: row[k] for k in ("low", "high")}), "skill": finite(row["skill"])}

@@ -70,6 +70,7 @@ def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any
         until=judged.answers["end"].max() if judged.cut else None,  # type: ignore[arg-type]
         zone=prepared.panel.zone,
         opened=judged.opened,
+        apart=prepared.panel.apart,
         promoted=None if decision is None else decision.promoted,
         why="" if decision is None else decision.why,
         accepted=dict(found.audit.accepted),

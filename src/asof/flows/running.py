@@ -168,7 +168,8 @@ def _take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested
 def lay_out(workspace: Workspace, prepared: Prepared) -> Bench:
     """Lay everything out for learning: questions with features, the judged stretch, and the folds before it."""
     with workspace.stages("features") as stage:
-        bench = _timed(workspace, prepared) if prepared.panel.timed else _timeless(workspace, prepared)
+        way = _apart if prepared.panel.apart else _timed if prepared.panel.timed else _timeless
+        bench = way(workspace, prepared)
         material = bench.material
         stage.note = f"{material.questions.height:,} questions, {material.features.width} features"
     return bench
@@ -197,6 +198,15 @@ def _timeless(workspace: Workspace, prepared: Prepared) -> Bench:
     if height >= kfolds.FEW_ROWS:
         split = kfolds.holdout(material.questions, seed=wanted.seed, classes=wanted.classes)
     return Bench(material, split, learning.chance_folds(material, split, wanted), wanted)
+
+
+def _apart(workspace: Workspace, prepared: Prepared) -> Bench:
+    """Folds of whole places: nothing is set aside, nested folds give the score."""
+    material = learning.gather(workspace, prepared, preparation.learn_from(workspace, prepared), prepared.last)
+    wanted = learning.terms(workspace, prepared, Step(1, "d"))
+    split = splits.Split(None, np.arange(material.questions.height), np.arange(0))
+    hide = newplaces.hider(workspace, prepared, material)
+    return Bench(material, split, learning.chance_folds(material, split, wanted), wanted, hide)
 
 
 def _make(
@@ -254,7 +264,7 @@ def _judge(workspace: Workspace, prepared: Prepared, bench: Bench, selection: Se
 def _new_places(
     workspace: Workspace, prepared: Prepared, bench: Bench, selection: Selection, judged: Judged
 ) -> NewPlaces | None:
-    if newplaces.blocks_of(prepared.panel.places) is None:
+    if prepared.panel.apart or newplaces.blocks_of(prepared.panel.places) is None:
         return None
     with workspace.stages("new places") as stage:
         new = newplaces.judge(workspace, prepared, bench, selection.chosen, judged)

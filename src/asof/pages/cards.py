@@ -48,6 +48,8 @@ def card(facts: ReportFacts) -> str:
 def _judged(facts: ReportFacts) -> str:
     if facts.since is not None and facts.until is not None:
         return f"{words.stretch(facts.since, facts.until, facts.zone)}, {facts.rows:,} predictions"
+    if facts.apart:
+        return f"{facts.rows:,} predictions in places held out"
     return f"{facts.rows:,} predictions{' of folds' if facts.opened == 0 else ' of rows set aside'}"
 
 

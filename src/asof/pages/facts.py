@@ -72,6 +72,8 @@ class ReportFacts:
     """Share of labels within the prediction intervals: as promised, as found on the holdout."""
     opened: int = 1
     """How often the holdout has been opened, this time included; 0: nothing was set aside, folds gave the score."""
+    apart: bool = False
+    """Whether whole places were held out, as if never met, and not periods or rows."""
     chance: float | None = None
     """For counts: what the metric would be if every predicted rate were right, because chance remains."""
     expected: Figure | None = None

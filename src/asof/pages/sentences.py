@@ -22,7 +22,7 @@ def headline(facts: ReportFacts) -> str:
     """Say how good it is against the best simple rule, no more surely than the interval allows."""
     skill, low, high = facts.skill.value, facts.skill.low, facts.skill.high
     rule = f"the best simple rule ({words.rule(facts.baseline_name, facts.task)})"
-    unseen = "On periods it had not seen" if facts.since is not None else "On rows it had not seen"
+    unseen = f"{'In places' if facts.apart else 'On periods' if facts.since else 'On rows'} it had not seen"
     between = ""
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
         if low <= 0 <= high:
@@ -39,6 +39,9 @@ def judged_on(facts: ReportFacts) -> str:
     if facts.since is not None and facts.until is not None:
         when = words.stretch(facts.since, facts.until, facts.zone)
         return f"Judged on {when}: {facts.rows:,} predictions, each made with what was known at its own moment."
+    if facts.apart:
+        told = "each by a model that was chosen and fitted without its place, none of whose rows it could read"
+        return f"Judged on {facts.rows:,} predictions, {told}."
     if facts.opened == 0:
         return f"Judged on {facts.rows:,} predictions, each by a model that was chosen and fitted without its row."
     return f"Judged on {facts.rows:,} rows that were set aside before anything was learnt."

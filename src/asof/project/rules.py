@@ -192,8 +192,8 @@ def _feature(faults: Faults, index: int, item: Node, *, plugged: bool) -> None:
         known = nearest(name, NAMED)
         faults.say(
             where,
-            f"there is no feature {name!r}{known}, any with `nearest:`, `observations:`, `distances:` or `trips:` and a "
-            "SOURCE; your own need `plugins: features.py`",
+            f"there is no feature {name!r}{known}, any with `nearest:`, `observations:`, `distances:` or `trips:` and "
+            "a SOURCE; your own need `plugins: features.py`",
         )
         return
     options = item.value.get("options")
@@ -207,6 +207,8 @@ def _judge(faults: Faults, *, plugged: bool) -> None:
     for name in ("holdout", "fold"):
         faults.step("judge", name, least=1)
     faults.step("train", "budget")
+    if faults.text("judge", "by") == "place":
+        _by_place(faults)
     if plugged:
         return
     from asof.estimators import ESTIMATORS, portfolio
@@ -218,6 +220,19 @@ def _judge(faults: Faults, *, plugged: bool) -> None:
         faults.got(("train", "candidates"), "at least one candidate, or default")
     for path, _ in faults.members("train", "candidates"):
         faults.one_of(path, names, "candidate")
+
+
+def _by_place(faults: Faults) -> None:
+    """Whole places can be held out where there are places, and periods in them."""
+    where: Path = ("judge", "by")
+    rows = [name for name in ("value", "classes") if faults.at("predict", name) is not None]
+    if rows:
+        faults.say(where, f"`{rows[0]}:` predicts single rows: rows of a column are held out whole by `group:`")
+    elif faults.at("predict", "per", "place") is None:
+        faults.say(where, "there are no places to hold out: expected `place:` in predict.per")
+    for name in ("holdout", "fold"):
+        if faults.at("judge", name) is not None:
+            faults.say(("judge", name), "nothing is set aside by time where places are held out: leave it out")
 
 
 def _metric(faults: Faults) -> None:

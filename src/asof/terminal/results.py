@@ -10,8 +10,12 @@ ALSO = ("accuracy", "auc")
 """Figures that people ask for, whichever metric decides."""
 
 
-FOLLOWS = {"holdout": "the stretch that follows", "nested folds": "as many other rows"}
-KEEPS = {"holdout": "the holdout", "nested folds": "nested folds"}
+FOLLOWS = {
+    "holdout": "the stretch that follows",
+    "nested folds": "as many other rows",
+    "places held out": "as many other places",
+}
+KEEPS = {"holdout": "the holdout", "nested folds": "nested folds", "places held out": "places held out"}
 
 
 def show_run(result: Mapping[str, Any]) -> None:
