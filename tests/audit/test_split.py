@@ -8,8 +8,9 @@ import pytest
 
 from asof.audit import Outcome, Verdict, groups, split
 from asof.audit.split import Side
-from asof.data import Severity
+from asof.data import Finding, Severity
 from tests.audit.evidence import DAYS, labelled
+from tests.leaks.worlds import passenger_table
 
 
 def told(verdict: Verdict) -> list[tuple[str, int | None]]:
@@ -160,3 +161,57 @@ def test_small_groups_are_told_of_by_their_labels_alone() -> None:
     named = pl.Series([f"p{n}" for n in party])
     assert groups.unnamed(features, label, named, classes=False) == []
     assert groups.unnamed(features, pl.Series(draw.normal(0, 1, 600)), None, classes=False) == []
+
+
+def test_what_neighbours_share_looks_like_what_a_party_shares() -> None:
+    """It is told in full what the score gains by it; no figure can say whether new rows have such neighbours."""
+    told = Finding("split", Severity.WARNING, "party", "rows share their labels")
+    group = pl.Series(["a", "a", "b", "b"])
+    more = groups.measured(told, np.array([1.0, 1.0, 2.0, 2.0]), np.array([2.0, 2.0, 2.0, 4.0]), group)
+    assert more.severity is Severity.WARNING
+    assert "is 40.0% lower (give or take 28.3%)" in more.message
+    assert groups.measured(told, np.ones(4), np.ones(4), group) == told
+
+
+@pytest.mark.needs("shared data")
+def test_honest_places_share_more_than_parties_do(shared_data: Path) -> None:
+    """Houses of one latitude, told as text: a place that comes again, and no group that was torn apart."""
+    sales = pl.read_csv(
+        shared_data / "king_county" / "kc_house_data_dirty.csv.gz",
+        null_values=["?"],
+        infer_schema_length=None,
+        schema_overrides={"lat": pl.String},
+    ).sample(2000, seed=1)
+    (place,) = groups.unnamed(sales.select("lat"), sales["price"].cast(pl.Float64), None, classes=False)
+    passengers = passenger_table()
+    lost = pl.Series((passengers["survived"] == "no").cast(pl.Float64))
+    (party,) = groups.unnamed(passengers.select("party"), lost, None, classes=True)
+    assert place.figure is not None
+    assert party.figure is not None
+    assert place.figure > party.figure > groups.ALIKE
+
+
+def oversampled(rows: int, copies: int, noise: float, seed: int = 3) -> Side:
+    """People of two kinds, the rarer one multiplied with a little noise, by chance on either side."""
+    draw = np.random.default_rng(seed)
+    age, income = draw.normal(40, 12, rows), np.exp(draw.normal(3, 0.6, rows))
+    odds = -1.2 + 0.05 * (age - 40) + 0.8 * np.log(income / 20)
+    table = pl.DataFrame(
+        {"age": age, "income": income, "price": (draw.random(rows) < 1 / (1 + np.exp(-odds))).astype(float)}
+    )
+    few = pl.concat([table.filter(pl.col("price") == 1)] * copies) if copies else table.clear()
+    moved = few.with_columns(
+        age=pl.col("age") + pl.Series(draw.normal(0, 12 * noise, few.height)),
+        income=pl.col("income") * pl.Series(np.exp(draw.normal(0, 0.6 * noise, few.height))),
+    )
+    whole = pl.concat([table, moved]).sample(fraction=1.0, shuffle=True, seed=seed)
+    return sides(whole, whole.height * 2 // 3)
+
+
+def test_rows_multiplied_with_a_little_noise_are_found() -> None:
+    for noise in (0.0005, 0.002, 0.005):
+        verdict = split.check([oversampled(900, 2, noise)], ("unit",), classes=2)
+        assert [finding.subject for finding in verdict.findings] == ["fold 1"], noise
+        assert "small changes of several numbers excepted" in verdict.findings[0].message
+    for seed in range(12):
+        assert split.check([oversampled(900, 0, 0.0, seed)], ("unit",), classes=2).outcome is Outcome.PASSED

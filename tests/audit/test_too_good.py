@@ -1,6 +1,7 @@
 """Too good: columns that hold the label under another name, on made-up and on real tables."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from asof.audit import Outcome, Verdict, too_good
+from asof.audit import Outcome, Verdict, columns, too_good
+from asof.audit.columns import Target
 from asof.audit.too_good import Columns
 from asof.data import UTC_TIME, Severity
 from tests.audit.evidence import NOON
@@ -235,3 +237,42 @@ def test_the_demand_of_half_an_hour_before_is_honest(shared_data: Path) -> None:
     features = pl.DataFrame({"lag": pl.Series(demand).shift(1), "now": demand})
     assert too_good.check(timed(demand, features, brought=["lag"])).outcome is Outcome.PASSED
     assert failed(too_good.check(timed(demand, features, brought=["lag", "now"]))) == ["now"]
+
+
+def test_of_many_columns_one_is_near_by_chance() -> None:
+    """Two rare cases among sixty rows: of four hundred columns of chance the best give them exactly."""
+    draw = np.random.default_rng(12)
+    rare = np.zeros(60)
+    rare[[5, 23]] = 1.0
+    table = pl.DataFrame({f"x{number}": draw.normal(0, 1, 60) for number in range(400)} | {"rare": rare})
+    parts = columns.parts(60, seed=0, blocks=False)
+    target = Target.of(table["rare"], 2)
+    best = max(columns.told(table[name], target, parts) for name in table.columns[:-1])
+    assert best > 1 - too_good.CLASSES.exact
+    assert too_good.check(given(table, "rare", classes=2)).findings == ()
+    often = table.with_columns(rare=pl.Series(draw.random(60) < 0.4).cast(pl.Float64)).with_columns(
+        copy=-pl.col("rare")
+    )
+    assert failed(too_good.check(given(often, "rare", classes=2))) == ["copy"]
+
+
+def test_what_no_waiting_row_has_is_asked_for_more_strictly() -> None:
+    """An asking price stands in the rows that wait for theirs; without any such row it could be the price itself."""
+    near = pl.col("price") * pl.Series(np.exp(np.random.default_rng(3).normal(0, 0.036, 2000)))
+    table = houses().with_columns(asked=near)
+    assert failed(too_good.check(given(table, "price"))) == ["asked"]
+    waiting = table[:60].drop("price")
+    verdict = too_good.check(given(table, "price", waiting=waiting))
+    assert (failed(verdict), warned(verdict)) == ([], ["asked"])
+
+
+def test_a_column_that_was_given_up_does_not_come_with_the_outcome() -> None:
+    """Empty in the rows that wait, and in those of their time that have a label as well."""
+    table = houses(400).with_columns(old=pl.when(pl.int_range(400) < 300).then(pl.col("age") * 2))
+    features = table.drop("price")
+    asked = timed(table["price"].to_numpy(), features).questions
+    waiting = features[380:].with_columns(old=pl.lit(None, dtype=pl.Float64))
+    since = asked["as_of"][320]
+    told = Columns(asked, features, own=features.columns, waiting=waiting, waiting_since=since)
+    assert failed(too_good.check(told)) == []
+    assert failed(too_good.check(replace(told, waiting_since=None))) == ["old"]

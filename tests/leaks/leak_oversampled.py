@@ -21,8 +21,5 @@ def balanced(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 SUBJECT = "fold"
-UNCAUGHT = (
-    "rows that differ a little in several columns lie as close to each other as families and flats of one building do"
-)
 LEAK = passengers(rows=balanced(passenger_table()).drop("party"))
 TWIN = passengers(rows=passenger_table().drop("party"))

@@ -1,6 +1,7 @@
 """What one column alone tells of a label: out of fold, by ranks, whatever the shape of the relation."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,10 @@ SAME = 0.95
 """A number belongs to a group where it is the same in this share of its rows."""
 LEAST_GROUPS = 30
 """Groups of equal numbers, from which on chance in their means can be told."""
+SHUFFLED = 40
+"""Labels are shuffled so often to see what chance gives."""
+UNLIKELY = 0.01
+"""Chance that the best of all columns of a table comes so far by chance."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,20 @@ def told(column: pl.Series, target: Target, part: Ints) -> float:
         inside = Target(_ranks(target.values[known, 0])[:, None], classes=False)
         best = max(best, _out_of_fold(column.filter(pl.Series(known)), inside, part[known]))
     return best
+
+
+def chance(column: pl.Series, target: Target, part: Ints, tried: int, draw: np.random.Generator) -> float:
+    """How much a column may tell of labels that have nothing to do with it, the best of ``tried`` such columns."""
+    found = []
+    for _ in range(SHUFFLED):
+        order = draw.permutation(len(target.values))
+        found.append(told(column, Target(target.values[order], target.classes), part))
+    return limit(np.array(found), UNLIKELY, tried)
+
+
+def limit(found: Floats, unlikely: float, tried: int) -> float:
+    """What the best of ``tried`` draws reaches with a chance of ``unlikely``, by mean and deviation of some draws."""
+    return float(found.mean() + NormalDist().inv_cdf(1.0 - unlikely / max(tried, 1)) * found.std())
 
 
 def _out_of_fold(column: pl.Series, target: Target, part: Ints) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from asof.audit import base, groups
+from asof.audit import base, doubles, groups
 from asof.audit.base import Outcome, Verdict
 from asof.data import Finding, Severity
 
@@ -122,9 +122,10 @@ def _copies(side: Side) -> list[tuple[str, int]]:
 
 
 def _near_copies(side: Side) -> list[tuple[str, int]]:
-    """Tested rows of which a copy was learnt from that differs in one column only, the same one in all of them."""
+    """Tested rows of which a copy was learnt from that differs in one column only, or in several by next to nothing."""
     hashes, names = _told(side)
     whole = hashes.sum(axis=1, dtype=np.uint64)
+    message = "{} test rows of {} are copies, label included and {} excepted, of rows that were learnt from"
     for number, name in enumerate(names[:-1]):
         rest = whole - hashes[:, number]
         copies = _across(rest, side.train.height)
@@ -132,12 +133,12 @@ def _near_copies(side: Side) -> list[tuple[str, int]]:
         if copies < max(NEAR, NEAR_SHARE * side.test.height) or told_apart < TELLING * len(rest):
             continue
         if not _by_chance(np.delete(hashes, number, axis=1), rest):
-            message = (
-                f"{copies:,} test rows of {side.name} are copies, label included and {name} excepted, of rows that "
-                "were learnt from"
-            )
-            return [(message, copies)]
-    return []
+            return [(message.format(f"{copies:,}", side.name, name), copies)]
+    assert side.features is not None  # noqa: S101 - asked only of sides that have them
+    label = pl.concat([side.train["label"], side.test["label"]])
+    doubles_of = doubles.count(pl.concat(side.features), label, side.train.height)
+    told = (message.format(f"{doubles_of:,}", side.name, "small changes of several numbers"), doubles_of)
+    return [told] if doubles_of else []
 
 
 def _groups(side: Side, *, classes: bool) -> list[Finding]:

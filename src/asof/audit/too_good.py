@@ -7,7 +7,8 @@ declared to be known ahead, and what a plug-in brings from elsewhere. These colu
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -29,14 +30,16 @@ class Limits:
     """Less than this is the label itself, under another name."""
     near: float
     """Less than this is nearly the label; it fails where no other column comes near."""
+    unvouched: float
+    """The same, where no row that still waits for its label shows that the column is filled before."""
     suspicious: float
     """Less than this, where no other column comes near, is told of."""
 
 
-NUMBERS = Limits(exact=0.001, near=0.005, suspicious=0.05)
+NUMBERS = Limits(exact=0.001, near=0.005, unvouched=0.01, suspicious=0.05)
 """The list price of sold houses leaves 0.009 of the order of their closing prices untold, electricity demand half an
 hour before 0.03, the best column of King County 0.45 (measured; ``docs/audit.md``)."""
-CLASSES = Limits(exact=0.002, near=0.02, suspicious=0.05)
+CLASSES = Limits(exact=0.002, near=0.02, unvouched=0.02, suspicious=0.05)
 """Sex alone leaves 0.26 of the survivors of the Titanic untold, the width of a petal 0.01 of three irises, where its
 length does as well."""
 APART = 0.2
@@ -47,6 +50,8 @@ FEW, EXPECTED, LEFT = 20, 15.0, 0.05
 """Presence tells the label where, in so many rows, so many of other classes are expected, and this share comes."""
 PURE = 0.01
 """The same for a single value: next to no row of another class."""
+VOUCHED = 0.8
+"""Rows that wait for their label have the column so often, for each row with a label that has it."""
 FILLED, EMPTY = 0.5, 0.02
 """Filled after the outcome: in this share or more of the rows with a label, in this or less of those without."""
 RELIABLE = 0.97
@@ -74,6 +79,8 @@ class Columns:
     """Number of classes; 0 for numbers and counts."""
     waiting: pl.DataFrame | None = None
     """Features of questions whose label is not yet known."""
+    waiting_since: datetime | None = None
+    """When the first of these was asked."""
     moments: Mapping[str, pl.Series] = field(default_factory=dict)
     """Moments (n, UTC) that columns of the row's own state, by name."""
 
@@ -92,19 +99,22 @@ def check(given: Columns, *, seed: int = 0) -> Verdict:
     timed = given.questions["as_of"].null_count() == 0
     part = columns.parts(given.features.height, seed=seed, blocks=timed)
     target = Target.of(given.questions["label"], given.classes)
-    found = _alone(given, held, target, part) + _presence(given) + _filled_late(given)
+    found = _alone(given, held, (target, part), np.random.default_rng(seed)) + _presence(given) + _filled_late(given)
     found += _statistics(given, target, seed) + _still_to_come(given)
     if given.classes:
         found += _values(given, {one.subject for one in found})
     else:
         found += _together(given, [name for name in held if name not in {one.subject for one in found}], part)
     if not timed:
-        found += _order(given, target, part)
+        found += _order(given, target, part, np.random.default_rng(seed))
     coverage = f"{len(held)} columns of {given.features.width}, {given.features.height:,} training questions"
     return base.settle("too good", coverage, found)
 
 
-def _alone(given: Columns, held: Sequence[str], target: Target, part: columns.Ints) -> list[Finding]:
+def _alone(
+    given: Columns, held: Sequence[str], by: tuple[Target, columns.Ints], draw: np.random.Generator
+) -> list[Finding]:
+    target, part = by
     limits = CLASSES if given.classes else NUMBERS
     untold = {name: 1.0 - columns.told(given.features[name], target, part) for name in held}
     if min(untold.values()) > limits.suspicious:
@@ -125,10 +135,20 @@ def _alone(given: Columns, held: Sequence[str], target: Target, part: columns.In
         nearest = min(rest, key=lambda other: rest[other], default="")
         if name in given.brought and left > APART * everything.get(LAST, 1.0):
             continue
-        finding = _finding(name, left, limits, (nearest, rest.get(nearest, 1.0)), classes=bool(given.classes))
-        if finding is not None:
+        own = limits if name not in given.own or _vouched(given, name) else replace(limits, near=limits.unvouched)
+        finding = _finding(name, left, own, (nearest, rest.get(nearest, 1.0)), classes=bool(given.classes))
+        # Of many columns and few rows, one comes near by chance.
+        if finding and 1.0 - left > columns.chance(given.features[name], target, part, len(held), draw):
             found.append(finding)
     return found
+
+
+def _vouched(given: Columns, name: str) -> bool:
+    """Whether rows that still wait for their label have the column nearly as often as others: it was there before."""
+    if given.waiting is None or given.waiting.height < FEW or name not in given.waiting.columns:
+        return False
+    filled, waiting = (1.0 - side[name].null_count() / side.height for side in (given.features, given.waiting))
+    return waiting >= VOUCHED * filled
 
 
 def _finding(name: str, left: float, limits: Limits, nearest: tuple[str, float], *, classes: bool) -> Finding | None:
@@ -308,10 +328,11 @@ def _filled_late(given: Columns) -> list[Finding]:
     if given.waiting is None or given.waiting.height < FEW:
         return []
     found = []
+    labelled = _as_recent(given)
     for name in given.own:
         if name not in given.features.columns or name not in given.waiting.columns:
             continue
-        filled, waiting = (1.0 - side[name].null_count() / side.height for side in (given.features, given.waiting))
+        filled, waiting = (1.0 - side[name].null_count() / side.height for side in (labelled, given.waiting))
         if filled >= FILLED and waiting <= EMPTY:
             message = (
                 f"{name} is filled in {filled:.0%} of the rows whose label is known, and in {waiting:.0%} of the "
@@ -321,7 +342,15 @@ def _filled_late(given: Columns) -> list[Finding]:
     return found
 
 
-def _order(given: Columns, target: Target, part: columns.Ints) -> list[Finding]:
+def _as_recent(given: Columns) -> pl.DataFrame:
+    """Labelled rows from the time of those that wait, where there are enough: a column may have been given up since."""
+    if given.waiting_since is None or given.questions["as_of"].null_count():
+        return given.features
+    recent = given.features.filter(given.questions["as_of"] >= given.waiting_since)
+    return recent if recent.height >= FEW else given.features
+
+
+def _order(given: Columns, target: Target, part: columns.Ints, draw: np.random.Generator) -> list[Finding]:
     """Rows whose order or key tells the label: a sorted file, or a key given after the outcome."""
     orders = {"the order of rows": pl.int_range(given.features.height, eager=True).cast(pl.Float64)}
     if "unit" in given.questions.columns:
@@ -329,8 +358,9 @@ def _order(given: Columns, target: Target, part: columns.Ints) -> list[Finding]:
     base_line = 0.5 if given.classes else 0.0
     found = []
     for name, values in orders.items():
-        figure = (columns.told(values, target, part) - base_line) / (1 - base_line)
-        if figure >= ORDERED:
+        told = columns.told(values, target, part)
+        figure = (told - base_line) / (1 - base_line)
+        if figure >= ORDERED and told > columns.chance(values, target, part, len(orders), draw):
             message = f"{name} tells {figure:.2f} of the label: make no feature of it; ask how rows were numbered"
             found.append(Finding("too good", Severity.WARNING, name, message, figure=figure, limit=ORDERED))
     return found

@@ -1,15 +1,16 @@
 """The audit on a real project: the checks of ``asof.audit`` joined to its features and its learning."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 import polars as pl
 
 from asof import audit, coverage, times
 from asof import lookups as looking
-from asof.audit import Audit, Verdict, base, moments
+from asof.audit import Audit, Verdict, base, groups, moments
 from asof.audit.drift import Part
 from asof.audit.future import Evidence, Extent
 from asof.audit.parity import Answer, Answers
@@ -63,7 +64,7 @@ def examine(
         ("future", lambda: [_future(workspace, prepared, accused, depth)]),
         ("fit", lambda: _fit_and_rerun(workspace, accused, depth)),
         ("parity", lambda: [_parity(workspace, prepared, accused, depth, served)]),
-        ("split", lambda: [_split(workspace, accused)]),
+        ("split", lambda: [_split(workspace, accused, depth)]),
         ("too good", lambda: [_too_good(workspace, prepared, accused, depth)]),
         ("drift", lambda: [_drift(accused)]),
     ]
@@ -214,9 +215,24 @@ def _parity(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
     return audit.join([verdict, audit.parity.elsewhere(whole, other, lambda: ask(bare=False))])
 
 
-def _split(workspace: Workspace, accused: Accused) -> Verdict:
+def _split(workspace: Workspace, accused: Accused, depth: Depth) -> Verdict:
     sides = _sides(workspace, accused)
-    return audit.split.check(sides, _unit(accused), classes=accused.bench.wanted.classes)
+    verdict = audit.split.check(sides, _unit(accused), classes=accused.bench.wanted.classes)
+    if not depth.full:
+        return verdict
+    return replace(verdict, findings=tuple(_measured(workspace, accused, told) for told in verdict.findings))
+
+
+def _measured(workspace: Workspace, accused: Accused, told: Finding) -> Finding:
+    """Of groups that nobody has named: what the score gains by their standing on both sides."""
+    features = accused.bench.material.features
+    if told.severity is Severity.ERROR or told.subject not in features.columns:
+        return told
+    sharing = audit.attempt(lambda: rebuilding.sharing(workspace, accused, told.subject))
+    if isinstance(sharing, str):
+        return told  # it cannot be learnt from so few groups: the warning stands
+    rows, both, apart = sharing
+    return groups.measured(told, both, apart, features[told.subject][rows])
 
 
 def _unit(accused: Accused) -> tuple[str, ...]:
@@ -246,13 +262,15 @@ def _too_good(workspace: Workspace, prepared: Prepared, accused: Accused, depth:
     if rows.size > depth.rows:
         rows = rows[np.arange(depth.rows) * rows.size // depth.rows]
     material = bench.material.side(rows)
+    waiting, since = _waiting(workspace, prepared, depth) if panel.rows else (None, None)
     given = Columns(
         material.questions,
         material.features,
         own=(*panel.own, *looking.ahead(prepared.lookups, material.features.columns)),
         brought=rebuilding.brought(prepared, material.questions),
         classes=bench.wanted.classes,
-        waiting=_waiting(workspace, prepared, depth) if panel.rows else None,
+        waiting=waiting,
+        waiting_since=since,
         moments=_moments(prepared, material.questions) if panel.rows and panel.timed else {},
     )
     return audit.too_good.check(given, seed=bench.wanted.seed)
@@ -265,13 +283,14 @@ def _moments(prepared: Prepared, questions: pl.DataFrame) -> dict[str, pl.Series
     return {name: stated for name, stated in told.items() if stated is not None}
 
 
-def _waiting(workspace: Workspace, prepared: Prepared, depth: Depth) -> pl.DataFrame | None:
-    """Features of rows whose label is not yet known."""
+def _waiting(workspace: Workspace, prepared: Prepared, depth: Depth) -> tuple[pl.DataFrame | None, datetime | None]:
+    """Features of rows whose label is not yet known, and the moment from which on nine in ten of them were asked."""
     rows = preparation.of_rows(prepared).filter(pl.col("label").is_null())
     if rows.height == 0:
-        return None
+        return None, None
     few = base.sample(rebuilding.asked(rows), depth.rows, np.random.default_rng(0))
-    return preparation.read(prepared, few, workspace.spec.leave_out)
+    since = cast("datetime | None", few["as_of"].quantile(0.1, "lower")) if prepared.panel.timed else None
+    return preparation.read(prepared, few, workspace.spec.leave_out), since
 
 
 def _drift(accused: Accused) -> Verdict:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from asof import kfolds, plugins, recipes, splits, tuning
 from asof import lookups as looking
-from asof import plugins, recipes, splits, tuning
 from asof.audit import Learnt, Rows
 from asof.audit.base import BrokenError
 from asof.audit.future import Ask
@@ -31,6 +31,8 @@ from asof.tuning import Plan
 
 SAMPLE = 500
 """Training questions whose predictions must be equal to the bit."""
+SHARING, DRAWN = 4_000, 2
+"""Rows, and draws of folds, by which the gain of groups that stand on both sides is measured."""
 QUICK_ROWS = 20_000
 """Rows on which the quick form repeats the choice among two cheap recipes."""
 
@@ -151,6 +153,49 @@ def learner(
         return learnt(selection.chosen.name, model, material, laid)
 
     return learn
+
+
+def sharing(workspace: Workspace, accused: Accused, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Learn with the rows of one text on both sides of folds, and with them kept together, by the recipe chosen.
+
+    Returns the positions of the rows that have others of their text, and the loss of each, both ways.
+    """
+    material, draw = accused.bench.material, np.random.default_rng(accused.bench.wanted.seed)
+    rows = np.sort(draw.permutation(material.features.height)[:SHARING])
+    some = material.side(rows)
+    text = some.features[name]
+    alone = pl.int_range(text.len(), eager=True).cast(pl.String)
+    named = some.questions["group"] if "group" in some.questions.columns else alone
+    together = _joined(named, text.fill_null(alone + " has none"))
+    fresh = replace(workspace, plugins=plugins_anew(workspace))
+    both = _losses(fresh, accused, some)
+    apart = _losses(fresh, accused, Material(some.questions.with_columns(group=together), some.features))
+    several = np.flatnonzero((text.is_not_null() & text.is_duplicated()).to_numpy())
+    return rows[several], both[several], apart[several]
+
+
+def _joined(left: pl.Series, right: pl.Series) -> pl.Series:
+    """Name of the group of each row, where rows of one name on the left, or on the right, belong together."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ends = [side.rank("dense").to_numpy().astype(np.int64) - 1 for side in (left, right)]
+    count = int(ends[0].max()) + 1, int(ends[1].max()) + 1
+    links = coo_array((np.ones(len(left)), (ends[0], ends[1] + count[0])), shape=(sum(count), sum(count)))
+    return pl.Series(connected_components(links, directed=False)[1][ends[0]]).cast(pl.String)
+
+
+def _losses(workspace: Workspace, accused: Accused, material: Material) -> np.ndarray:
+    """Mean loss of each row, predicted in folds drawn a few times, by models that had not learnt from its group."""
+    wanted = accused.bench.wanted
+    label = material.questions["label"].to_numpy()
+    total = np.zeros(label.size)
+    drawn = kfolds.folds(material.questions, wanted.folds, seed=wanted.seed + 1, classes=wanted.classes, repeats=DRAWN)
+    for fold in drawn:
+        bench = Bench(material, fold, (fold,), wanted)
+        model = learning.fit(workspace, bench, fold.train, accused.plan.chosen)
+        total[fold.test] += wanted.loss.parts(label[fold.test], model.predict(material.features[fold.test]))[0] / DRAWN
+    return total
 
 
 def encoders(workspace: Workspace) -> list[tuple[str, Callable[[Table], pl.DataFrame]]]:
