@@ -92,16 +92,16 @@ class SqlReader:
             source = self._from(link)
             there = sql_links.columns(link, address, source)
             names = self._names(there, known)
-            mark = _Mark(known.after, there)
             findings = self._grown(there, known)
             kind = sql_links.kind(link, address, source, self.spec.watermark) if self.spec.watermark else "other"
+            start, found = self._start(known, kind)
+            mark = _Mark(start if found else known.after, there)
             stream = _Stream(self.spec, self.order, link, address, source, names, self._label(address))
             if self.spec.watermark:
                 yield from stream.unmarked(mark)
             late = _Capped(self.spec.watermark, self._limit(kind))
-            start, found = self._start(known, kind)
             last: Batch | None = None
-            for rows, ends in stream.pages(start):
+            for rows, ends in stream.pages(start, known.after):
                 if last is not None:
                     yield last
                 mark = _Mark(late.reached(rows, ends, mark.after), there)
@@ -175,6 +175,8 @@ class SqlReader:
         """The order values after which to read: those of the last row, or, alone, a watermark some way before it."""
         if known.after is None or self.spec.watermark is None:
             return known.after, []
+        # A watermark without a key, as left where a clock went back, is read from and not after.
+        after = known.after if len(known.after) == len(self.order) else list(known.after)
         value, limit, findings = known.after[0], self._limit(kind), []
         moment = moment_of(value)
         if moment is not None and limit is not None and moment > limit:
@@ -185,12 +187,12 @@ class SqlReader:
         if moment is not None and not back.isdigit():
             step = Step.parse(back) if back else HOUR
             if step.count == 0 and not findings:
-                return known.after, findings
+                return after, findings
             return [shaped((moment_of(value) or moment) - step.nominal, str(value))], findings
         number = number_of(value)
         count = int(back) if back.isdigit() else NUMBERS
         if number is None or count == 0:
-            return known.after, findings
+            return after, findings
         earlier = number - count
         return [earlier if isinstance(value, int) else str(earlier)], findings
 
@@ -216,15 +218,17 @@ class _Stream:
     def unmarked(self, mark: _Mark) -> Iterator[Batch]:
         """Rows without a watermark."""
         count = 0
-        for rows, _ in self._select(f"{self._quoted(self.order[0])} IS NULL", {}, self.order[1:]):
+        for rows, _ in self._select(f"{self._quoted(self.order[0])} IS NULL", {}, self.order[1:] or self.order):
             count += rows.height
             yield Batch(rows, mark.dump())
         if count:
             told = f"{count:,} rows have none and are read each time, since nothing says when they change"
             self.findings.append(Finding("watermark", Severity.NOTE, self.order[0], told, rows=count))
 
-    def pages(self, start: Sequence[Any] | None) -> Iterator[tuple[pl.DataFrame, list[list[Any]]]]:
-        """Pages of rows in order, with the order values of their rows, after ``start``."""
+    def pages(
+        self, start: Sequence[Any] | None, after: Sequence[Any] | None
+    ) -> Iterator[tuple[pl.DataFrame, list[list[Any]]]]:
+        """Pages of rows in order, with the order values of their rows: ``after`` the last one, or from ``start`` on."""
         order = self.order
         if start is None:
             where = f"{self._quoted(order[0])} IS NOT NULL" if self.spec.watermark else ""
@@ -232,7 +236,7 @@ class _Stream:
             return
         params = {f"asof_{place}": value for place, value in enumerate(start)}
         holes = [sql_links.hole(self.link, name) for name in params]
-        if len(start) < len(order):  # a watermark alone: from it on
+        if start is not after:  # a watermark alone: from it on
             yield from self._select(f"{self._quoted(order[0])} >= {holes[0]}", params, order)
             return
         yield from self._select(f"({', '.join(map(self._quoted, order))}) > ({', '.join(holes)})", params, order)
