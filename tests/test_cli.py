@@ -34,6 +34,7 @@ VERBS = [
     "audit",
     "backtest",
     "predict",
+    "serve",
     "report",
     "runs",
     "promote",

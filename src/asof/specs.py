@@ -330,6 +330,15 @@ class AuditSpec(Spec):
     accept: dict[str, str] = {}
 
 
+class ServeSpec(Spec):
+    """What `asof serve` needs besides the release."""
+
+    roads: str | None = None
+    """GeoJSON file of lines, a road each: ways between two points go along them."""
+    addresses: str | None = None
+    """CSV or Parquet file with ``address``, ``lat``, ``lon``; or the address of a service, with ``{query}`` in it."""
+
+
 class ProjectSpec(Spec):
     """One page: what the columns mean, what is predicted, what must hold."""
 
@@ -346,6 +355,7 @@ class ProjectSpec(Spec):
     audit: AuditSpec = AuditSpec()
     answers: str | None = None
     """Table into which a run writes its predictions too: ``postgresql://user@host/database#table``, or of SQLite."""
+    serve: ServeSpec = ServeSpec()
     store: str = ".asof"
     """Folder beside the project file, or ``s3://bucket/prefix``."""
     tracking: str | None = None

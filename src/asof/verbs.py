@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from asof.errors import ProjectError, UserError
 
 if TYPE_CHECKING:
+    from asof.flows.travelling import Guides
     from asof.flows.workspace import Progress, Workspace
     from asof.ports import AnswersTable, Reader, Registry
     from asof.project import Project
@@ -165,6 +166,22 @@ def open_reader(project: "Project", name: str) -> "Reader":
     from asof.adapters.socrata import SocrataReader
 
     return SocrataReader(source.socrata, time=source.time, key=source.key, columns=columns)
+
+
+def guides(workspace: "Workspace") -> "Guides":
+    """Open what finds ways and addresses, as far as the project file names it."""
+    from asof.flows.travelling import Guides
+
+    spec, routes, geocoder = workspace.spec.serve, None, None
+    if spec.roads is not None:
+        from asof.adapters.roads import RoadGraph
+
+        routes = RoadGraph(workspace.folder / spec.roads)
+    if spec.addresses is not None:
+        from asof.adapters import geocoding
+
+        geocoder = geocoding.open_addresses(spec.addresses, workspace.folder)
+    return Guides(routes, geocoder)
 
 
 def describe_environment(threads: int) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The server: questions over HTTP, answered by a released model with the features of training and batch.
 
-Routes: ``/ping``, ``/invocations`` (SageMaker's contract), ``/v1/predict``, ``/v1/release``, ``/metrics``, and OpenAPI
-made from the release under ``/openapi.json``. Bodies are read by ``bodies``, answers written by ``answers``; ``guards``
+Routes: ``/ping``, ``/invocations`` (SageMaker's contract), ``/v1/predict``, ``/v1/explain`` (reasons), ``/v1/along`` (a
+line on the map), ``/v1/release``, ``/metrics``, and OpenAPI made from the release under ``/openapi.json``.
+Bodies are read by ``bodies`` and ``trips``, answers written by ``answers``; ``guards``
 stands before every route.
 """
 
@@ -12,18 +13,23 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from asof.api import answers, bodies, schemas
+from asof.api import answers, bodies, schemas, trips
 from asof.api.bodies import Refusal
 from asof.api.figures import Figures
 from asof.api.guards import Guard, Limits
 from asof.errors import AsofError, UserError
+from asof.flows import travelling
+from asof.flows.travelling import Guides
 
 if TYPE_CHECKING:
+    import polars as pl
     from fastapi import FastAPI, Request, Response
 
     from asof.flows.serving import Desk
 
 Made = TypeVar("Made")
+MOST_EXPLAINED = 20
+"""Rows whose reasons one request may ask for."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     keys: Mapping[str, str] = field(default_factory=dict)
     """Hashes of keys by name; empty: no key is needed."""
+    guides: Guides = field(default_factory=Guides)
+    """What finds ways and addresses for ``/v1/along``."""
     renew: float = 10.0
     """Seconds between two looks for newer data or a new champion; 0: never."""
 
@@ -66,6 +74,8 @@ def create(desk: "Desk", settings: Settings | None = None) -> "FastAPI":
     app.add_route("/v1/release", server.release, methods=["GET"])
     app.add_route("/invocations", server.invocations, methods=["POST"])
     app.add_route("/v1/predict", server.invocations, methods=["POST"])
+    app.add_route("/v1/explain", server.explain, methods=["POST"])
+    app.add_route("/v1/along", server.along, methods=["POST"])
     routes = frozenset(str(getattr(route, "path", "")) for route in app.routes)
     app.add_middleware(Guard, limits=chosen.limits, figures=figures, routes=routes, keys=chosen.keys)
 
@@ -126,15 +136,40 @@ class _Server:
         from fastapi.responses import Response
 
         kind = answers.choose(request.headers.get("accept", ""))
-        body = await request.body()
-        content = request.headers.get("content-type", bodies.JSON)
-        rows = bodies.read(content, body, self._settings.limits.rows)
-        request.scope["asof.rows"] = rows.height
+        rows = await self._rows(request, self._settings.limits.rows)
         told = await self._computed(functools.partial(self._desk.answer, rows))
         refused = told.height - told["reason"].null_count()
         self._figures.rows.labels("answered").inc(told.height - refused)
         self._figures.rows.labels("refused").inc(refused)
         return Response(answers.write(told, kind), media_type=kind)
+
+    async def explain(self, request: "Request") -> "Response":
+        """Answer each row with its reasons; ``?class=NAME`` says whose probability is explained."""
+        from fastapi.responses import Response
+
+        answers.only_json(request.headers.get("accept", ""))
+        rows = await self._rows(request, MOST_EXPLAINED)
+        label = request.query_params.get("class")
+        told, reasons = await self._computed(functools.partial(self._desk.explain, rows, label))
+        explained = [row | why for row, why in zip(answers.shape(told).to_dicts(), reasons, strict=True)]
+        return Response(answers.write_plain({"explanations": explained}), media_type=bodies.JSON)
+
+    async def along(self, request: "Request") -> "Response":
+        """Tell the places along a line, and those of them above a cutoff."""
+        from fastapi.responses import Response
+
+        answers.only_json(request.headers.get("accept", ""))
+        bodies.need_json(request.headers.get("content-type", bodies.JSON))
+        trip = trips.read(await request.body())
+        work = functools.partial(
+            travelling.travel, self._desk.workspace, self._desk.standing, self._settings.guides, trip
+        )
+        return Response(answers.write_plain(await self._computed(work)), media_type=bodies.JSON)
+
+    async def _rows(self, request: "Request", most: int) -> "pl.DataFrame":
+        rows = bodies.read(request.headers.get("content-type", bodies.JSON), await request.body(), most)
+        request.scope["asof.rows"] = rows.height
+        return rows
 
     async def _computed(self, work: Callable[[], Made]) -> Made:
         """Do ``work`` in a thread, in its turn and in time; Refusal for what its sender did wrong."""

@@ -1,6 +1,9 @@
 """Answers as they go back: one a row, in its place, in the kind that was asked for."""
 
 import io
+import json
+from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
@@ -37,17 +40,41 @@ def _weight(text: str) -> float:
         return 0.0
 
 
+def only_json(accept: str) -> None:
+    """Refuse (406) a request that takes no JSON, where nothing else is written."""
+    wanted = {part.split(";")[0].strip().lower() for part in accept.split(",")}
+    if accept.strip() and not wanted & {JSON, "*/*", "application/*"}:
+        raise Refusal(406, f"no answer of the kind {accept[:80]!r} is written; expected {JSON}")
+
+
+def write_plain(told: Any) -> bytes:
+    """Write plain values as JSON; moments in UTC."""
+    return json.dumps(told, default=_moment, allow_nan=False).encode()
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def write(answers: pl.DataFrame, kind: str) -> bytes:
     """Write answers: JSON as ``{"predictions": [...]}``, CSV with a header, or an object a line."""
-    plain = answers.with_columns(pl.col(pl.Datetime).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
     if kind == CSV:
-        return plain.write_csv().encode()
-    shaped = _nested(plain)
+        return _plain(answers).write_csv().encode()
+    shaped = shape(answers)
     if kind == LINES:
         buffer = io.BytesIO()
         shaped.write_ndjson(buffer)
         return buffer.getvalue()
     return b'{"predictions":' + shaped.write_json().encode() + b"}"
+
+
+def shape(answers: pl.DataFrame) -> pl.DataFrame:
+    """Answers as JSON tells them: moments as text in UTC, chances of classes as one object."""
+    return _nested(_plain(answers))
+
+
+def _plain(answers: pl.DataFrame) -> pl.DataFrame:
+    return answers.with_columns(pl.col(pl.Datetime).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _nested(answers: pl.DataFrame) -> pl.DataFrame:

@@ -54,6 +54,13 @@ def read(kind: str, body: bytes, most_rows: int) -> pl.DataFrame:
     return _table(rows)
 
 
+def need_json(kind: str) -> None:
+    """Refuse (415) a body that is not said to be JSON, where nothing else is read."""
+    name = _kind(kind)[0]
+    if name != JSON:
+        raise Refusal(415, f"content type {name[:80]!r} is not read; expected {JSON}")
+
+
 def _kind(written: str) -> tuple[str, dict[str, str]]:
     name, *rest = (part.strip() for part in written.split(";"))
     parameters = dict(part.split("=", 1) for part in rest if "=" in part)

@@ -74,6 +74,8 @@ def describe(standing: Standing, most_rows: int) -> Plain:
                 "post": {"summary": "Answer rows as SageMaker and MLflow ask; also CSV and JSON lines.", **predict}
             },
             "/v1/predict": {"post": {"summary": "Answer rows, each in its place.", **predict}},
+            "/v1/explain": {"post": _explain(standing, predict)},
+            "/v1/along": {"post": _along()},
         },
         "components": {
             "schemas": schemas,
@@ -198,6 +200,61 @@ def _question(standing: Standing) -> Plain:
 def _of_records(name: str, most_rows: int) -> Plain:
     rows = {"type": "array", "minItems": 1, "maxItems": most_rows, "items": _ref("Row")}
     return _object({name: rows}, [name])
+
+
+def _explain(standing: Standing, predict: Plain) -> Plain:
+    reason = _object({"feature": {"type": "string"}, "reason": {"type": "number"}}, ["feature", "reason"])
+    told = answer(standing)
+    more = {"base": {"type": ["number", "null"]}, "reasons": {"type": ["array", "null"], "items": reason}}
+    explained = _object(told["properties"] | more, [*told["required"], *more])
+    body = _object({"explanations": {"type": "array", "items": explained}}, ["explanations"])
+    classes = standing.oracle.classes
+    chosen = {"name": "class", "in": "query", "schema": {"enum": list(classes)}, "required": len(classes) > 2}
+    return {
+        **predict,
+        "summary": "Answer up to 20 rows, with what adds to the usual prediction and what takes off it.",
+        **({"parameters": [chosen]} if classes else {}),
+        "responses": predict["responses"] | {"200": {"description": "reasons", "content": {JSON: {"schema": body}}}},
+    }
+
+
+def _along() -> Plain:
+    position = {
+        "type": "array",
+        "prefixItems": [
+            {"type": "number", "minimum": -180, "maximum": 180},
+            {"type": "number", "minimum": -90, "maximum": 90},
+        ],
+        "minItems": 2,
+        "maxItems": 2,
+    }
+    positions = {"type": "array", "items": position, "minItems": 2}
+    line = _object({"type": {"const": "LineString"}, "coordinates": positions | {"maxItems": 10_000}}, ["type"])
+    line["required"].append("coordinates")
+    text = {"type": "string", "minLength": 1, "maxLength": 500}
+    ways = {
+        "line": line,
+        "points": positions | {"maxItems": 2},
+        "addresses": {"type": "array", "items": text, "minItems": 2, "maxItems": 2},
+    }
+    number = {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER}
+    others = {"cutoff": number, "time": {"type": ["string", "null"], "maxLength": 500}}
+    asked = [_object({name: way, **others}, [name]) | {"additionalProperties": False} for name, way in ways.items()]
+    told = _object(
+        {
+            "line": line,
+            "how": {"type": "string"},
+            "places": {"type": "array", "items": {"type": "object"}},
+            "above": {"type": "array", "items": {"type": "string"}},
+        },
+        ["line", "how", "places", "above"],
+    )
+    codes = ("400", "401", "406", "408", "413", "415", "422", "503")
+    return {
+        "summary": "The places along a line, two points or two addresses, and those whose prediction passes a cutoff.",
+        "requestBody": {"required": True, "content": {JSON: {"schema": {"oneOf": asked}}}},
+        "responses": {"200": {"description": "places", "content": {JSON: {"schema": told}}}, **_refused(*codes)},
+    }
 
 
 def _object(properties: Plain, required: list[str]) -> Plain:

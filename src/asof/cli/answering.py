@@ -54,6 +54,7 @@ def serve(
     release: ReleaseOption = "champion",
 ) -> None:
     """Answer questions over HTTP with a released model, until stopped."""
+    from asof import verbs
     from asof.api import Settings
     from asof.api import keys as keyring
     from asof.errors import UserError
@@ -67,8 +68,10 @@ def serve(
     from asof.api import serving
     from asof.flows.serving import Desk
 
-    settings = Settings(keys=keyring.read(keys) if keys is not None else {})
-    desk = Desk(common.open(), release)
+    workspace = common.open()
+    known = keyring.read(keys) if keys is not None else {}
+    settings = Settings(keys=known, guides=verbs.guides(workspace))
+    desk = Desk(workspace, release)
     standing = desk.open()
 
     def ready(at: int) -> None:

@@ -1,5 +1,6 @@
 """Reasons of a released model: of single answers, and what it goes by over many."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,39 @@ def explain(
     background = explanation.usual(told, usual, label=code)
     seed = workspace.spec.train.seed
     return explanation.explain(told, features, background, seed=seed, label=code), features
+
+
+def tell(
+    workspace: Workspace,
+    prepared: Prepared,
+    oracle: Oracle,
+    questions: pl.DataFrame,
+    label: str | None,
+    usual: dict[str, pl.DataFrame],
+) -> Iterator[dict[str, Any]]:
+    """Reasons of n answers one by one: ``base``, and ``reasons`` in groups with their words, the largest first.
+
+    ``usual`` keeps the rows that reasons are told against, by class, from one call to the next.
+
+    Raises:
+        DataError: no such class, or one is needed.
+    """
+    code = _code(oracle, label)
+    told = Told(oracle)
+    if questions.height == 0:
+        return
+    if str(code) not in usual:
+        pool = preparation.read(prepared, known(workspace, prepared), workspace.spec.leave_out)
+        usual[str(code)] = explanation.usual(told, pool, label=code)
+    features = preparation.read(prepared, questions, workspace.spec.leave_out)
+    whole = explanation.explain(told, features, usual[str(code)], seed=workspace.spec.train.seed, label=code)
+    grouped = explanation.grouped(whole, groups(prepared, features.columns))
+    for row in grouped.reasons.iter_rows(named=True):
+        largest = sorted(row.items(), key=lambda item: -abs(item[1]))
+        yield {
+            "base": whole.base,
+            "reasons": [{"feature": name, "reason": reason} for name, reason in largest if reason],
+        }
 
 
 def known(workspace: Workspace, prepared: Prepared, count: int = POOL) -> pl.DataFrame:

@@ -3,12 +3,13 @@
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
 from asof.errors import AsofError, DataError
-from asof.flows import asking, intake, predicting, preparation
+from asof.flows import asking, intake, predicting, preparation, reasoning
 from asof.flows.predicting import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
@@ -28,6 +29,8 @@ class Standing:
     """What was read: the version of each source."""
     ready: pl.DataFrame | None = None
     """Answers to the questions that come next, where units are places and periods."""
+    usual: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """Rows that reasons are told against, by class; made at the first question for reasons."""
 
 
 class Desk:
@@ -139,6 +142,31 @@ class Desk:
         both = pl.concat([ready[found.drop_nulls()].select(made.columns), made])
         order = pl.concat([there.arg_true(), (~there).arg_true()]).arg_sort()
         return both[order]
+
+    def explain(
+        self, rows: pl.DataFrame, label: str | None = None, called: str = "the request"
+    ) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+        """Answer each row, and tell what each group of features adds to the usual prediction or takes off it.
+
+        Args:
+            rows: as for ``answer``; few of them, each takes a fraction of a second.
+            label: the class whose probability is explained; of two the second where none is named.
+            called: what messages call them.
+
+        Returns:
+            The answers to n rows, and n mappings: ``base``, and ``reasons`` (``feature``, ``reason``; largest first) in
+            the unit of the prediction, which sum to it; both none where there is no prediction.
+
+        Raises:
+            DataError: as ``answer``, or there is no such class.
+        """
+        now = self.standing
+        asked = asking.of_frame(self._workspace, now.prepared, rows, called)
+        answers = predicting.answer_all(self._workspace, now.prepared, now.oracle, asked)
+        there = answers["reason"].is_null()
+        told = reasoning.tell(self._workspace, now.prepared, now.oracle, asked.filter(there), label, now.usual)
+        nothing = {"base": None, "reasons": None}
+        return answers, [next(told) if answered else nothing for answered in there]
 
     @property
     def workspace(self) -> Workspace:
