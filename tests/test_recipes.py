@@ -280,6 +280,19 @@ def test_a_class_that_training_lacks_is_told_to_be_improbable(tmp_path: Path) ->
         recipes.fit(recipe, Table(table.features, codes * 2))
 
 
+def test_where_ratios_are_judged_the_mean_to_beat_is_that_of_logarithms() -> None:
+    label = [0.0, 0.0, 0.0, np.expm1(8.0)] * 10
+    table = Table(pl.DataFrame({"a": [float(number % 3) for number in range(40)]}), pl.Series(label))
+    told = {
+        metric: recipes.fit(next(one for one in baselines("number", 0, metric) if one.name == "mean"), table)
+        for metric in ("rmsle", "rmse")
+    }
+    assert told["rmsle"].predict(table.features)[0] == pytest.approx(np.expm1(2.0))
+    assert told["rmse"].predict(table.features)[0] == pytest.approx(np.expm1(8.0) / 4)
+    logs = [one.name for one in baselines("number", 0, "rmsle") if one.loss]
+    assert logs == ["mean", "place_calendar", "best_column"]
+
+
 @pytest.mark.parametrize(
     ("label", "metric", "expected"),
     [
@@ -288,6 +301,7 @@ def test_a_class_that_training_lacks_is_told_to_be_improbable(tmp_path: Path) ->
         ([-1.0, 1.0, 1.0, 90.0], "rmse", ["linear", "linear_boosted"]),
         ([1.0, 2.0, 3.0], "rmsle", ["linear_log", "linear_boosted_log"]),
         ([0.0, 0.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "lightgbm_tweedie", "two_part", "linear_boosted_log"]),
+        ([0.0, 0.0, 1.0, 90.0], "rmsle", ["linear_firm_log", "random_forest_firm_log", "two_part_log", "linear_log"]),
     ],
 )
 def test_labels_of_numbers_say_which_scales_are_tried(label: list[float], metric: str, expected: list[str]) -> None:

@@ -241,7 +241,7 @@ def test_a_wrong_name_is_refused_with_the_right_ones() -> None:
         select(0, task="classes")
     with pytest.raises(DataError, match="0 classes; expected two or more"):
         select(0, task="class", metric="log_loss")
-    with pytest.raises(DataError, match="metric log_loss does not judge a count; expected one of bias, mae"):
+    with pytest.raises(DataError, match="metric log_loss does not judge a count; expected one of auc_event, bias, mae"):
         select(0, metric="log_loss")
     with pytest.raises(DataError, match="no plan"):
         Plan.read("{}")

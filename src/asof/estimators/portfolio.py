@@ -50,22 +50,32 @@ LIGHT = {
     "cat_smooth": 10.0,
 }
 """For labels that features tell well, as a price or a class; the defaults are for counts, which are mostly chance."""
+FIRM_LINE = {"alpha": 1000.0}
+FIRM_FOREST = {"min_samples_leaf": 10, "max_features": 0.2, "trees": 100}
+"""For labels that are mostly chance, with more features than they can tell apart."""
 EXTREME = {"min_child_weight": 3.0, "subsample": 0.9, "lambda": 1.0}
 DEEP = {"min_samples_leaf": 3, "trees": 60, "max_samples": 20_000}
 MIDDLES = frozenset({"rmsle", "mae", "mape", "median_ape"})
 """Metrics that ask for the middle of a skewed label; others ask for its mean."""
 RELATIVE = frozenset({"rmsle"})
 """Metrics of ratios: nothing but logarithms is tried."""
+AVERAGED = frozenset({"mean", "place_calendar", "best_column"})
+"""Baselines that are means of labels, and so can be means of their logarithms."""
 SKEWED = 1.0
 """Labels of 0 or more that are skewed beyond this are tried as logarithms too."""
 EVENTS = (0.05, 0.98)
 """Share of zeros between which a label is read as an event that happens or not, with a size if it does."""
 
 
-def baselines(task: str, classes: int = 0) -> tuple[Recipe, ...]:
-    """Return the recipes that every model must beat: those of our baselines that fit the task."""
+def baselines(task: str, classes: int = 0, metric: str = "") -> tuple[Recipe, ...]:
+    """Return the recipes that every model must beat: those of our baselines that fit the task.
+
+    Where ratios are judged, means are taken of logarithms: else any model would beat them by that alone.
+    """
     fit = [name for name in BASELINES if task in ESTIMATORS[name]().tasks]
-    return tuple(Recipe(name, (), name, task=task, classes=classes) for name in fit)
+    logs = AVERAGED if metric in RELATIVE else frozenset()
+    loss = {name: "log_squared" if name in logs else "" for name in fit}
+    return tuple(Recipe(name, (), name, loss=loss[name], task=task, classes=classes) for name in fit)
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,7 @@ def names() -> tuple[str, ...]:
         *_of_numbers("rmse", skewed),
         *_of_numbers("rmse", events),
         *_of_numbers("rmsle", skewed),
+        *_of_numbers("rmsle", events),
         *_of_numbers("rmse", None),
         *_of_classes(2),
     ]
@@ -169,8 +180,23 @@ def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
             made = [each for pair in zip(logs, plain, strict=True) for each in pair]
         if EVENTS[0] < label.zeros < EVENTS[1]:
             tweedie = Recipe("lightgbm_tweedie", (NEAR, WORDS, *CODES), "lightgbm", LIGHT, loss="tweedie")
-            made[2:2] = [tweedie, Recipe("two_part", CODES, "two_part")]
+            parts = Recipe("two_part", CODES, "two_part")
+            if metric in RELATIVE:
+                # means come last: they are tried, but it is the mean of logarithms that is asked for
+                made = [*_of_event_logs(), *made, tweedie, parts]
+            else:
+                made[2:2] = [tweedie, parts]
     return tuple(replace(recipe, task="number") for recipe in made)
+
+
+def _of_event_logs() -> tuple[Recipe, ...]:
+    """For an event or none, with a size of wide range: its logarithm, held firmly, and as chance times size."""
+    made = (
+        Recipe("linear_firm_log", SIZES, "linear", FIRM_LINE),
+        Recipe("random_forest_firm_log", FILLED, "random_forest", FIRM_FOREST),
+        Recipe("two_part_log", CODES, "two_part"),
+    )
+    return tuple(replace(recipe, loss="log_squared") for recipe in made)
 
 
 def _of_classes(classes: int) -> tuple[Recipe, ...]:

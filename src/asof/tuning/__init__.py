@@ -91,7 +91,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         if on_trial is not None:
             on_trial(min(1.0, (clock() - start) / budget_seconds) if budget_seconds > 0 else 1.0)
 
-    for recipe in baselines(task, classes):
+    for recipe in baselines(task, classes, metric):
         run.judge("baseline", recipe, must=True)
         tell()
     kinds: set[str] = set()
