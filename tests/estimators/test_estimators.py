@@ -24,7 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "xgboost": {"rounds": 60, "patience": 5, "eta": 0.3, "lambda": 0.1, "min_child_weight": 1.0},
     "catboost": {"rounds": 20, "patience": 5},
 }
-FILLED = {"linear", "poisson", "poisson_boosted", "logistic", "linear_boosted"}
+FILLED = {"linear", "poisson", "poisson_boosted", "logistic", "linear_boosted", "kernel"}
 OF = {name: ESTIMATORS[name]().tasks for name in ESTIMATORS}
 
 
@@ -246,3 +246,21 @@ def test_logistic_regression_finds_the_coefficients_that_made_the_classes() -> N
     assert line.intercepts == pytest.approx((0.3,), abs=0.05)  # type: ignore[attr-defined]
     assert line.coefficients[0] == pytest.approx((1.0, -0.5), abs=0.05)  # type: ignore[attr-defined]
     assert line.predict(given.features)[:, 1].mean() == pytest.approx(label.mean(), abs=1e-4)
+
+
+def test_a_kernel_follows_what_bends_and_leaves_switches_to_the_line() -> None:
+    draw = np.random.default_rng(1)
+    bend, switch = draw.uniform(-1.7, 1.7, 300), draw.integers(0, 2, 300).astype(np.float64)
+    table = Table(pl.DataFrame({"bend": bend, "switch": switch}), pl.Series(np.sin(2 * bend) + 3 * switch))
+    job = Job("number", params={"alpha": 0.01, "width": 0.5})
+    found, line = (estimators.make(name).fit(table, use) for name, use in (("kernel", job), ("linear", Job("number"))))
+    asked = pl.DataFrame({"bend": [-1.0, 0.0, 1.0, 1.0], "switch": [0.0, 0.0, 0.0, 1.0]})
+    assert found.predict(asked) == pytest.approx([-math.sin(2), 0.0, math.sin(2), 3 + math.sin(2)], abs=0.02)
+    assert abs(line.predict(asked)[2] - math.sin(2)) > 0.3
+    again = estimators.make("kernel").read(found.files())
+    assert again.predict(asked).tolist() == found.predict(asked).tolist()
+    far = found.predict(pl.DataFrame({"bend": [50.0], "switch": [0.0]}))
+    alone = estimators.make("linear").fit(table, Job("number")).predict(pl.DataFrame({"bend": [50.0], "switch": [0.0]}))
+    assert far == pytest.approx(alone)  # nothing is near: the line alone
+    flags = Table(table.features.select("switch"), table.label)
+    assert set(estimators.make("kernel").fit(flags, Job("number")).files()) == {"linear.json"}

@@ -15,6 +15,7 @@ from asof.estimators.best_column import BestColumn
 from asof.estimators.boosted_lines import LinearBoosted, PoissonBoosted
 from asof.estimators.catboost import CatBoost
 from asof.estimators.forests import ExtraTrees, RandomForest
+from asof.estimators.kernel import Kernel
 from asof.estimators.lightgbm import LightGBM
 from asof.estimators.linear import Linear, Poisson
 from asof.estimators.logistic import Logistic
@@ -50,6 +51,7 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
     "poisson_boosted": PoissonBoosted,
     "two_part": TwoPart,
     "linear_boosted": LinearBoosted,
+    "kernel": Kernel,
     "random_forest": RandomForest,
     "extra_trees": ExtraTrees,
     "lightgbm": LightGBM,

@@ -155,6 +155,7 @@ def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
         Recipe("linear", WIDE, "linear"),
         Recipe("linear_boosted", WIDE, "linear_boosted"),
         Recipe("lightgbm", (NEAR, WORDS, *CODES), "lightgbm", LIGHT),
+        Recipe("kernel", WIDE, "kernel"),
         Recipe("catboost", (NEAR, WORDS, *MEANS), "catboost"),
         Recipe("xgboost", (NEAR, WORDS, *MEANS), "xgboost", EXTREME),
         Recipe("lightgbm_firm", CODES, "lightgbm"),
