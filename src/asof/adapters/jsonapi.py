@@ -129,6 +129,8 @@ class _Run:
         self.since = self.known.since if half else self._since()
         self.found = self.known.found if half else self.known.most
         self.line = 0
+        self.last: list[pl.DataFrame] = []
+        """Rows of the last pages, not yet given."""
 
     def _since(self) -> str | None:
         """The value to ask from."""
@@ -164,17 +166,19 @@ class _Run:
                     mark = _Mark(self.known.most, *told, page.digest, self.since, self.found)
                 yield self._batch(held, mark)
                 held, count, pages = [], 0, 0
-        if any(frame.height for frame in held):
+        if self.overlapped and any(frame.height for frame in held):
             yield self._batch(held, _Mark(self.known.most))
+            held = []
+        self.last = held
 
     def end(self) -> Iterator[Batch]:
-        """Yield the watermark of a read that reached its end."""
+        """Yield the last rows of a read that reached its end, and its watermark."""
         if self.ahead:
             told = f"{self.ahead:,} rows lie in the future; the watermark does not move beyond now"
             column = self.spec.watermark.column if self.spec.watermark else ""
             self.findings.append(Finding("watermark", Severity.WARNING, column, told, rows=self.ahead))
         if self.given or self.findings or self.found != self.known.most:
-            yield self._batch([], _Mark(self.found), tuple(self.findings))
+            yield self._batch(self.last, _Mark(self.found), tuple(self.findings))
 
     def _begin(self, *, first: bool) -> tuple[Position | None, str]:
         """Where to begin: where the last read was left, if what it read is still there; else at the first page."""
@@ -231,5 +235,5 @@ class _Run:
         frames = [frame for frame in held if frame.height] or [self._frame([])]
         rows = pl.concat(frames, how="diagonal")
         if self.reader.columns:
-            rows = rows.select(dict.fromkeys((*self.reader.key, *self.reader.columns, "_file", "_line")))
+            rows = rows.select(list(dict.fromkeys((*self.reader.key, *self.reader.columns, "_file", "_line"))))
         return Batch(rows.select(pl.exclude("_file", "_line"), "_file", "_line"), mark.dump(), findings=findings)
