@@ -85,6 +85,21 @@ def test_short_forms_replace_and_null_takes_away(reader: Reader) -> None:
     assert (spec.store, spec.tracking) == ("s3://b/asof", "http://mlflow:5000")
 
 
+def test_features_of_an_environment_written_by_name_lie_over_those_of_the_file(reader: Reader) -> None:
+    text = FILE.replace(
+        "  empty:\n",
+        "  ahead:\n    features: {history: {windows: [28d]}, weather: {nearest: orders}, calendar: null}\n"
+        "  listed:\n    features: [calendar]\n",
+    )
+    laid = reader(text, environment="ahead").spec.features
+    assert [(one.name, one.kind, one.options) for one in laid] == [
+        ("history", "history", {"windows": ["28d"], "coarser": True}),
+        ("weather", "nearest", {"nearest": "orders"}),
+    ]
+    assert [one.name for one in reader(text, environment="listed").spec.features] == ["calendar"]
+    assert [one.name for one in reader(text).spec.features] == ["calendar", "history"]
+
+
 def test_an_environment_that_is_not_there(faults: Callable[..., list[str]]) -> None:
     assert faults(environment="pro") == [
         "project.yaml:14: environments: there is no environment 'pro'; did you mean prod? known are dev, prod, empty"

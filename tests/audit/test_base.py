@@ -19,6 +19,8 @@ def test_an_accepted_finding_is_kept_but_no_longer_fails() -> None:
     assert settled.passed
     assert settled.findings == [one, two]
     assert audit.accept([verdict], {"future": "all of it"}).passed
+    assert audit.accept([verdict], {"future:*": "both of them"}).passed
+    assert not audit.accept([verdict], {"future:b*": "one of them"}).passed
 
 
 def test_several_answers_to_one_check_are_the_worst_of_them() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TypeVar
 
 import numpy as np
@@ -73,14 +74,21 @@ class Audit:
 
 
 def accept(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> Audit:
-    """Join verdicts to an audit; findings named in ``reasons`` (``check`` or ``check:subject``) no longer fail it."""
+    """Join verdicts to an audit; findings named in ``reasons`` no longer fail it.
+
+    A name is ``check`` or ``check:subject``, the subject perhaps a pattern: ``future:weather_*``.
+    """
     settled = []
     for verdict in verdicts:
-        kept = [f for f in verdict.findings if not {verdict.check, f"{verdict.check}:{f.subject}"} & set(reasons)]
+        kept = [f for f in verdict.findings if not _excused(verdict.check, f.subject, reasons)]
         failing = [f for f in kept if f.severity is Severity.ERROR]
         excused = verdict.outcome is Outcome.FAILED and not failing and len(kept) < len(verdict.findings)
         settled.append(replace(verdict, outcome=Outcome.PASSED) if excused else verdict)
     return Audit(tuple(settled), dict(reasons))
+
+
+def _excused(check: str, subject: str, reasons: Mapping[str, str]) -> bool:
+    return any(reason == check or fnmatchcase(f"{check}:{subject}", reason) for reason in reasons)
 
 
 def settle(check: str, coverage: str, findings: Sequence[Finding]) -> Verdict:

@@ -28,6 +28,25 @@ def merge(base: Node, over: Node) -> Node:
     return base.near(merged, whole=base.whole)
 
 
+def features_by_name(root: Node, section: Node) -> None:
+    """Lay the features that a section writes as a mapping over those of the same name, in place of the whole list."""
+    base, over = root.get("features"), section.get("features")
+    if base is None or not base.is_list or over is None or not over.is_map:
+        return
+    if not all(item.is_map and "options" in item.value for item in base.value):
+        return  # what is no feature is told of as it stands
+    items = {str(item.value["name"].value): item for item in base.value}
+    for name, child in over.items():
+        if child.value is None:
+            items.pop(name, None)
+        elif name in items:
+            options = merge(items[name].value["options"], child)
+            items[name] = items[name].near({**items[name].value, "options": options})
+        else:
+            items[name] = child.near({"name": child.near(name, text=name), "options": child})
+    section.value["features"] = over.near(list(items.values()), whole=True)
+
+
 def marked(node: Node, who: str) -> Node:
     """Note at a node and all below it who set them."""
     for _, child in node.walk():

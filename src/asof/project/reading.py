@@ -61,6 +61,7 @@ def _overlay(
     forms.expand(root)
     others: dict[str, Node] = {}
     for name, section in _sections(sections, problems):
+        overlays.features_by_name(root, section)
         forms.expand(section)
         merged = overlays.merge(_copied(root), overlays.marked(section, f"environment {name}"))
         others[name] = merged
