@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -47,6 +47,39 @@ class Reader(Protocol):
 
     def batches(self, watermark: str | None) -> Iterator[Batch]:
         """Yield what is new since ``watermark`` (all, when none), oldest first; each batch may be committed alone."""
+        ...
+
+
+@runtime_checkable
+class FolderReader(Protocol):
+    """A reader of files in folders, which can be watched."""
+
+    def batches(self, watermark: str | None) -> Iterator[Batch]:
+        """See ``Reader``."""
+        ...
+
+    def only(self, files: Sequence[str]) -> "Reader":
+        """Read none but these files, by their names in ``_file``."""
+        ...
+
+    def folders(self) -> Mapping[Path, bool]:
+        """Local folders in which files may appear, there or not yet, and whether folders within them count."""
+        ...
+
+    def stamps(self) -> Mapping[str, str]:
+        """Local files that are there now, and what tells one state of each from another."""
+        ...
+
+    def unread(self, files: Sequence[str], watermark: str | None) -> list[str]:
+        """Those of ``files`` that have not been read as they are now."""
+        ...
+
+    def gone(self, watermark: str | None) -> list[str]:
+        """Files that were read and are no longer there."""
+        ...
+
+    def ending(self, file: str) -> Literal["whole", "open", "half"]:
+        """How a file ends: with a whole line, with one that may go on, or in the middle of a record."""
         ...
 
 

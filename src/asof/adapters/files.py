@@ -6,10 +6,11 @@ call yields new and changed files only.
 """
 
 import glob
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import polars as pl
 
-from asof.adapters import objects, tables
+from asof.adapters import objects, tables, watches
 from asof.adapters.objects import Stamp
 from asof.adapters.tables import Columns, Piece
 from asof.errors import DataError
@@ -47,6 +48,8 @@ class FilesReader:
     missing_values: tuple[str, ...] = ()
     """Texts that are read as null, besides the empty one; usually left to validation, so that nothing is lost."""
     rows: int = field(default=ROWS, repr=False)
+    chosen: frozenset[str] | None = None
+    """Names of the files to read; none: all that match."""
 
     def batches(self, watermark: str | None) -> Iterator[Batch]:
         """Yield the rows of new and changed files, in the order of their names.
@@ -57,7 +60,7 @@ class FilesReader:
             OutsideError: a file cannot be had now.
         """
         known = _Known.parse(watermark)
-        found = self.addresses()
+        found = {file: address for file, address in self.addresses().items() if self._is_chosen(file)}
         if not found and not known.files:
             raise DataError(f"no file matches {' or '.join(self.spec.paths)} in {self.folder}{self._near()}")
         count = 0
@@ -73,6 +76,50 @@ class FilesReader:
             raise DataError(
                 f"{only}: has a header and no rows" if len(found) == 1 else f"{len(found)} files, and no row"
             )
+
+    def only(self, files: Sequence[str]) -> "FilesReader":
+        """See ``ports.FolderReader``."""
+        return replace(self, chosen=frozenset(files))
+
+    def _is_chosen(self, file: str) -> bool:
+        return self.chosen is None or file in self.chosen
+
+    def folders(self) -> dict[Path, bool]:
+        """See ``ports.FolderReader``."""
+        found: dict[Path, bool] = {}
+        for pattern in self.spec.paths:
+            if not objects.is_remote(pattern):
+                parts = Path(pattern).parent.parts
+                plain = list(itertools.takewhile(lambda part: not _MAGIC.search(part), parts))
+                folder = self.folder.joinpath(*plain)
+                found[folder] = found.get(folder, False) or len(plain) < len(parts)
+        return found
+
+    def stamps(self) -> dict[str, str]:
+        """See ``ports.FolderReader``."""
+        local = {file: address for file, address in self.addresses().items() if not objects.is_remote(address)}
+        marks = {file: objects.stamp(address) for file, address in local.items()}
+        return {file: f"{stamp.size} {stamp.mark}" for file, stamp in marks.items() if stamp is not None}
+
+    def unread(self, files: Sequence[str], watermark: str | None) -> list[str]:
+        """See ``ports.FolderReader``."""
+        known, there = _Known.parse(watermark), self.addresses()
+        marks = {file: objects.stamp(there[file]) for file in files if file in there}
+        return [file for file, stamp in marks.items() if stamp and not known.has(file, there[file], stamp)]
+
+    def gone(self, watermark: str | None) -> list[str]:
+        """See ``ports.FolderReader``."""
+        there = self.addresses()
+        return [file for file in sorted(_Known.parse(watermark).files) if file not in there]
+
+    def ending(self, file: str) -> Literal["whole", "open", "half"]:
+        """See ``ports.FolderReader``."""
+        address = self.addresses().get(file)
+        try:
+            form = tables.format_of(file, self.spec)
+        except DataError:  # which is said when it is read
+            return "whole"
+        return "half" if address is None else watches.ending(Path(address), form, self.spec.delimiter)
 
     def addresses(self) -> dict[str, str]:
         """Files that match, by their name in ``_file``: relative to the folder, or the ``s3://`` address."""

@@ -80,13 +80,16 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     findings += repaired.findings + read.findings + _doubled(clock, name)
     judged = rules.judge(frame, text, [*read.faults, _unreadable(clock, text, spec)], spec, now=now, name=name)
     frame, wrong = judged.frame, judged.refused
-    findings += _faulty(judged, text, where, spec, name)
     due = _due(wrong, frame)
     frame = frame.with_row_index("_row").with_columns(_ok=~pl.int_range(pl.len()).is_in(wrong["index"].implode()))
     current = frame.filter("_ok")
     if current["_key"].n_unique() < current.height:
         current = current.unique("_key", keep="last", maintain_order=True)
     findings += _superseded(frame, current, name)
+    newest = _newest(frame, text, spec)
+    findings += _corrected(wrong, newest, name)
+    wrong = _of(wrong, newest)
+    findings += _faulty(judged, text, where, newest, spec, name)
     again = rules.repeated(current, text[current["_row"]], spec)
     again = again.with_columns(index=current["_row"].gather(again["index"]).cast(pl.UInt32))
     wrong = pl.concat([wrong, again])
@@ -240,6 +243,29 @@ def _superseded(frame: pl.DataFrame, current: pl.DataFrame, name: str) -> list[F
     return [Finding("revised", Severity.WARNING, name, message, count / fine.height, None, count)]
 
 
+def _newest(frame: pl.DataFrame, text: pl.DataFrame, spec: SourceSpec) -> pl.Series:
+    """Whether no version of the key of each of n rows was seen later; a row without a whole key stands alone."""
+    if not spec.key:
+        return pl.repeat(value=True, n=frame.height, eager=True)
+    alone = text.select(pl.any_horizontal(pl.col(spec.key).is_null())).to_series()
+    seen = pl.col("_first_seen")
+    return frame.select((seen == seen.max().over("_key")).fill_null(value=True)).to_series() | alone
+
+
+def _of(faults: pl.DataFrame, newest: pl.Series) -> pl.DataFrame:
+    """Faults of the newest versions alone."""
+    return faults.filter(newest.gather(faults["index"]))
+
+
+def _corrected(wrong: pl.DataFrame, newest: pl.Series, name: str) -> list[Finding]:
+    """Refused rows that have come again since: they are no longer in quarantine."""
+    count = wrong["index"].n_unique() - _of(wrong, newest)["index"].n_unique()
+    if count == 0:
+        return []
+    message = f"{_rows(count)} refused, and come again since with the same key: the version seen last counts"
+    return [Finding("corrected", Severity.NOTE, name, message, None, None, count)]
+
+
 def _refusals(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name: str) -> list[Finding]:
     """One finding for each column and reason of refusal, the most frequent first."""
     total = max(where.height + lost.height, 1)
@@ -257,22 +283,23 @@ def _refusals(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name
 
 
 def _faulty(
-    judged: rules.Judged, text: pl.DataFrame, where: pl.DataFrame, spec: SourceSpec, name: str
+    judged: rules.Judged, text: pl.DataFrame, where: pl.DataFrame, newest: pl.Series, spec: SourceSpec, name: str
 ) -> list[Finding]:
     """Values that break a rule: those that count as missing, by reason; and columns with more than their share."""
     found = []
-    groups = judged.lost.sort("index").group_by("column", "kind", maintain_order=True)
+    lost, every = _of(judged.lost, newest), _of(pl.concat([judged.lost, judged.refused]), newest)
+    groups = lost.sort("index").group_by("column", "kind", maintain_order=True)
     for column, kind, count, index, value in groups.agg(pl.len(), pl.first("index"), pl.first("value")).iter_rows():
-        given = text.height - text[column].null_count()
+        given = int((text[column].is_not_null() & newest).sum())
         message = (
             f"{count:,} of {given:,} values count as missing: {kind} (such as {place(where, index)}, {short(value)})"
         )
         found.append(Finding("faulty", Severity.WARNING, f"{name}.{column}", message, count / given, None, count))
-    every = pl.concat([judged.lost, judged.refused]).filter(pl.col("value").is_not_null())
+    every = every.filter(pl.col("value").is_not_null())
     for column, rule in spec.checks.items():
         if rule.faulty is None:
             continue
-        given = text.height - text[column].null_count()
+        given = int((text[column].is_not_null() & newest).sum())
         count = every.filter(pl.col("column") == column)["index"].n_unique()
         if count > rule.faulty * given:
             share = count / given

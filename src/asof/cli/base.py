@@ -1,10 +1,13 @@
 """What the commands share: the options of verbs on a project, and how a result is shown."""
 
+import contextlib
 import functools
 import inspect
 import json
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,3 +111,23 @@ def present(result: Mapping[str, Any], *, as_json: bool, view: Callable[[Mapping
         view(result)
     if result.get("refused"):
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set, for work that goes on until then; a second Ctrl-C breaks it off."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        del frame
+        stop.set()
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

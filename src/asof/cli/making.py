@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from asof.cli.base import Common, JsonOption, WaitOption, app, open_project, present, verb
+from asof.cli.base import Common, JsonOption, WaitOption, app, open_project, present, stopped_by_signals, verb
 
 
 @verb("plan", "force", "wait")
@@ -84,13 +85,44 @@ def ingest(
     replay: Annotated[
         bool, typer.Option("--replay", help="Judge the rows kept so far again, without reading the source.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on with files as they come, until Ctrl-C (extra watch).")
+    ] = False,
 ) -> None:
     """Read what is new, validate it, keep it."""
+    if watch and replay:
+        raise typer.BadParameter("--watch reads what comes, --replay reads nothing: choose one of them")
+    if watch:
+        _watch(common, source or ())
+        return
     from asof import terminal
     from asof.flows import intake
 
     done = intake.ingest(common.open(), only=source or (), replay=replay)
     present(done, as_json=common.as_json, view=terminal.show_ingest)
+
+
+def _watch(common: Common, only: Sequence[str]) -> None:
+    """Take in files as they come until a signal ends it; what came of each ingest is shown at once."""
+    from asof import terminal
+    from asof.adapters import watches
+    from asof.flows import arrivals
+
+    workspace = common.open()
+    folders: dict[Path, bool] = {}
+    for one in arrivals.entrances_of(workspace, only):
+        folders |= one.reader.folders()
+
+    def report(told: Mapping[str, Any]) -> None:
+        present(told, as_json=common.as_json, view=terminal.show_arrival)
+        sys.stdout.flush()
+
+    with stopped_by_signals() as stop:
+        wakes = watches.wakes(folders, stop)
+        sys.stderr.write(f"watching {', '.join(terminal.path(folder) for folder in folders)}; Ctrl-C ends\n")
+        sys.stderr.flush()
+        arrivals.watch(workspace, wakes, report, only=only)
+    sys.stderr.write("stopped\n")
 
 
 @verb("plan", "force", "wait")

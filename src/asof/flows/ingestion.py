@@ -14,7 +14,7 @@ import polars as pl
 from asof import checks, clocks, coverage, repairs, times
 from asof.data import Finding, Severity, SourceTable
 from asof.errors import DataError, ProjectError
-from asof.ports import Batch, Lake, Reader
+from asof.ports import Batch, FolderReader, Lake, Reader
 from asof.specs import PointSpec, SourceSpec
 from asof.times import Step
 
@@ -25,6 +25,8 @@ ASKED: Final[Any] = {
     "api": {"headers": True, "watermark": {"recheck"}, "paging": {"most"}},
 }
 """Settings of a source that change how its rows are fetched, and not which they are."""
+SHOWN: Final = 5
+"""So many files are named in a message."""
 MONTHS: Final = {"mo": 31, "w": 7, "d": 1}
 """Longest length in days of the steps of the calendar."""
 
@@ -176,6 +178,12 @@ def code_hash() -> str:
     return found.hexdigest()[:16]
 
 
+def reached(name: str, spec: SourceSpec, lake: Lake) -> str | None:
+    """How far the source has been read, in the words of its reader; none where all is to be read from the start."""
+    asked, _, watermark = (lake.watermark(name) or "").partition(" ")
+    return watermark if asked == asked_hash(spec) else None
+
+
 def _read(
     name: str, spec: SourceSpec, reader: Reader, lake: Lake, now: datetime, tell: Callable[[float], None]
 ) -> tuple[int, int, tuple[Finding, ...]]:
@@ -183,18 +191,29 @@ def _read(
     count = new = 0
     noticed: list[Finding] = []
     asked = asked_hash(spec)
-    last, _, watermark = (lake.watermark(name) or "").partition(" ")
-    for number, batch in enumerate(reader.batches(watermark if last == asked else None), start=1):
-        _refuse_foreign(name, spec, batch)
+    watermark = reached(name, spec, lake)
+    for number, batch in enumerate(reader.batches(watermark), start=1):
+        refuse_foreign(name, spec, batch)
         kept = _kept(batch, spec, asked)
         new += lake.append(name, kept, spec.key, months(kept.rows, spec), seen=now)
         count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
         noticed += [replace(finding, subject=f"{name}.{finding.subject}") for finding in batch.findings]
         tell(0.5 * number / (number + 1))
-    return count, new, tuple(noticed)
+    return count, new, (*noticed, *_gone(name, spec, reader, lake))
 
 
-def _refuse_foreign(name: str, spec: SourceSpec, batch: Batch) -> None:
+def _gone(name: str, spec: SourceSpec, reader: Reader, lake: Lake) -> list[Finding]:
+    """Files that were read and are no longer there: what was read of them stays."""
+    files = reader.gone(reached(name, spec, lake)) if isinstance(reader, FolderReader) else []
+    if not files:
+        return []
+    shown = ", ".join(files[:SHOWN]) + (", …" if len(files) > SHOWN else "")
+    what = "a file that was read is" if len(files) == 1 else f"{len(files):,} files that were read are"
+    message = f"{what} no longer there; the rows stay: {shown}"
+    return [Finding("removed", Severity.NOTE, name, message, float(len(files)))]
+
+
+def refuse_foreign(name: str, spec: SourceSpec, batch: Batch) -> None:
     """Refuse rows that lack the columns of key or time: none could ever be valid, and what is kept is kept for ever."""
     vital = [*spec.key, *(spec.time.columns if spec.time else ())]
     wrong = checks.lacking(batch.rows.columns, vital, spec, name)

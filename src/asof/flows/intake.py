@@ -26,10 +26,7 @@ def take_in(workspace: Workspace, only: Sequence[str] = (), *, replay: bool = Fa
     Raises ``DataError`` for an unknown name, and whatever an ingest raises.
     """
     sources = workspace.spec.sources
-    unknown = [name for name in only if name not in sources]
-    if unknown:
-        message = f"no source is called {', '.join(unknown)}; the project has {', '.join(sources)}"
-        raise DataError(message)
+    known(workspace, only)
     done = []
     names = [name for name in sources if not only or name in only]
     for position, name in enumerate(names):
@@ -52,6 +49,15 @@ def take_in(workspace: Workspace, only: Sequence[str] = (), *, replay: bool = Fa
     return done
 
 
+def known(workspace: Workspace, only: Sequence[str]) -> None:
+    """Raise ``DataError`` where one of the names is not that of a source."""
+    sources = workspace.spec.sources
+    unknown = [name for name in only if name not in sources]
+    if unknown:
+        message = f"no source is called {', '.join(unknown)}; the project has {', '.join(sources)}"
+        raise DataError(message)
+
+
 def open_tables(workspace: Workspace) -> dict[str, SourceTable]:
     """Open all sources as lookups see them."""
     return {name: ingestion.load(name, spec, workspace.lake) for name, spec in workspace.spec.sources.items()}
@@ -70,7 +76,11 @@ def reasons(workspace: Workspace, source: str) -> list[dict[str, Any]]:
     """Why rows of a source are in quarantine: ``reason`` and ``rows``, the most frequent first."""
     if workspace.lake.version(source, "quarantine") is None:
         return []
-    refused = workspace.lake.quarantine(source)
+    return told(workspace.lake.quarantine(source))
+
+
+def told(refused: pl.DataFrame) -> list[dict[str, Any]]:
+    """Reasons of refused rows: ``reason`` and ``rows``, the most frequent first."""
     if refused.height == 0:
         return []
     column = pl.col("_column") if "_column" in refused.columns else pl.lit("")

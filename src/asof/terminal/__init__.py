@@ -1,10 +1,11 @@
 """What a person sees in the terminal: progress on standard error, results on standard output."""
 
-from asof.terminal.data import show_check, show_findings, show_ingest
-from asof.terminal.printing import interval, number, percent
+from asof.terminal.data import show_arrival, show_check, show_findings, show_ingest
+from asof.terminal.printing import interval, number, path, percent
 from asof.terminal.results import (
     show_audit,
     show_backtest,
+    show_champion,
     show_doctor,
     show_predict,
     show_promotion,
@@ -20,10 +21,13 @@ __all__ = [
     "Live",
     "interval",
     "number",
+    "path",
     "percent",
     "progress",
+    "show_arrival",
     "show_audit",
     "show_backtest",
+    "show_champion",
     "show_check",
     "show_doctor",
     "show_findings",

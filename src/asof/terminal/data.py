@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from asof.terminal.printing import clip, console, lines, pairs, paragraph, table, title
+from asof.terminal.printing import clip, console, lines, pairs, paragraph, plain, table, title
 
 ORDER: Final = {"error": 0, "warning": 1, "note": 2}
 STYLES: Final = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -152,3 +152,23 @@ def show_ingest(result: Mapping[str, Any]) -> None:
     if reasons:
         table("Quarantine", ("source", "reason", "rows"), reasons, right=(2,))
     show_findings(result["findings"])
+
+
+def show_arrival(told: Mapping[str, Any]) -> None:
+    """Show what came of each file of one ingest, a line each, and why a source was refused."""
+    for one in told["files"]:
+        console().print(plain(f"{told['at'][11:19]}  {one['source']}  {one['file']}: {_came(one)}"), soft_wrap=True)
+    for fault in told["refusals"]:
+        console().print(plain(f"{told['at'][11:19]}  refused: {fault}"), soft_wrap=True)
+
+
+def _came(one: Mapping[str, Any]) -> str:
+    """What came of a file, in words."""
+    if one.get("fault"):
+        return f"not read: {one['fault']}".replace(f"{one['file']}: ", "", 1)
+    if "note" in one:
+        return f"{one['read']:,} rows {one['note']}" if one.get("read") else str(one["note"])
+    words = [f"{one['read']:,} rows, {one['valid']:,} valid, {one['quarantined']:,} in quarantine"]
+    if one["known"]:
+        words.append(f"{one['known']:,} known already")
+    return "; ".join([*words, *(f"{reason['reason']} ({reason['rows']:,})" for reason in one["reasons"])])
