@@ -38,6 +38,7 @@ VERBS = [
     "report",
     "runs",
     "promote",
+    "rollback",
     "doctor",
 ]
 

@@ -26,6 +26,9 @@ def runs(
     common: Common,
     ui: Annotated[bool, typer.Option("--ui", help="Show MLflow's own page instead (extra mlflow-ui).")] = False,
     port: Annotated[int, typer.Option("--port", help="Port of that page.")] = 5000,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="T", help="Say which release was champion on this day or moment.")
+    ] = None,
 ) -> None:
     """List releases and decisions, newest first."""
     from asof import terminal, verbs
@@ -33,8 +36,11 @@ def runs(
     if ui:
         verbs.show_tracking(common.project, port, environment=common.env, overrides=common.set_ or ())
         return
-    from asof.flows import records
+    from asof.flows import history, records
 
+    if at is not None:
+        present(history.answering(common.open(), at), as_json=common.as_json, view=terminal.show_champion)
+        return
     present(records.runs(common.open()), as_json=common.as_json, view=terminal.show_runs)
 
 
@@ -46,6 +52,20 @@ def promote(common: Common, release: ReleaseOption = "challenger") -> None:
 
     told = running.promote_release(common.open(), release)
     present(told, as_json=common.as_json, view=terminal.show_promotion)
+
+
+@verb("wait")
+def rollback(
+    common: Common,
+    release: Annotated[
+        str | None, typer.Option("--release", metavar="WHICH", help="Which; default: the champion before this one.")
+    ] = None,
+) -> None:
+    """Make an earlier champion the champion again; nothing is removed."""
+    from asof import terminal
+    from asof.flows import history
+
+    present(history.roll_back(common.open(), release), as_json=common.as_json, view=terminal.show_promotion)
 
 
 @app.command()

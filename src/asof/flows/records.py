@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asof.errors import DataError, OutsideError
+from asof.flows.history import ROLLBACK
 from asof.flows.workspace import Workspace
 
 
@@ -57,5 +58,7 @@ def _decision(one: dict[str, Any]) -> dict[str, Any]:
     if one.get("kind") == "holdout":
         what = f"opened {str(one['from'])[:10]} to {str(one['until'])[:10]} for {one['recipe']}"
         return {"at": str(one["at"])[:16], "kind": "holdout", "release": "", "what": what}
+    if one.get("kind") == ROLLBACK:
+        return {"at": str(one["at"])[:16], "kind": ROLLBACK, "release": one["release"], "what": str(one["why"])}
     what = ("promoted: " if one.get("promoted") else "not promoted: ") + str(one.get("why", ""))
     return {"at": str(one.get("at", ""))[:16], "kind": "promotion", "release": one.get("release", ""), "what": what}
