@@ -39,7 +39,7 @@ class Release:
     """``champion``, ``challenger`` or neither."""
     result: Mapping[str, Any] = field(repr=False)
     """What ``asof run --json`` ended with."""
-    oracle: Oracle = field(repr=False)
+    _oracle: Oracle = field(repr=False)
     """The release, opened for answers."""
 
     # How good it is ------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Release:
         """What was run to choose it; ``Project.run(plan)`` chooses the same again."""
         from asof.tuning import Plan
 
-        return Plan.from_json(self.oracle.release.json("plan"))
+        return Plan.from_json(self._oracle.release.json("plan"))
 
     @property
     def audit(self) -> pl.DataFrame:
@@ -128,23 +128,23 @@ class Release:
     @property
     def folder(self) -> Path:
         """Where its files are."""
-        return self.oracle.release.folder
+        return self._oracle.release.folder
 
     @property
     def model(self) -> "Model":
         """The model itself: ``model.predict(features)``, before probabilities are calibrated."""
-        found: Model = self.oracle.model
+        found: Model = self._oracle.model
         return found
 
     @property
     def report(self) -> Report:
         """The page of the release; a notebook shows it in place."""
-        return Report(self.oracle.release.text("report.html"))
+        return Report(self._oracle.release.text("report.html"))
 
     @property
     def card(self) -> str:
         """The model on one page of Markdown."""
-        return self.oracle.release.text("card.md")
+        return self._oracle.release.text("card.md")
 
     # What it answers -----------------------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class Release:
             return self._range(Asked(start=start, end=end, location=location, release=self._address))
         given = frames.polars(rows)
         workspace, prepared = self.project.prepared()
-        return predicting.answer_frame(workspace, prepared, self.oracle, given, GIVEN)
+        return predicting.answer_frame(workspace, prepared, self._oracle, given, GIVEN)
 
     def features(self, questions: pl.DataFrame) -> pl.DataFrame:
         """Features of ``questions`` as ``model`` reads them: those of ``Project.features``, in its order."""
@@ -193,7 +193,7 @@ class Release:
         """
         workspace, prepared = self.project.prepared()
         questions = self._questions(workspace, prepared, frames.polars(rows))
-        whole, features = reasoning.explain(workspace, prepared, self.oracle, questions, label=label)
+        whole, features = reasoning.explain(workspace, prepared, self._oracle, questions, label=label)
         told = _tidy(whole, features, reasoning.groups(prepared, whole.reasons.columns) if grouped else None)
         return (
             told.with_columns(row=questions["_row"].cast(pl.Int64).gather(told["row"]))
@@ -207,7 +207,7 @@ class Release:
 
         workspace, prepared = self.project.prepared()
         asked = reasoning.known(workspace, prepared, rows)
-        whole, _ = reasoning.explain(workspace, prepared, self.oracle, asked, label=label)
+        whole, _ = reasoning.explain(workspace, prepared, self._oracle, asked, label=label)
         if grouped:
             whole = explanation.grouped(whole, reasoning.groups(prepared, whole.reasons.columns))
         return explanation.importance(whole)
