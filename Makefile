@@ -26,7 +26,9 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-de
 	&& $(BIN)/python scripts/openmp.py $(OPENMP) >&2
 LOCK = $(PIP_TO_UV); $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	--constraint requirements/constraints.txt --extra all pyproject.toml
+	--constraint requirements/constraints.txt pyproject.toml
+# What `make demo` needs; drift reports and Dagster bring half of all packages, so they are for development alone.
+RUN_EXTRAS := $(foreach extra,places boosters holidays socrata s3 sql watch serve,--extra $(extra))
 
 .PHONY: help
 help: ## show this list
@@ -62,8 +64,8 @@ setup: $(STAMPS)/dev ## set up for development only
 
 .PHONY: lock
 lock: $(STAMPS)/uv ## write requirements/run.txt and requirements/dev.txt anew
-	$(LOCK) --group build --output-file requirements/run.txt
-	$(LOCK) --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(LOCK) $(RUN_EXTRAS) --group build --output-file requirements/run.txt
+	$(LOCK) --extra all --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
 
 .PHONY: clean
 clean: ## remove the environment and everything that was made
