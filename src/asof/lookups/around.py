@@ -15,7 +15,8 @@ from asof.ledgers import Moments, Past
 from asof.ledgers.moments import Floats, Ints
 from asof.ledgers.past import number_column
 from asof.lookups import coordinates
-from asof.lookups.base import read_options, table_of
+from asof.lookups.base import OWN, read_options, table_of
+from asof.lookups.comparables import Traits, expected
 from asof.lookups.points import Asked, Found, Points, sphere
 from asof.panels import Panel
 from asof.specs import FeatureSpec, Spec
@@ -40,6 +41,10 @@ class AroundOptions(Spec):
     """How far away at most, such as ``5km`` or ``300m``; none: however far."""
     window: str | None = None
     """How old at most; none: however old."""
+    like: tuple[str, ...] = ()
+    """Columns of the row asked about and of the rows around: what would these give if they were like it?"""
+    compared: int = Field(default=200, ge=10, le=1000)
+    """How many rows at most are compared by ``like``."""
 
 
 class Around:
@@ -49,6 +54,10 @@ class Around:
     1 / (distance + 100 m). ``around_km`` is the distance of the furthest of them, ``around_rows`` says how many there
     were. Distances are great circles on a sphere; of rows equally far (to the millimetre) the one that ended last comes
     first, then the smaller key. Rows that lack all the columns are left out, single missing values take no part.
+
+    With ``like`` also ``around_COLUMN_expected``: what a row with these columns would have in this neighbourhood, by a
+    regression on the ``compared`` nearest rows, weighted alike. Numbers enter by their logarithm, texts by the number
+    that they begin with and as the same or another.
     """
 
     def __init__(self, name: str, options: AroundOptions, panel: Panel) -> None:
@@ -73,8 +82,10 @@ class Around:
         rows = self._rows(past)
         whole = questions.with_columns(coordinates.asked(questions, past)).with_row_index("_asked")
         asked = whole.drop_nulls(["_lat", "_lon", "as_of"])
-        found = self._points(rows).nearest(self._asked(asked, rows, past), self._options.nearest, self._radius)
-        made = dict(self._made(found, rows))
+        most = max(self._options.nearest, self._options.compared if self._options.like else 0)
+        found = self._points(rows).nearest(self._asked(asked, rows, past), most, self._radius)
+        few = Found(found.rows[:, : self._options.nearest], found.km[:, : self._options.nearest])
+        made = dict(self._made(few, rows)) | dict(self._expected(found, rows, asked, past))
         every = np.full((questions.height, len(made)), np.nan)
         every[asked["_asked"].to_numpy()] = np.column_stack(list(made.values()))
         return table_of({f"{self.name}_{name}": every[:, at] for at, name in enumerate(made)}, questions.height)
@@ -92,7 +103,7 @@ class Around:
                 number_column(past.table(self._source).rows, self._source, column)
             except UserError as fault:
                 found.append(Problem(str(fault), where=f"{where}.of"))
-        return found
+        return [*found, *self._unlike(past, where)]
 
     def _unreadable(self, where: str) -> Iterator[Problem]:
         radius, window = self._options.radius, self._options.window
@@ -104,6 +115,18 @@ class Around:
                     yield Problem(f"{window} has no length; expected one such as 365d", where=f"{where}.window")
             except UserError as fault:
                 yield Problem(str(fault), where=f"{where}.window")
+
+    def _unlike(self, past: Past, where: str) -> Iterator[Problem]:
+        """Say which columns of ``like`` a question does not carry, or the rows do not have."""
+        there = set(past.panel.own) if self._source == past.panel.source else set[str]()
+        for column in self._options.like:
+            if column in self._of:
+                yield Problem(f"{column} is what is looked for; it cannot be compared by", where=f"{where}.like")
+            elif column not in there:
+                near = difflib.get_close_matches(column, there, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                message = f"rows asked about have no column {column!r}{hint} of {self._source}"
+                yield Problem(message, where=f"{where}.like")
 
     def _nowhere(self, past: Past, where: str) -> Iterator[Problem]:
         """Say which coordinates or moments are missing."""
@@ -129,7 +152,11 @@ class Around:
         lat, lon = coordinates.of(past, self._source) or ("", "")
         numbers = {f"={name}": number_column(table.rows, self._source, name) for name in self._of}
         rows = table.rows.select("_key", "_ended", "_available", *coordinates.degrees(table.rows[lat], table.rows[lon]))
-        rows = rows.with_columns(pl.Series(name, column) for name, column in numbers.items()).drop_nulls()
+        rows = (
+            rows.with_row_index("_at")
+            .with_columns(pl.Series(name, column) for name, column in numbers.items())
+            .drop_nulls()
+        )
         if numbers:
             rows = rows.filter(pl.any_horizontal(pl.col(name).is_finite() for name in numbers))
         return rows.sort("_ended", "_key", descending=[True, False], maintain_order=True)
@@ -167,6 +194,22 @@ class Around:
         last = np.take_along_axis(found.km, np.maximum(count - 1, 0)[:, None], axis=1)[:, 0]
         yield "km", np.where(count > 0, last, np.nan)
         yield "rows", count.astype(np.float64)
+
+    def _expected(
+        self, found: Found, rows: pl.DataFrame, asked: pl.DataFrame, past: Past
+    ) -> Iterator[tuple[str, Floats]]:
+        """What rows like those asked about would have in their neighbourhoods."""
+        if not self._options.like:
+            return
+        names = list(self._options.like)
+        kept = past.table(self._source).rows.select(names)[rows["_at"]]
+        texts = [name for name, dtype in kept.schema.items() if dtype == pl.String]
+        here = asked.select(pl.col(OWN + name).alias(name) for name in names)
+        alike = [pl.col(name).cast(pl.String if name in texts else pl.Float64, strict=False) for name in names]
+        traits = Traits.of(kept.with_columns(alike), here.with_columns(alike))
+        weights = 1 / (found.km + SOFT_KM)  # 0 where there is none
+        for name in self._of:
+            yield f"{name}_expected", expected(rows[f"={name}"].to_numpy(), traits, found.rows, weights)
 
 
 def kilometres(text: str) -> float | None:
