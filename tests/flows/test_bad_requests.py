@@ -1,8 +1,9 @@
 """Bad questions and bad labels: one clear line, or one answer or reason a row, in its place.
 
-Others of the same list stand where their subject is: a class seen only in the test part of a fold and one class only in
-``test_rows`` and ``test_judging``; a table that changes its type half-way in ``test_bad_values``; files of releases in
-``tests/test_releases``.
+A class seen only in the part that judges: ``test_rows.test_a_release_tells_the_classes_that_it_has_learnt``, and one of
+two rows ``test_rows.test_a_class_that_only_few_rows_have_does_not_stop_a_run``. A text column that becomes numbers, or
+the other way: ``test_bad_values.test_a_column_that_changes_type_half_way``. What is refused of the folder of a release:
+``tests/test_releases.py``.
 """
 
 from collections.abc import Mapping
@@ -14,47 +15,11 @@ import polars as pl
 import pytest
 
 import asof
-from tests.flows import houses, world
+from tests.flows import world
 from tests.flows.commands import Capture, Finished, refused, shown
+from tests.flows.flowers import flowers
 
 Ran = tuple[Path, Mapping[str, Any]]
-SPECIES = """\
-name: flowers
-sources:
-  found: {files: found.csv, key: id, checks: {code: {type: text}}}
-predict:
-  classes: found.species
-judge: {folds: 3, repeats: 1}
-train: {budget: 0s, candidates: [logistic], threads: 1}
-"""
-
-
-def flowers(count: int = 180) -> pl.DataFrame:
-    """Three species told by two lengths, a colour, and a code of digits that says nothing; the last six unnamed."""
-    import numpy as np
-
-    draw = np.random.default_rng(3)
-    kind = draw.integers(0, 3, count)
-    names = pl.Series(["aster", "bluebell", "clover"])
-    return pl.DataFrame(
-        {
-            "id": [f"f{row}" for row in range(count)],
-            "leaf": (2.0 + 1.5 * kind + draw.normal(0, 0.9, count)).round(2),
-            "stem": (9.0 - 1.0 * kind + draw.normal(0, 0.9, count)).round(2),
-            "colour": draw.choice(["red", "blue", "white"], count),
-            "code": [f"{one:05d}" for one in draw.integers(0, 99999, count)],
-            "species": pl.select(pl.when(pl.int_range(count) < count - 6).then(pl.lit(names.gather(kind)))).to_series(),
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """A project of three classes, run once."""
-    folder = tmp_path_factory.mktemp("flowers")
-    (folder / "project.yaml").write_text(SPECIES)
-    flowers().write_csv(folder / "found.csv")
-    return folder, asof.run(asof.open_project(str(folder)))
 
 
 def answers_to(folder: Path, capsys: Capture, rows: pl.DataFrame) -> pl.DataFrame:
@@ -91,11 +56,12 @@ def test_a_category_never_seen_is_answered_and_flagged(grown: Ran, capsys: Captu
 
 
 def test_a_text_column_full_of_numbers_stays_text(grown: Ran, capsys: Capture) -> None:
-    """The code 00501 keeps its zeros in the file of answers, and a code never seen is no number out of range."""
+    """The code 00501 keeps its zeros in the file of answers, and 501 is another one, never seen."""
     folder, _ = grown
-    rows = flowers()[:2].drop("species").with_columns(pl.Series("code", ["00501", "7"]))
+    rows = flowers()[:2].drop("species").with_columns(pl.Series("code", ["00501", "501"]))
     told = answers_to(folder, capsys, rows)
-    assert told["code"].to_list() == ["00501", "7"]
+    assert told["code"].to_list() == ["00501", "501"]
+    assert told["outside"].to_list() == [False, True]
     assert told["reason"].null_count() == 2
 
 
@@ -141,28 +107,6 @@ def test_an_empty_batch(content: str, said: str, grown: Ran, capsys: Capture) ->
     told = refused(capsys, 2, "predict", folder, "--input", folder / "asked.csv", "--out", out)
     assert told.startswith(f"{folder / 'asked.csv'}: {said}")
     assert not out.exists()
-
-
-def test_a_class_seen_only_in_the_part_that_judges(tmp_path: Path, capsys: Capture) -> None:
-    """A grade that is given at the end of the holdout only: judged, released, and told of."""
-    text = houses.HOUSES.replace("value: sales.price", "classes: sales.grade").replace("[linear]", "[logistic]")
-    text = text.replace(", metric: rmsle", "")
-    rows = houses.sales().with_columns(
-        grade=pl.when(pl.col("price").is_null())
-        .then(None)
-        .when((pl.col("sold") >= "2021-08-20") & (pl.int_range(pl.len()) % 5 == 0))
-        .then(pl.lit("new"))
-        .otherwise(pl.when(pl.col("price") > 400_000).then(pl.lit("dear")).otherwise(pl.lit("cheap")))
-    )
-    (tmp_path / "project.yaml").write_text(text)
-    rows.drop("price").write_csv(tmp_path / "sales.csv")
-    told = shown(capsys, "run", tmp_path)
-    [found] = [one for one in told["findings"] if one["check"] == "unseen class"]
-    assert found["subject"] == "new"
-    assert found["message"].endswith("judged rows have the class 'new', which no row had that was learnt from")
-    assert found["rows"] > 0
-    assert told["audit"]["failed"] == []
-    assert told["holdout"]["accuracy"]["value"] < 1 - found["rows"] / 132 + 1e-9
 
 
 # places and periods
