@@ -32,7 +32,8 @@ class Release:
     """A model with everything that was found about it; made by ``Project.run``, ``train`` and ``release``."""
 
     project: "Project" = field(repr=False)
-    name: str
+    name: str = field(repr=False)
+    """As predictions carry it; it holds the moment of its run, so a stored notebook does not show it."""
     version: int | None
     """Number in the registry; none for a folder that it does not know."""
     aliases: tuple[str, ...]
