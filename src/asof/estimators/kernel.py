@@ -74,7 +74,7 @@ class Kernel:
 
     tasks: ClassVar[frozenset[str]] = frozenset({"number"})
     weighs: ClassVar[bool] = True
-    defaults: ClassVar[Mapping[str, Any]] = {"alpha": 0.7, "line_alpha": 1.0, "width": 1.0, "landmarks": 1000}
+    defaults: ClassVar[Mapping[str, Any]] = {"alpha": 0.7, "line_alpha": 1.0, "width": 2.0, "landmarks": 1000}
     space: ClassVar[Space] = {
         "alpha": Real(0.03, 30.0, log=True),
         "line_alpha": Real(0.1, 100.0, log=True),
