@@ -1,0 +1,96 @@
+"""The notebooks of the examples: they run anywhere with a light budget, and are stored as they were run."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.examples import copies
+
+EXAMPLES = copies.ROOT / "examples"
+ROWS = {"train.budget": "0s", "train.candidates": ["linear"], "judge.repeats": 1, "judge.folds": 2}
+LIGHT: dict[str, dict[str, Any]] = {
+    "collisions": {
+        "train.budget": "0s",
+        "train.candidates": ["poisson"],
+        "train.since": "2019-09-01",
+        "judge.folds": 2,
+        "features": ["calendar", {"history": {"windows": ["28d"], "lags": ["14d"]}}],
+    },
+    "home_prices": ROWS,
+    "king_county": {"train.budget": "0s", "train.candidates": ["linear"], "judge.folds": 2},
+    "titanic": {**ROWS, "train.candidates": ["logistic"]},
+}
+"""Settings by which a notebook takes seconds."""
+SAID = {
+    "collisions": ["crashes per place and day in 263 places, 1 to 7 days ahead", "in quarantine"],
+    "home_prices": ["CurrentPrice", "650 valid, 0 in quarantine, 650 new"],
+    "king_county": ["price of each row of sales", "in quarantine"],
+    "titanic": ["891 valid, 0 in quarantine, 891 new", "Survived of each row of passengers"],
+}
+"""What each shows, whatever the budget."""
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/notebook.ipynb"))
+
+
+def stored(name: str) -> dict[str, Any]:
+    """Return the notebook as it lies in the repository."""
+    told: dict[str, Any] = json.loads((EXAMPLES / name / "notebook.ipynb").read_text(encoding="utf-8"))
+    return told
+
+
+def outputs(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all outputs, in order."""
+    return [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+
+
+def shown(notebook: dict[str, Any]) -> str:
+    """Return everything that the outputs say, as one text without markup."""
+    parts = [text for output in outputs(notebook) for text in output.get("data", {"text": output.get("text")}).values()]
+    return re.sub(r"<[^>]+>", "", "\n".join("".join(part or "") for part in parts)).replace("&#x27;", "'")
+
+
+def test_every_example_has_a_notebook_and_light_settings() -> None:
+    assert set(LIGHT) == set(SAID) == set(NAMES)
+    assert {"collisions", "home_prices", "king_county", "titanic"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_stored_as_it_was_run(name: str) -> None:
+    notebook = stored(name)
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert all(cell["outputs"] for cell in code if "parameters" not in cell["metadata"].get("tags", []))
+    assert {output["output_type"] for output in outputs(notebook)} == {"execute_result"}, "no warning, no error"
+    text = json.dumps(notebook)
+    assert not re.search(r"/(work|home|root|tmp|Users|usr)/", text), "a path of some machine"
+    assert not re.search(r"\d{8}T\d{6}Z", text), "the moment of a run"
+    assert len(text) < 300_000
+    for words in SAID[name]:
+        assert words in shown(notebook), words
+
+
+@pytest.mark.slow  # each is a whole run of an example, in a kernel of its own
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs_anywhere(name: str, tmp_path: Path) -> None:
+    settings = json.dumps({"train.threads": 1, **LIGHT[name]})
+    home = {variable: str(tmp_path) for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")}
+    done = subprocess.run(
+        [sys.executable, "scripts/notebooks.py", name, "--settings", settings, "--into", str(tmp_path)],
+        cwd=copies.ROOT,
+        env={**os.environ, **home},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    told = json.loads((tmp_path / f"{name}.ipynb").read_text(encoding="utf-8"))
+    assert {output["output_type"] for output in outputs(told)} == {"execute_result"}, "no warning, no error"
+    for words in SAID[name]:
+        assert words in shown(told), words
+    assert [cell["source"] for cell in told["cells"]] == [cell["source"] for cell in stored(name)["cells"]]
