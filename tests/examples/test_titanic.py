@@ -1,5 +1,6 @@
 """The example `titanic`: run lightly, its figures within honest bounds, `test.csv` answered in its order."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 import asof
 from tests.examples import copies
+from tests.postgres import Server
 
 pytestmark = pytest.mark.slow
 Ran = tuple[Path, dict[str, Any]]
@@ -49,3 +51,36 @@ def test_the_file_to_answer_is_answered_in_its_order(ran: Ran, tmp_path: Path) -
     assert ((told["chance_1"] > 0.65) <= (told["prediction"] == "1")).all()
     like_the_rule = ((told["prediction"] == "1") == (passengers["Sex"] == "female")).mean()
     assert 0.75 < like_the_rule < 1, "mostly women, and yet not the rule itself"  # type: ignore[operator]
+
+
+@pytest.mark.needs("PostgreSQL")
+def test_the_file_is_answered_in_tables_in_its_order(
+    ran: Ran, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite and PostgreSQL hold the same 418 passengers; again nothing changes."""
+    folder, result = ran
+    monkeypatch.setenv("PGPW", postgres.password)
+    asked = asof.Asked(input=folder / "data" / "test.csv")
+    sql = 'select answer_row, "PassengerId", "Name", prediction, chance_1, release from passengers order by answer_row'
+    tables = [f"sqlite:///{tmp_path}/answers.db#passengers"]
+    tables.append(postgres.address().replace("@", ":${PGPW}@") + "#passengers")
+    for table in tables:
+        assert asof.predict(asof.open_project(str(folder)), asked, table)["changed"] == 418
+        assert asof.predict(asof.open_project(str(folder)), asked, table)["changed"] == 0
+    link = sqlite3.connect(tmp_path / "answers.db")
+    rows = link.execute(sql).fetchall()
+    link.close()
+    assert rows == postgres.ask(sql)
+    passengers = pl.read_csv(folder / "data" / "test.csv")
+    assert [row[0] for row in rows] == list(range(1, 419))
+    assert [int(row[1]) for row in rows] == passengers["PassengerId"].to_list()
+    assert [row[2] for row in rows] == passengers["Name"].to_list()
+    assert {row[5] for row in rows} == {result["release"]}
+
+
+def test_passengers_of_the_list_are_answered_from_memory(ran: Ran, tmp_path: Path) -> None:
+    """A score on them would be praise for a good memory, so each is marked."""
+    folder, _ = ran
+    asked = asof.Asked(input=folder / "data" / "train.csv")
+    told = asof.predict(asof.open_project(str(folder)), asked, tmp_path / "answers.parquet")
+    assert told["learnt"] == 891
