@@ -35,6 +35,7 @@ VERBS = [
     "backtest",
     "predict",
     "serve",
+    "retrain",
     "report",
     "runs",
     "promote",

@@ -16,7 +16,7 @@ from asof.errors import AsofError
 
 # isort: off
 # Help lists the commands in the order of these rooms.
-from asof.cli import making, judging, answering, records  # noqa: F401
+from asof.cli import making, judging, answering, keeping, records  # noqa: F401
 
 # isort: on
 

@@ -60,5 +60,8 @@ def _decision(one: dict[str, Any]) -> dict[str, Any]:
         return {"at": str(one["at"])[:16], "kind": "holdout", "release": "", "what": what}
     if one.get("kind") == ROLLBACK:
         return {"at": str(one["at"])[:16], "kind": ROLLBACK, "release": one["release"], "what": str(one["why"])}
+    if one.get("kind") == "retrain":
+        what = f"{'; '.join(one['news']) or 'nothing new'}: {one['why']}"
+        return {"at": str(one["at"])[:16], "kind": "retrain", "release": one["release"] or "", "what": what}
     what = ("promoted: " if one.get("promoted") else "not promoted: ") + str(one.get("why", ""))
     return {"at": str(one.get("at", ""))[:16], "kind": "promotion", "release": one.get("release", ""), "what": what}

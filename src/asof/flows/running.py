@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,11 @@ def run(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
     """Do the whole job; see ``asof run`` for what comes back."""
     with workspace.hold("run"):
         delivering.own_table(workspace)  # a database that cannot be reached is told of now, not after the work
-        done, prepared = _take_in(workspace)
-        made = _make(workspace, prepared, done, learning.read_plan(plan), promoting=True)
+        done, prepared = take_in(workspace)
+        made = make(workspace, prepared, done, learning.read_plan(plan), promoting=True)
         recording.settle(workspace, made)
         if made.result["promoted"] or workspace.registry.find("champion") is not None:
-            _predict(workspace, prepared, made)
+            predict_next_periods(workspace, prepared, made)
     made.result["seconds"] = dict(workspace.stages.seconds)
     return made.result
 
@@ -58,8 +58,8 @@ def run(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
 def train(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
     """Choose, fit, judge and audit; the release becomes the challenger and nothing is promoted."""
     with workspace.hold("train"):
-        done, prepared = _take_in(workspace, fresh=False)
-        made = _make(workspace, prepared, done, learning.read_plan(plan), promoting=False)
+        done, prepared = take_in(workspace, fresh=False)
+        made = make(workspace, prepared, done, learning.read_plan(plan), promoting=False)
         workspace.registry.set_alias("challenger", made.record.version)
     made.result["seconds"] = dict(workspace.stages.seconds)
     return made.result
@@ -74,7 +74,7 @@ def promote_release(workspace: Workspace, which: str) -> dict[str, Any]:
             raise DataError(message)
         made = recording.reopen(workspace, record)
         if made.decision is None:
-            _, prepared = _take_in(workspace, fresh=False)
+            _, prepared = take_in(workspace, fresh=False)
             made = _decide_again(workspace, prepared, made)
         recording.settle(workspace, made)
     return {
@@ -89,7 +89,7 @@ def promote_release(workspace: Workspace, which: str) -> dict[str, Any]:
 def audit_project(workspace: Workspace, *, full: bool = False) -> dict[str, Any]:
     """Audit the champion (or the newest release) on the data as they are now."""
     with workspace.hold("audit"):
-        _, prepared = _take_in(workspace, fresh=False)
+        _, prepared = take_in(workspace, fresh=False)
         record = workspace.registry.find("champion") or next(iter(workspace.registry.releases()), None)
         if record is None:
             message = f"{workspace.spec.name} has no release to audit; run `asof run` or `asof train` first"
@@ -134,7 +134,7 @@ def audit_note(done: Audit) -> str:
     return f"FAILED: {', '.join(failed)}" if failed else f"{len(done.names(Outcome.PASSED))} checks passed"
 
 
-def _predict(workspace: Workspace, prepared: Prepared, made: Made) -> None:
+def predict_next_periods(workspace: Workspace, prepared: Prepared, made: Made) -> None:
     """Answer the next periods; a champion that stays though it needs other features answers none, and that is said."""
     with workspace.stages("predict") as stage:
         try:
@@ -153,7 +153,7 @@ def _predict(workspace: Workspace, prepared: Prepared, made: Made) -> None:
             made.result["files"]["answers"] = written.table
 
 
-def _take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested], Prepared]:
+def take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested], Prepared]:
     with workspace.stages("ingest") as stage:
         stale = [name for name in workspace.spec.sources if workspace.lake.stamp(name) is None]
         done = intake.take_in(workspace, () if fresh else stale) if fresh or stale else []
@@ -179,8 +179,9 @@ def _timed(workspace: Workspace, prepared: Prepared) -> Bench:
     """Forward folds before a cut in time."""
     first = preparation.learn_from(workspace, prepared)
     material = learning.gather(workspace, prepared, first, prepared.last)
-    length = Step.parse(workspace.spec.judge.holdout) if workspace.spec.judge.holdout else None
-    split = splits.holdout(material.questions, length, prepared.panel.zone)
+    wish = learning.holdout_of(workspace)
+    length = wish if isinstance(wish, Step) else None
+    split = splits.holdout(material.questions, wish, prepared.panel.zone)
     cut = learning.cut_of(split)
     days = max((prepared.counted.coverage.end - cut).days, 1)
     begun: datetime = material.questions["start"].sort()[0]
@@ -191,6 +192,9 @@ def _timed(workspace: Workspace, prepared: Prepared) -> Bench:
 
 def _timeless(workspace: Workspace, prepared: Prepared) -> Bench:
     """Folds drawn by chance; of few rows none is set aside, and nested folds give the score."""
+    if isinstance(learning.holdout_of(workspace), date):
+        message = f"rows of {prepared.panel.source} have no time, so no day begins the holdout: leave out judge.holdout"
+        raise DataError(message)
     material = learning.gather_rows(workspace, prepared)
     wanted = learning.terms(workspace, prepared, Step(1, "d"))
     height = material.questions.height
@@ -209,7 +213,7 @@ def _apart(workspace: Workspace, prepared: Prepared) -> Bench:
     return Bench(material, split, learning.chance_folds(material, split, wanted), wanted, hide)
 
 
-def _make(
+def make(
     workspace: Workspace, prepared: Prepared, done: Sequence[Ingested], plan: Plan | None, *, promoting: bool
 ) -> Made:
     """Make a release, or find the one that the same inputs have made already."""

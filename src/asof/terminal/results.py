@@ -176,6 +176,15 @@ def show_promotion(result: Mapping[str, Any]) -> None:
     )
 
 
+def show_retrain(result: Mapping[str, Any]) -> None:
+    """Show what was new, and what came of it."""
+    if not result["retrained"]:
+        pairs(result["project"], [("new", "nothing"), ("champion", result["why"])])
+        return
+    pairs(result["project"], [("new", "; ".join(result["news"]))])
+    show_run(result)
+
+
 def show_champion(result: Mapping[str, Any]) -> None:
     """Show which release was champion at a moment."""
     if result["release"] is None:
