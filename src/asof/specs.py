@@ -295,7 +295,7 @@ class JudgeSpec(Spec):
     """How candidates are judged."""
 
     holdout: str | None = None
-    """Length of the last stretch; default: 28 days or 10 %, whichever is longer."""
+    """Length of the last stretch, or its first local day; default: 28 days or 10 %, whichever is longer."""
     folds: int = Field(default=4, ge=2, le=50)
     fold: str | None = None
     """Length of one fold's test part; default: that of the holdout, or less where the history is short."""
@@ -317,6 +317,10 @@ class TrainSpec(Spec):
     budget: str = "60s"
     """Wall time for choosing and tuning; it decides how many trials of a fixed sequence are run."""
     candidates: tuple[str, ...] | Literal["default"] = "default"
+    model: str | None = None
+    """The one model to make, by name, whatever else would do better; ``candidates`` then has no say."""
+    params: dict[str, Any] = {}
+    """Parameters of ``model``, or of the only candidate; the others are tuned."""
     encoders: tuple[str, ...] = ()
     """Encoders, such as ``clusters`` or those of plug-ins, put before those of every candidate."""
     seed: int = 20

@@ -7,7 +7,7 @@ label was not known at the cut, and which was asked before it, is on neither sid
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from asof.data import UTC_TIME, Finding, Severity
 from asof.errors import DataError
-from asof.times import Step, floor, shift
+from asof.times import Step, floor, midnight, shift
 
 DEFAULT_DAYS = 28
 DEFAULT_SHARE = 0.1
@@ -68,10 +68,11 @@ def at_cut(
     return Split(cut, train, test, until)
 
 
-def holdout(questions: pl.DataFrame, length: Step | None, zone: str) -> Split:
+def holdout(questions: pl.DataFrame, length: Step | date | None, zone: str) -> Split:
     """Split off the last stretch of judged questions: ``length``, or 28 days or 10 %, whichever is longer.
 
-    It ends with the last period whose label is known and begins at a local midnight of ``zone``.
+    It ends with the last period whose label is known and begins at a local midnight of ``zone``: of a day that is
+    given in place of a length.
 
     Raises:
         DataError: too few questions before the cut, or too few periods after it.
@@ -80,7 +81,7 @@ def holdout(questions: pl.DataFrame, length: Step | None, zone: str) -> Split:
     end = _moment(judged["end"].max())
     if length is None:
         length = _usual(judged)
-    cut = _back(_local_midnight(end, zone), length, zone)
+    cut = midnight(length, zone) if isinstance(length, date) else _back(_local_midnight(end, zone), length, zone)
     split = _known_only(questions, at_cut(questions, cut, until=None), None)
     _refuse_few(questions, split, "holdout", f"judge.holdout is {length}")
     return split

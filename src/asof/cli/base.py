@@ -58,15 +58,24 @@ class Common:
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Replay this plan instead of searching.")
     ] = None
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Make this model, whatever else would do better.")
+    ] = None
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the model; repeatable.")
+    ] = None
     force: Annotated[bool, typer.Option("--force", help="Repeat stages whose inputs have not changed.")] = False
     wait: WaitOption = 0.0
     as_json: JsonOption = False
 
     def open(self) -> "Workspace":
-        """Read the project file, and join it to its adapters."""
-        return open_project(
-            self.project, environment=self.env, overrides=self.set_ or (), force=self.force, wait=self.wait
-        )
+        """Read the project file, and join it to its adapters; what was said of the model overlays it."""
+        if self.plan is not None and (self.model or self.param):
+            raise typer.BadParameter("a plan says which models are tried: leave out --plan, or --model and --param")
+        said = [f"train.model={self.model}"] if self.model else []
+        said += [f"train.params.{one}" for one in self.param or ()]
+        overrides = [*(self.set_ or ()), *said]
+        return open_project(self.project, environment=self.env, overrides=overrides, force=self.force, wait=self.wait)
 
 
 def verb(*more: str, project: Any = ".") -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,14 +11,23 @@ import typer
 
 from asof.cli.base import Common, JsonOption, WaitOption, app, open_project, present, stopped_by_signals, verb
 
+CutOption = Annotated[
+    str | None, typer.Option("--cut", metavar="DATE", help="First local day of the holdout: judge.holdout as a day.")
+]
 
-@verb("plan", "force", "wait")
-def run(common: Common) -> None:
+
+def _cut(common: Common, cut: str | None) -> Common:
+    """Return the same options, with the day on which the holdout begins."""
+    return replace(common, set_=[*(common.set_ or ()), f"judge.holdout={cut}"]) if cut else common
+
+
+@verb("plan", "model", "param", "force", "wait")
+def run(common: Common, cut: CutOption = None) -> None:
     """Ingest, check, train, audit, promote and predict."""
     from asof import terminal
     from asof.flows import running
 
-    present(running.run(common.open(), plan=common.plan), as_json=common.as_json, view=terminal.show_run)
+    present(running.run(_cut(common, cut).open(), plan=common.plan), as_json=common.as_json, view=terminal.show_run)
 
 
 @app.command()
@@ -125,10 +135,10 @@ def _watch(common: Common, only: Sequence[str]) -> None:
     sys.stderr.write("stopped\n")
 
 
-@verb("plan", "force", "wait")
-def train(common: Common) -> None:
+@verb("plan", "model", "param", "force", "wait")
+def train(common: Common, cut: CutOption = None) -> None:
     """Choose, fit, judge and audit a model on what is kept; register it as challenger."""
     from asof import terminal
     from asof.flows import running
 
-    present(running.train(common.open(), plan=common.plan), as_json=common.as_json, view=terminal.show_run)
+    present(running.train(_cut(common, cut).open(), plan=common.plan), as_json=common.as_json, view=terminal.show_run)

@@ -4,8 +4,9 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -72,6 +73,10 @@ class Terms:
     fold: Step
     candidates: tuple[str, ...] | None
     """Names, or none for the default portfolio."""
+    model: str = ""
+    """The one model to make; empty: the best of the candidates."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters of the model, or of the only candidate."""
     classes: int = 0
     """How many classes there are; 0 for numbers."""
     timed: bool = True
@@ -111,10 +116,23 @@ def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
         folds=spec.judge.folds,
         fold=Step.parse(spec.judge.fold) if spec.judge.fold else fold,
         candidates=None if spec.train.candidates == "default" else tuple(spec.train.candidates),
+        model=spec.train.model or "",
+        params=spec.train.params,
         classes=len(prepared.panel.classes),
         events=prepared.panel.measure == "sum",
         timed=prepared.panel.timed and not prepared.panel.apart,
     )
+
+
+def holdout_of(workspace: Workspace) -> Step | date | None:
+    """Length of the holdout, or the day on which it begins, where the project says so."""
+    written = workspace.spec.judge.holdout
+    if written is None:
+        return None
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return Step.parse(written)
 
 
 def fold_that_fits(prepared: Prepared, first: datetime, cut: datetime, wanted: Step, folds: int) -> Step:
@@ -218,6 +236,8 @@ def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Sele
         seed=wanted.seed,
         threads=wanted.threads,
         candidates=wanted.candidates or "default",
+        model=wanted.model,
+        params=wanted.params,
         encoders=workspace.spec.train.encoders,
         plugins=workspace.plugins,
         on_trial=workspace.stages.done,

@@ -56,14 +56,14 @@ class Faults:
         found = self.at(*path)
         return found.words() if found is not None else None
 
-    def step(self, *path: str | int, least: int = 0) -> Step | None:
+    def step(self, *path: str | int, least: int = 0, otherwise: str = "") -> Step | None:
         """A length of time, which must be one if it is there at all."""
         found = self.at(*path)
         if found is None or found.value is None:
             return None
         step = parsed(found) if found.is_scalar else None
         if step is None:
-            self.got(path, "a length of time such as 15m, 1h, 7d, 2w or 1mo")
+            self.got(path, f"a length of time such as 15m, 1h, 7d, 2w or 1mo {otherwise}".rstrip())
         elif step.count < least:
             self.got(path, f"at least {least}{step.unit}")
         else:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path as Folder
 
 from asof.errors import Problem
-from asof.project import option_rules, source_rules
+from asof.project import model_rules, option_rules, source_rules
 from asof.project.faults import Faults
 from asof.project.forms import NAMED
 from asof.project.messages import Path, nearest
@@ -204,8 +205,9 @@ def _feature(faults: Faults, index: int, item: Node, *, plugged: bool) -> None:
 
 
 def _judge(faults: Faults, *, plugged: bool) -> None:
-    for name in ("holdout", "fold"):
-        faults.step("judge", name, least=1)
+    faults.step("judge", "fold", least=1)
+    if not _is_day(faults.text("judge", "holdout")):
+        faults.step("judge", "holdout", least=1, otherwise="or a day such as 2024-01-31")
     faults.step("train", "budget")
     if faults.text("judge", "by") == "place":
         _by_place(faults)
@@ -220,6 +222,14 @@ def _judge(faults: Faults, *, plugged: bool) -> None:
         faults.got(("train", "candidates"), "at least one candidate, or default")
     for path, _ in faults.members("train", "candidates"):
         faults.one_of(path, names, "candidate")
+    model_rules.check(faults)
+
+
+def _is_day(text: str | None) -> bool:
+    try:
+        return text is not None and len(text) == 10 and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _by_place(faults: Faults) -> None:

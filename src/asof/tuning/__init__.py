@@ -16,6 +16,7 @@ from asof import estimators
 from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.estimators import Choice, Real, Space
+from asof.estimators.given import misfits
 from asof.estimators.portfolio import baselines, facts, portfolio
 from asof.recipes import Blend, EncoderPlan, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms, foreign
@@ -54,6 +55,8 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     classes: int = 0,
     timed: bool = True,
     families: Mapping[str, Sequence[str]] | None = None,
+    model: str = "",
+    params: Mapping[str, Any] | None = None,
 ) -> Selection:
     """Choose a recipe by the mean of the metric over the folds.
 
@@ -72,6 +75,8 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         plugins: encoders and estimators beside ours.
         classes: number of classes, for the task ``class``.
         timed: whether rows come in the order of time.
+        model: name of a recipe or an estimator: nothing else is chosen, whatever would do better.
+        params: parameters of the model, or of the candidates; they are not tuned.
         families: names of the features that each lookup adds to a row's own columns: what does not pay is left out.
 
     Raises:
@@ -79,11 +84,16 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     """
     start = clock()
     known = portfolio(task, classes=classes, metric=metric, label=facts(folds[-1][0].label) if folds else None)
-    names, findings = _candidates(known, candidates, plugins)
+    names, findings = _candidates(known, [model] if model else candidates, plugins)
+    if model and not names:
+        raise DataError("; ".join(f.message for f in findings) or f"{model} is a baseline: those are judged always")
+    given = dict(params or {})
+    _refuse_misfits(names, given, plugins)
+    names = [replace(recipe, params={**recipe.params, **given}) for recipe in names]
     first = tuple(EncoderPlan(name) for name in encoders)
     names = [replace(recipe, encoders=(*first, *recipe.encoders)) for recipe in names]
     run = _Run(
-        Bench(folds, Terms(task, metric, seed, threads, rows, plugins, classes, timed)),
+        Bench(folds, Terms(task, metric, seed, threads, rows, plugins, classes, timed, model, given)),
         lambda: clock() - start < budget_seconds,
     )
 
@@ -123,10 +133,10 @@ def replay(
     With the same folds, threads and platform every score is equal to the bit. ``on_trial`` is told the share done.
     """
     used = plan.threads if threads is None else threads
-    run = _Run(
-        Bench(folds, Terms(plan.task, plan.metric, plan.seed, used, plan.rows, plugins, plan.classes, plan.timed)),
-        lambda: True,
+    terms = Terms(
+        plan.task, plan.metric, plan.seed, used, plan.rows, plugins, plan.classes, plan.timed, model=plan.model
     )
+    run = _Run(Bench(folds, terms), lambda: True)
     for number, trial in enumerate(plan.trials, 1):
         if isinstance(trial.recipe, Recipe):
             run.judge(trial.stage, trial.recipe, must=True)
@@ -195,8 +205,13 @@ class _Run:
         return (Exception,) if foreign(recipe) else estimators.failures()
 
     def best(self) -> int | None:
-        """Number of the best trial so far; the earlier one of equals."""
-        ranked = [(self.bench.sign * t.score, number) for number, t in enumerate(self.trials) if math.isfinite(t.score)]
+        """Number of the best trial so far, no baseline where a model was named; the earlier one of equals."""
+        named = bool(self.bench.terms.model)
+        ranked = [
+            (self.bench.sign * trial.score, number)
+            for number, trial in enumerate(self.trials)
+            if math.isfinite(trial.score) and not (named and trial.stage == "baseline")
+        ]
         return min(ranked)[1] if ranked else None
 
     def loss(self, trial: Trial) -> float:
@@ -282,6 +297,7 @@ def _families(run: _Run) -> list[tuple[Recipe, Space, float]]:
     for trial in ranked:
         if isinstance(trial.recipe, Recipe):
             space = estimators.make(trial.recipe.estimator, others).space
+            space = {name: kind for name, kind in space.items() if name not in run.bench.terms.given}
             if space:
                 found.setdefault(trial.recipe.estimator, (trial.recipe, space, run.loss(trial)))
     return list(found.values())[:BEST]
@@ -320,7 +336,9 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
         raise DataError(f"no candidate could be judged ({reasons}): look at the labels and features of the folds")
     chosen: Recipe | Blend = with_rounds(run.trials[number])
     trials = list(run.trials)
-    mixed = blend(run.bench, trials, run.told) if trials[number].stage != "baseline" else None
+    alone = run.bench.terms.model or trials[number].stage == "baseline"
+    mixed = None if alone else blend(run.bench, trials, run.told)
+    findings = [*findings, *_outdone(run, trials[number])]
     offer = None
     if mixed is not None:
         offer = priced(mixed, run.seconds)
@@ -337,8 +355,33 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
         chosen,
         classes=terms.classes,
         timed=terms.timed,
+        model=terms.model,
     )
     return Selection(plan, tidy(trials), tuple(findings), offer)
+
+
+def _outdone(run: _Run, chosen: Trial) -> list[Finding]:
+    """Say that a baseline does better than the model that was asked for by name."""
+    plain = [trial for trial in run.trials if trial.stage == "baseline" and math.isfinite(trial.score)]
+    sign = run.bench.sign
+    best = min(plain, key=lambda trial: sign * trial.score, default=None)
+    if not run.bench.terms.model or best is None or sign * best.score >= sign * chosen.score:
+        return []
+    name = run.bench.metric.name
+    message = (
+        f"{chosen.recipe.name} was asked for by name; on the folds the baseline {best.recipe.name} does better: "
+        f"{name} {best.score:.4g} against {chosen.score:.4g}"
+    )
+    return [Finding("choice", Severity.WARNING, chosen.recipe.name, message)]
+
+
+def _refuse_misfits(names: Sequence[Recipe], given: Mapping[str, Any], plugins: Parts | None) -> None:
+    """Raise DataError for given parameters that the candidates cannot take, all at once."""
+    others = None if plugins is None else plugins.estimators
+    kinds = dict.fromkeys(recipe.estimator for recipe in names) if given else {}
+    wrong = [fault for kind in kinds for fault in misfits(kind, estimators.make(kind, others), given).values()]
+    if wrong:
+        raise DataError("; ".join(f"train.params: {fault}" for fault in wrong))
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,6 +46,10 @@ class Terms:
     classes: int = 0
     timed: bool = True
     """Whether rows come in the order of time; else the watched ones are spread over the table."""
+    model: str = ""
+    """The one model to make, whatever else would do better; empty: the best of all."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that are not tuned, because they were given."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ class Plan:
     """Number of classes; 0 for counts and numbers."""
     timed: bool = True
     """Whether rows came in the order of time."""
+    model: str = ""
+    """The one model that was asked for by name, if one was."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -78,6 +80,7 @@ class Plan:
             # only what differs, so that plans written earlier are written as they were
             **({"classes": self.classes} if self.classes else {}),
             **({} if self.timed else {"timed": False}),
+            **({"model": self.model} if self.model else {}),
         }
 
     @classmethod
