@@ -118,7 +118,7 @@ def test_clusters_are_sorted_centres() -> None:
     step = encoders.make(EncoderPlan("clusters", {"columns": ["x", "y"], "count": 2}))
     state = step.fit(given)
     assert np.allclose(state["centres"], [[0.05, 0.05], [9.05, 9.05]])
-    assert step.encode(given.features, state)["cluster"].to_list() == [0, 0, 1, 1, None]
+    assert step.encode(given.features, state)["cluster"].to_list() == ["0", "0", "1", "1", None]
     with pytest.raises(DataError, match="no feature z"):
         encoders.make(EncoderPlan("clusters", {"columns": ["z"]})).fit(given)
 
@@ -228,3 +228,12 @@ def test_a_line_holds_numbers_within_what_it_has_seen() -> None:
     recipe = recipes.Recipe("line", (EncoderPlan("scale"),), "linear", {"alpha": 1e-6})
     told = recipes.fit(recipe, given).predict(pl.DataFrame({"size": [-50.0, 1.0, 2.5, 4.0, 1000.0]}))
     assert told == pytest.approx([1.0, 1.0, 2.5, 4.0, 4.0], abs=1e-5)
+
+
+def test_each_column_has_a_state_of_its_own() -> None:
+    """One encoder for two columns: what one was fitted on does not become the codes of the other."""
+    given = table(cell=["x", "y", "z"], kind=["z", "b", "a"])
+    step = encoders.make(EncoderPlan("categories"))
+    told = step.encode(given.features, step.fit(given))
+    assert told["cell"].to_list() == [0, 1, 2]
+    assert told["kind"].to_list() == [2, 1, 0]

@@ -1,4 +1,4 @@
-"""Coordinates become the number of the nearest cluster."""
+"""Coordinates become the name of the nearest cluster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,17 @@ import numpy as np
 import polars as pl
 
 from asof.data import Table
-from asof.encoders.base import CODE, State
+from asof.encoders.base import State
 from asof.errors import DataError
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Add the code of the nearest of ``count`` centres, found by k-means++ on the training rows.
+    """Add the name of the nearest of ``count`` centres, found by k-means++ on the training rows.
 
     ``columns`` are two or more numbers of one unit (projected coordinates, or degrees where one degree east
-    is scaled alike). A row with an unknown coordinate has no cluster.
+    is scaled alike). Names are text, since the number of a cluster is no quantity; a row with an unknown coordinate
+    has none.
     """
 
     columns: Sequence[str] = ("lat", "lon")
@@ -25,7 +26,7 @@ class Clusters:
     seed: int = 0
 
     def fit(self, table: Table) -> State:
-        """Learn ``centres``, sorted, so that codes do not depend on the order in which they were found."""
+        """Learn ``centres``, sorted, so that names do not depend on the order in which they were found."""
         absent = [name for name in self.columns if name not in table.features.columns]
         if absent:
             raise DataError(f"clusters: no feature {', '.join(absent)}; name the coordinates in columns")
@@ -40,14 +41,15 @@ class Clusters:
         return {"centres": sorted(means.cluster_centers_.tolist())}
 
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
-        """Return features with one more column of codes (UInt32)."""
+        """Return features with one more column of names (String, null = unknown)."""
         if not state["centres"]:
-            return features.with_columns(pl.lit(None, dtype=CODE).alias(self.name))
+            return features.with_columns(pl.lit(None, dtype=pl.String).alias(self.name))
         points = features.select(self.columns).to_numpy()
         centres = np.asarray(state["centres"], dtype=np.float64)
         distances = np.zeros((len(points), len(centres)))
         for axis in range(centres.shape[1]):
             distances += (points[:, axis, None] - centres[None, :, axis]) ** 2
         known = ~np.isnan(points).any(axis=1)
-        codes = np.argmin(np.where(np.isnan(distances), np.inf, distances), axis=1).astype(np.uint32)
-        return features.with_columns(pl.Series(self.name, codes, dtype=CODE).set(pl.Series(~known), None))
+        codes = np.argmin(np.where(np.isnan(distances), np.inf, distances), axis=1)
+        names = pl.Series(self.name, codes).cast(pl.String)
+        return features.with_columns(names.set(pl.Series(~known), None))

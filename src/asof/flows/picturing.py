@@ -113,6 +113,7 @@ def _skills(told: pl.DataFrame, metric: Metric) -> list[pl.Series]:
     saved, spread, base = (told[name].fill_null(float("nan")).to_numpy() for name in ("saved", "spread", "base"))
     known = told["known"].to_numpy() & np.isfinite(spread)
     fair = base > 0  # where the baseline makes no error, no share of it can be saved
+    saved, spread = (np.where(fair, each, 0.0) for each in (saved, spread))
     whole = np.asarray(metric.finish(np.where(fair, base, 1.0)))
 
     def skill(name: str, share: Floats, kept: NDArray[np.bool_]) -> pl.Series:
