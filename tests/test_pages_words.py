@@ -53,6 +53,8 @@ def test_classes_are_told_by_how_many_are_right() -> None:
         "Of 100 people, 80 are put into the right class; people gets 61 right."
     )
     assert sentences.judged_on(classes()).startswith("Judged on 23,933 predictions, each by a model that was chosen")
+    twice = sentences.judged_on(replace(classes(), repeats=2))
+    assert twice.startswith("Judged on 23,933 rows, predicted twice in folds drawn anew, each by a model")
     assert "set aside before anything was learnt" in sentences.judged_on(facts(since=None, until=None))
     assert words.rule("mean", "class") == "the most frequent class"
 

@@ -267,12 +267,50 @@ def test_what_no_waiting_row_has_is_asked_for_more_strictly() -> None:
 
 
 def test_a_column_that_was_given_up_does_not_come_with_the_outcome() -> None:
-    """Empty in the rows that wait, and in those of their time that have a label as well."""
+    """Empty in the rows that wait, and in the newest that have a label as well."""
     table = houses(400).with_columns(old=pl.when(pl.int_range(400) < 300).then(pl.col("age") * 2))
     features = table.drop("price")
     asked = timed(table["price"].to_numpy(), features).questions
     waiting = features[380:].with_columns(old=pl.lit(None, dtype=pl.Float64))
-    since = asked["as_of"][320]
-    told = Columns(asked, features, own=features.columns, waiting=waiting, waiting_since=since)
+    told = Columns(asked, features, own=features.columns, waiting=waiting, newest=features[340:])
     assert failed(too_good.check(told)) == []
-    assert failed(too_good.check(replace(told, waiting_since=None))) == ["old"]
+    assert failed(too_good.check(replace(told, newest=None))) == ["old"]
+
+
+def test_what_the_others_of_a_group_came_to_gives_the_rest() -> None:
+    """The fate of companions, or their mean: with the total of the group it is one's own; their number is honest."""
+    draw = np.random.default_rng(5)
+    table = pl.DataFrame({"party": [f"p{n}" for n in draw.integers(0, 150, 500)], "saved": draw.random(500) < 0.4})
+    table = table.with_columns(pl.col("saved").cast(pl.Float64))
+    total = pl.col("saved").sum().over("party") - pl.col("saved")
+    size = pl.len().over("party")
+    assert failed(too_good.check(given(table.with_columns(x=total), "saved", classes=2))) == ["x"]
+    mean = table.with_columns(x=pl.when(size > 1).then(total / (size - 1)))
+    assert failed(too_good.check(given(mean, "saved", classes=2))) == ["x"]
+    assert failed(too_good.check(given(table.with_columns(x=size - 1), "saved", classes=2))) == []
+
+
+def test_a_rank_within_its_group_is_found() -> None:
+    draw = np.random.default_rng(7)
+    table = houses(600).with_columns(street=pl.Series([f"s{n}" for n in draw.integers(0, 60, 600)]))
+    assert failed(too_good.check(given(table, "price"))) == []
+    rank = table.with_columns(x=pl.col("price").rank().over("street"))
+    assert failed(too_good.check(given(rank, "price"))) == ["x"]
+    falling = table.with_columns(x=pl.col("price").rank(descending=True).over("street"))
+    assert failed(too_good.check(given(falling, "price"))) == ["x"]
+    by_area = table.with_columns(x=pl.col("area").rank().over("street"))
+    assert failed(too_good.check(given(by_area, "price"))) == []
+
+
+def test_a_word_that_comes_with_one_class_alone_is_found() -> None:
+    draw = np.random.default_rng(6)
+    saved = draw.random(400) < 0.4
+    names = [f"berth {number}" for number in draw.integers(1, 999, 400)]
+    words = np.where(saved, "landed", np.where(draw.random(400) < 0.5, "seen", "noted"))
+    table = pl.DataFrame({"remark": [f"{a} {b}" for a, b in zip(names, words, strict=True)], "saved": saved})
+    table = table.with_columns(pl.col("saved").cast(pl.Float64))
+    verdict = too_good.check(given(table, "saved", classes=2))
+    assert failed(verdict) == ["remark"]
+    assert "holds the word 'landed', all but 0 of" in verdict.findings[0].message
+    honest = table.with_columns(remark=pl.Series(names))
+    assert failed(too_good.check(given(honest, "saved", classes=2))) == []

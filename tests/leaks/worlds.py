@@ -92,8 +92,9 @@ def houses(
     columns: Mapping[str, Any] | None = None,
     *,
     rows: pl.DataFrame | None = None,
+    tables: Mapping[str, pl.DataFrame] | None = None,
 ) -> Project:
-    """Houses and their prices, one row each, without a time; ``columns`` are added to the table of the world."""
+    """Houses and their prices, one row each, without a time; ``columns`` are added to them, ``tables`` lie beside."""
     page: Settings = {
         "name": "houses",
         "sources": {"houses": {"files": "houses.csv", "key": "id"}},
@@ -103,7 +104,7 @@ def houses(
         "features": [],
     }
     table = (house_table() if rows is None else rows).with_columns(**(columns or {}))
-    return _project(page, plugin, settings, {"houses": table})
+    return _project(page, plugin, settings, {"houses": table, **(tables or {})})
 
 
 def sales(plugin: str = "", settings: Settings | None = None, columns: Mapping[str, Any] | None = None) -> Project:

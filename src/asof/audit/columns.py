@@ -21,6 +21,8 @@ SAME = 0.95
 """A number belongs to a group where it is the same in this share of its rows."""
 LEAST_GROUPS = 30
 """Groups of equal numbers, from which on chance in their means can be told."""
+OTHERS = 0.001
+"""Share of a row's own y that what the others came to leaves untold within a group."""
 SHUFFLED = 40
 """Labels are shuffled so often to see what chance gives."""
 UNLIKELY = 0.01
@@ -207,6 +209,38 @@ def followed(numbers: Floats, y: Floats, groups: NDArray[np.generic], draw: np.r
         return 0.0, 1.0
     together = max(float(np.corrcoef(means[1], means[2])[0, 1]), 0.0)
     return float(np.corrcoef(values, means[0])[0, 1] ** 2), 2 * together / (1 + together)
+
+
+def others_of(numbers: Floats, y: Floats, groups: NDArray[np.generic]) -> bool:
+    """Whether a number is the sum, or the mean, of y over the other rows of each group.
+
+    Within a group it then falls by as much as the row's own y rises.
+    """
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+
+    def apart(values: Floats) -> Floats:
+        made: Floats = values - (np.bincount(group, values) / sizes)[group]
+        return made
+
+    mine = apart(y)
+    moving = np.abs(mine) > 0
+    if moving.sum() < LEAST_KNOWN or np.unique(group[moving]).size < LEAST_GROUPS // 2:
+        return False
+    spread = float((mine[moving] ** 2).sum())
+    ways = (apart(numbers), apart(numbers * (sizes[group] - 1)))
+    return any(float(((way + mine)[moving] ** 2).sum()) <= OTHERS * spread for way in ways)
+
+
+def ranked_within(numbers: Floats, y: Floats, groups: NDArray[np.generic]) -> bool:
+    """Whether a number orders the rows of each group as y does, or the other way round, however the groups differ."""
+    frame = pl.DataFrame({"group": np.unique(groups, return_inverse=True)[1], "x": numbers, "y": y})
+    ranks = frame.select("group", pl.col("x", "y").rank("average").over("group")).filter(pl.len().over("group") >= 3)
+    if ranks["group"].n_unique() < LEAST_GROUPS // 2 or ranks.height < len(y) / 2:
+        return False
+    apart = ranks.select(pl.col("x", "y") - pl.col("x", "y").mean().over("group"))
+    x, own = apart["x"].to_numpy(), apart["y"].to_numpy()
+    spread = float((own**2).sum())
+    return bool(spread) and min(float(((x + sign * own) ** 2).sum()) for sign in (1.0, -1.0)) <= OTHERS * spread
 
 
 def _ranks(values: Floats) -> Floats:

@@ -72,7 +72,8 @@ def check(train: Part, test: Part, *, seed: int = 0) -> Verdict:
     area = _apart(what, is_test, part, seed) if what.width else 0.5
     target = Target.of(pl.Series(is_test).cast(pl.Float64), classes=2)
     alone = {name: columns.told(what[name], target, part) for name in what.columns}
-    coverage = f"{what.width} features, {left.height:,} training and {right.height:,} test questions, AUC {area:.2f}"
+    coverage = f"{what.width} features, {left.height:,} training and {right.height:,} test questions, AUC {area:.2f}, "
+    coverage += f"of which up to {APART} is nothing to speak of" if area < APART else "told of and no failure"
     if timelike:
         coverage += f"; {len(timelike)} say when, and differ by nature"
     return base.settle("drift", coverage, _findings(area, alone, timelike))
@@ -83,7 +84,7 @@ def _findings(area: float, alone: dict[str, float], timelike: list[str]) -> list
         return []
     most = sorted((name for name in alone if alone[name] >= COLUMN), key=lambda name: -alone[name])[:SHOWN]
     by = ", ".join(f"{name} ({alone[name]:.2f})" for name in most) or "no single column, only several together"
-    message = f"training and test questions can be told apart (AUC {area:.2f}), by {by}"
+    message = f"nothing failed, but training and test questions can be told apart (AUC {area:.2f}), by {by}"
     if timelike:
         message += f"; not counted, because they say when: {', '.join(timelike[:SHOWN])}" + (
             f" and {len(timelike) - SHOWN} more" if len(timelike) > SHOWN else ""

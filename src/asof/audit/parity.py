@@ -53,13 +53,23 @@ def check(questions: pl.DataFrame, batch: Answer, alone: Answer, *, how: str) ->
     return base.settle("parity", coverage, _differences(whole, separate))
 
 
-def elsewhere(whole: Answers, bare: Answers | str, there: Callable[[], Answers]) -> Verdict:
+def elsewhere(
+    whole: Answers,
+    bare: Answers | str,
+    there: Callable[[], Answers],
+    beside: Callable[[], Answers] | None = None,
+    made: Callable[[str], str] = lambda name: "",  # noqa: ARG005 - what it is asked about
+) -> Verdict:
     """Compare a batch with what another process answers to the same questions.
 
     Args:
         whole: answers of the batch.
         bare: those of a process in a folder that holds the project's code alone, or how it failed.
         there: those of another process in the project's own folder; asked only where the first differ, to tell why.
+        beside: those in a folder that holds the code and the files that are no sources; asked where a file is read.
+        made: what a feature, by its name, was made of, where it was made of the rows of the project.
+
+    A file that is no source may hold constants: what reads nothing else, and was not made of the rows, is warned of.
     """
     coverage = "asked in a process of its own, in a folder without any file but the code"
     if not isinstance(bare, str) and not _differences(whole, bare):
@@ -67,7 +77,12 @@ def elsewhere(whole: Answers, bare: Answers | str, there: Callable[[], Answers])
     second = base.attempt(there)
     why = "differs in another process, where text is hashed otherwise and nothing is remembered"
     told: Answers | str = second
-    if not isinstance(second, str) and not _differences(whole, second):
+    reads = not isinstance(second, str) and not _differences(whole, second)
+    if reads and beside is not None:
+        constant = base.attempt(beside)
+        if not isinstance(constant, str) and not _differences(whole, constant):
+            return base.settle("parity", coverage, _of_files(whole, bare, made))
+    if reads:
         why = "reads a file that is no source, so that nothing tells what was known of it at the moment of prediction"
         told = bare
     if isinstance(told, str):
@@ -77,6 +92,34 @@ def elsewhere(whole: Answers, bare: Answers | str, there: Callable[[], Answers])
     moving = base.moved(whole.features, told.features) or {"prediction": len(whole.predictions)}
     findings = [Finding("parity", Severity.ERROR, name, f"{name} {why}", rows=rows) for name, rows in moving.items()]
     return base.settle("parity", coverage, findings)
+
+
+def _of_files(whole: Answers, bare: Answers | str, made: Callable[[str], str]) -> list[Finding]:
+    """What is read out of files beside the project: an error where it was made of the rows, else it is asked about."""
+    moving: list[str] = []
+    if not isinstance(bare, str):
+        moving = list(base.moved(whole.features, bare.features))
+    elif getattr(bare, "subject", "") in whole.features.columns:
+        moving = [bare.subject]  # type: ignore[attr-defined]
+    # Where the plug-ins cannot even be loaded without their files, any feature may come out of them.
+    names = moving or whole.features.columns
+    findings = []
+    for name in names:
+        of_what = made(name)
+        if of_what:
+            message = (
+                f"{name} reads a file that is no source, and was made of the rows that it is to tell of: {of_what}; "
+                "make it a source with the moment at which it was known, or a lookup"
+            )
+            findings.append(Finding("parity", Severity.ERROR, name, message))
+    if not findings:
+        subject = ", ".join(moving) or "a plug-in"
+        message = (
+            f"{subject} reads a file that is no source: let it hold constants only, or make it a source, since nothing "
+            "tells what was known of it at the moment of prediction"
+        )
+        findings.append(Finding("parity", Severity.WARNING, moving[0] if moving else "features", message))
+    return findings
 
 
 def _failed(questions: pl.DataFrame, what: str, why: str) -> Verdict:

@@ -8,12 +8,11 @@ declared to be known ahead, and what a plug-in brings from elsewhere. These colu
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import numpy as np
 import polars as pl
 
-from asof.audit import base, columns, moments
+from asof.audit import base, columns, moments, remarks
 from asof.audit.base import Outcome, Verdict
 from asof.audit.columns import Target
 from asof.data import Finding, Severity
@@ -75,12 +74,14 @@ class Columns:
     """Features that a row says of itself, or that are declared to be known ahead."""
     brought: Sequence[str] = ()
     """Features of plug-ins."""
+    made: Mapping[str, str] = field(default_factory=dict)
+    """What features of plug-ins were made of, in words, where it was the rows of the project."""
     classes: int = 0
     """Number of classes; 0 for numbers and counts."""
     waiting: pl.DataFrame | None = None
     """Features of questions whose label is not yet known."""
-    waiting_since: datetime | None = None
-    """When the first of these was asked."""
+    newest: pl.DataFrame | None = None
+    """Features of the newest questions whose label is known; none without a time."""
     moments: Mapping[str, pl.Series] = field(default_factory=dict)
     """Moments (n, UTC) that columns of the row's own state, by name."""
 
@@ -100,7 +101,12 @@ def check(given: Columns, *, seed: int = 0) -> Verdict:
     part = columns.parts(given.features.height, seed=seed, blocks=timed)
     target = Target.of(given.questions["label"], given.classes)
     found = _alone(given, held, (target, part), np.random.default_rng(seed)) + _presence(given) + _filled_late(given)
-    found += _statistics(given, target, seed) + _still_to_come(given)
+    told = {one.subject for one in found}
+    found += [one for one in _statistics(given, target, seed) if one.subject not in told] + _still_to_come(given)
+    found += [
+        Finding("too good", Severity.ERROR, name, f"{name} was made of the rows that it is to tell of: {what}")
+        for name, what in given.made.items()
+    ]
     if given.classes:
         found += _values(given, {one.subject for one in found})
     else:
@@ -238,6 +244,15 @@ def _statistics(given: Columns, target: Target, seed: int) -> list[Finding]:
         numbers = column.drop_nulls().cast(pl.Float64).to_numpy()
         groups = [numbers, *(kind[known] for kind in kinds)]
         for number, group in itertools.product(range(target.values.shape[1]), groups):
+            told = given.questions["label"].to_numpy() if not given.classes else target.values[:, number]
+            if columns.others_of(numbers, told[known], group):
+                message = f"{name} is what the others of a group came to: with it, a row's own label is what is left"
+                found.append(Finding("too good", Severity.ERROR, name, message))
+                break
+            if not given.classes and columns.ranked_within(numbers, told[known], group):
+                message = f"{name} orders the rows of each group as their labels do: it is their rank among the others"
+                found.append(Finding("too good", Severity.ERROR, name, message))
+                break
             followed, bound = columns.followed(numbers, target.values[known, number], group, draw)
             if bound <= RELIABLE and 1 - followed <= FOLLOWED * (1 - bound):
                 message = (
@@ -295,6 +310,9 @@ def _values(given: Columns, told: Collection[str]) -> list[Finding]:
                 f"class {most[worst]}, while {expected[worst]:.0f} others were expected: it comes with the outcome"
             )
             found.append(Finding("too good", Severity.ERROR, name, message, limit=PURE, rows=int(rows[worst])))
+            continue
+        word = remarks.telling(given.features[name], codes)
+        found += [word] if word else []
     return found
 
 
@@ -328,7 +346,9 @@ def _filled_late(given: Columns) -> list[Finding]:
     if given.waiting is None or given.waiting.height < FEW:
         return []
     found = []
-    labelled = _as_recent(given)
+    # A column that was given up is empty in the newest rows, whether their label is known or not.
+    newest = given.newest is not None and given.newest.height >= FEW
+    labelled = given.newest if newest and given.newest is not None else given.features
     for name in given.own:
         if name not in given.features.columns or name not in given.waiting.columns:
             continue
@@ -340,14 +360,6 @@ def _filled_late(given: Columns) -> list[Finding]:
             )
             found.append(Finding("too good", Severity.ERROR, name, message, figure=waiting, limit=EMPTY))
     return found
-
-
-def _as_recent(given: Columns) -> pl.DataFrame:
-    """Labelled rows from the time of those that wait, where there are enough: a column may have been given up since."""
-    if given.waiting_since is None or given.questions["as_of"].null_count():
-        return given.features
-    recent = given.features.filter(given.questions["as_of"] >= given.waiting_since)
-    return recent if recent.height >= FEW else given.features
 
 
 def _order(given: Columns, target: Target, part: columns.Ints, draw: np.random.Generator) -> list[Finding]:

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
 
 import numpy as np
 import polars as pl
 
 from asof import audit, coverage, times
 from asof import lookups as looking
-from asof.audit import Audit, Verdict, base, groups, moments
+from asof.audit import Audit, Verdict, base, groups, made, moments
 from asof.audit.drift import Part
 from asof.audit.future import Evidence, Extent
 from asof.audit.parity import Answer, Answers
@@ -22,6 +21,7 @@ from asof.flows.preparation import Prepared
 from asof.flows.rebuilding import Accused
 from asof.flows.workspace import Workspace
 from asof.ledgers import scrambling
+from asof.lookups.base import OWN
 from asof.recipes import Blend, Recipe
 from asof.splits import Split
 from asof.times import Step
@@ -29,6 +29,8 @@ from asof.times import Step
 __all__ = ["FULL", "QUICK", "Accused", "Depth", "examine", "words"]
 
 
+NEWEST = 60
+"""Newest labelled rows that those which wait for their label are held against."""
 FEW = 1_000
 """Training questions on which encoders are fitted with a label changed."""
 
@@ -208,11 +210,24 @@ def _parity(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
     if isinstance(whole, str):
         return verdict
 
-    def ask(*, bare: bool) -> Answers:
-        return elsewhere.ask(workspace, prepared, accused.model, sample, whole, bare=bare)
+    def ask(files: elsewhere.Files) -> Callable[[], Answers]:
+        return lambda: elsewhere.ask(workspace, prepared, accused.model, sample, whole, files=files)
 
-    other = audit.attempt(lambda: ask(bare=True))
-    return audit.join([verdict, audit.parity.elsewhere(whole, other, lambda: ask(bare=False))])
+    other = audit.attempt(ask("code"))
+    told = audit.parity.elsewhere(whole, other, ask("all"), ask("beside"), lambda name: _made(prepared, accused, name))
+    return audit.join([verdict, told])
+
+
+def _made(prepared: Prepared, accused: Accused, name: str) -> str:
+    """What a feature of a plug-in was made of, where it was made of the rows of the project."""
+    questions, features = accused.bench.material.questions, accused.bench.material.features
+    if name not in rebuilding.brought(prepared, questions):
+        return ""
+    own = [one for one in questions.columns if one.startswith(OWN) and questions[one].dtype == pl.String]
+    keys = {one.removeprefix(OWN): questions[one] for one in own}
+    if questions["place"].null_count() < questions.height:
+        keys = {"_place": questions["place"]} | keys
+    return made.of(features[name], keys, prepared.counted.rows, questions["label"], seed=accused.bench.wanted.seed)
 
 
 def _split(workspace: Workspace, accused: Accused, depth: Depth) -> Verdict:
@@ -262,15 +277,18 @@ def _too_good(workspace: Workspace, prepared: Prepared, accused: Accused, depth:
     if rows.size > depth.rows:
         rows = rows[np.arange(depth.rows) * rows.size // depth.rows]
     material = bench.material.side(rows)
-    waiting, since = _waiting(workspace, prepared, depth) if panel.rows else (None, None)
+    waiting, newest = _waiting(workspace, prepared, depth) if panel.rows else (None, None)
+    brought = rebuilding.brought(prepared, material.questions)
+    kept = {name: _made(prepared, accused, name) for name in brought if name in material.features.columns}
     given = Columns(
         material.questions,
         material.features,
         own=(*panel.own, *looking.ahead(prepared.lookups, material.features.columns)),
-        brought=rebuilding.brought(prepared, material.questions),
+        brought=brought,
+        made={name: what for name, what in kept.items() if what},
         classes=bench.wanted.classes,
         waiting=waiting,
-        waiting_since=since,
+        newest=newest,
         moments=_moments(prepared, material.questions) if panel.rows and panel.timed else {},
     )
     return audit.too_good.check(given, seed=bench.wanted.seed)
@@ -283,14 +301,19 @@ def _moments(prepared: Prepared, questions: pl.DataFrame) -> dict[str, pl.Series
     return {name: stated for name, stated in told.items() if stated is not None}
 
 
-def _waiting(workspace: Workspace, prepared: Prepared, depth: Depth) -> tuple[pl.DataFrame | None, datetime | None]:
-    """Features of rows whose label is not yet known, and the moment from which on nine in ten of them were asked."""
-    rows = preparation.of_rows(prepared).filter(pl.col("label").is_null())
-    if rows.height == 0:
+def _waiting(workspace: Workspace, prepared: Prepared, depth: Depth) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
+    """Features of rows whose label is not yet known, and, with a time, of the newest whose label is."""
+    rows = preparation.of_rows(prepared)
+    waiting, labelled = rows.filter(pl.col("label").is_null()), rows.filter(pl.col("label").is_not_null())
+    if waiting.height == 0:
         return None, None
-    few = base.sample(rebuilding.asked(rows), depth.rows, np.random.default_rng(0))
-    since = cast("datetime | None", few["as_of"].quantile(0.1, "lower")) if prepared.panel.timed else None
-    return preparation.read(prepared, few, workspace.spec.leave_out), since
+
+    def features(asked: pl.DataFrame) -> pl.DataFrame:
+        return preparation.read(prepared, rebuilding.asked(asked), workspace.spec.leave_out)
+
+    few = base.sample(waiting, depth.rows, np.random.default_rng(0))
+    newest = features(labelled.sort("as_of").tail(NEWEST)) if prepared.panel.timed else None
+    return features(few), newest
 
 
 def _drift(accused: Accused) -> Verdict:

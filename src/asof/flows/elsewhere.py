@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import polars as pl
@@ -34,12 +34,15 @@ HASH_SEED = "271828"
 """Of the other process: text is hashed otherwise than here, where nobody has set it."""
 NAMED = "lookup "
 """Before the name of a lookup that has failed, in the last words of the other process."""
+BESIDE = 10_000_000
+"""Bytes of a file beside the project up to which it may be a table of constants."""
+Files = Literal["code", "beside", "all"]
 SECONDS = 600
 """Longer than this is no answer."""
 
 
 def ask(
-    workspace: Workspace, prepared: Prepared, model: Model, questions: pl.DataFrame, whole: Answers, *, bare: bool
+    workspace: Workspace, prepared: Prepared, model: Model, questions: pl.DataFrame, whole: Answers, *, files: Files
 ) -> Answers:
     """Ask ``questions`` one by one in another process; features that plug-ins make are made there, the others given.
 
@@ -49,7 +52,8 @@ def ask(
         model: written to a folder, and read there.
         questions: n questions as they are asked in use.
         whole: what a batch answers to them.
-        bare: in a folder with nothing but the project's code and its polygons; else in the project's own.
+        files: in a folder with nothing but the project's ``code`` and its polygons; with the files ``beside`` it that
+            are no sources too; or in the project's own, with ``all``.
 
     Raises:
         RuntimeError: the other process failed, with its last words.
@@ -57,15 +61,18 @@ def ask(
     with tempfile.TemporaryDirectory(prefix="asof-elsewhere-") as name:
         task = Path(name)
         folder = task / "project"
-        if bare:
+        if files != "all":
             _mirror(workspace, folder)
-        _write(task, workspace.spec, folder if bare else workspace.folder, prepared)
+        if files == "beside":
+            _mirror_beside(workspace, folder)
+        own = workspace.folder if files == "all" else folder
+        _write(task, workspace.spec, own, prepared)
         questions.write_ipc(task / "questions.arrow")
         whole.features.write_ipc(task / "features.arrow")
         model.save(task / "model")
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-P", "-c", "from asof.flows import elsewhere; elsewhere.main()", name],
-            cwd=folder if bare else workspace.folder,
+            cwd=own,
             env={**os.environ, "PYTHONHASHSEED": HASH_SEED},
             capture_output=True,
             text=True,
@@ -142,6 +149,21 @@ def _mirror(workspace: Workspace, folder: Path) -> None:
         target = folder / place.polygons
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(workspace.folder / place.polygons, target)
+
+
+def _mirror_beside(workspace: Workspace, folder: Path) -> None:
+    """Copy small files near the project's code that no source reads."""
+    sources = [spec.files.paths for spec in workspace.spec.sources.values() if spec.files]
+    read = {path.resolve() for paths in sources for one in paths for path in workspace.folder.glob(one)}
+    for near in sorted({(workspace.folder / path).parent for path in workspace.spec.plugins}):
+        found = [path for path in near.rglob("*") if path.is_file() and path.is_relative_to(workspace.folder)]
+        for path in found:
+            inside = path.relative_to(workspace.folder)
+            hidden = any(part.startswith(".") for part in inside.parts)
+            if hidden or path.resolve() in read or path.stat().st_size > BESIDE:
+                continue
+            (folder / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / inside)
 
 
 def _code(workspace: Workspace) -> Iterator[Path]:

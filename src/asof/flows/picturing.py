@@ -221,7 +221,7 @@ _TIMES = ("first quarter", "second quarter", "third quarter", "last quarter")
 
 
 def confusion(answers: pl.DataFrame, calibrated: Calibrated, classes: tuple[str, ...]) -> pl.DataFrame:
-    """How often each class was decided on for each that came."""
+    """How often each class was decided on for each that came; of rows that were predicted several times, on average."""
     names = pl.Series(classes, dtype=pl.String)
     decided = calibrated.decide(answers["prediction"].to_numpy())
     pairs = pl.DataFrame(
@@ -230,7 +230,17 @@ def confusion(answers: pl.DataFrame, calibrated: Calibrated, classes: tuple[str,
             "decided": names.gather(pl.Series(decided, dtype=pl.Int64)),
         }
     )
-    return pairs.group_by("truth", "decided").agg(rows=pl.len()).sort("truth", "decided")
+    times = repeats(answers)
+    rows = (pl.len() / times).round().cast(pl.Int64)
+    return pairs.group_by("truth", "decided").agg(rows=rows).sort("truth", "decided")
+
+
+def repeats(answers: pl.DataFrame) -> int:
+    """How often each row was predicted, where folds were drawn several times."""
+    if "unit" not in answers.columns:
+        return 1
+    asked = [name for name in ("unit", "horizon") if name in answers.columns]
+    return max(1, round(answers.height / max(1, answers.select(asked).unique().height)))
 
 
 def roc(answers: pl.DataFrame) -> pl.DataFrame | None:

@@ -65,7 +65,8 @@ def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any
         task=wanted.task,
         classes=prepared.panel.classes,
         model=auditing.words(plan.chosen),
-        rows=judged.answers.height,
+        rows=judged.answers.height // picturing.repeats(judged.answers),
+        repeats=picturing.repeats(judged.answers),
         since=judged.cut,
         until=judged.answers["end"].max() if judged.cut else None,  # type: ignore[arg-type]
         zone=prepared.panel.zone,

@@ -49,6 +49,8 @@ class ReportFacts:
     """Share of the baseline's loss that the model saves."""
     rows: int
     """Questions judged in the holdout, or in folds where nothing was set aside."""
+    repeats: int = 1
+    """How often each of them was predicted, where folds were drawn several times."""
     since: datetime | None = None
     """Start of the holdout; none where questions have no time."""
     until: datetime | None = None

@@ -41,10 +41,18 @@ def judged_on(facts: ReportFacts) -> str:
         return f"Judged on {when}: {facts.rows:,} predictions, each made with what was known at its own moment."
     if facts.apart:
         told = "each by a model that was chosen and fitted without its place, none of whose rows it could read"
-        return f"Judged on {facts.rows:,} predictions, {told}."
+        return f"Judged on {_asked(facts)}, {told}."
     if facts.opened == 0:
-        return f"Judged on {facts.rows:,} predictions, each by a model that was chosen and fitted without its row."
+        return f"Judged on {_asked(facts)}, each by a model that was chosen and fitted without its row."
     return f"Judged on {facts.rows:,} rows that were set aside before anything was learnt."
+
+
+def _asked(facts: ReportFacts) -> str:
+    """How many rows were predicted, and how often."""
+    if facts.repeats == 1:
+        return f"{facts.rows:,} predictions"
+    times = "twice" if facts.repeats == 2 else f"{facts.repeats} times"
+    return f"{facts.rows:,} rows, predicted {times} in folds drawn anew"
 
 
 def everyday(facts: ReportFacts) -> list[str]:
