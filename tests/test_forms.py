@@ -8,8 +8,9 @@ import pytest
 
 from asof import metrics, recipes, tuning
 from asof.data import Table
+from asof.estimators.portfolio import Facts, portfolio
 from asof.tuning import Plan, Selection
-from asof.tuning.forms import Forms
+from asof.tuning.forms import Forms, probes
 
 FAMILIES = {"calendar": ("month", "day_of_year"), "history": ("sales_covered_182d",), "around": ("around_price",)}
 DAY, LAST = 300, 240
@@ -96,3 +97,10 @@ def test_recipes_stay_as_they_are_where_no_family_is_named_or_nothing_moves() ->
     assert Forms.of({}, table).applied(recipe, frozenset()) == recipe
     steady = Forms.of({"around": ("around_price",)}, table)
     assert steady.applied(recipe, frozenset({"around"})) == recipe
+
+
+def test_forms_are_told_apart_by_a_line_and_by_trees() -> None:
+    for skew in (0.0, 5.0):
+        many = portfolio("number", metric="rmse", label=Facts(1.0, 0.0, skew))
+        assert [recipe.estimator for recipe in probes(many)] == ["linear", "lightgbm"]
+    assert probes(()) == ()

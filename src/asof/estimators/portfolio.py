@@ -121,11 +121,6 @@ def portfolio(task: str, *, classes: int = 0, metric: str = "", label: Facts | N
 
 def names() -> tuple[str, ...]:
     """Names of all recipes that any portfolio may hold, in the order in which they are tried."""
-    return tuple(estimators_of())
-
-
-def estimators_of() -> dict[str, str]:
-    """Estimator of each of these recipes, by name."""
     skewed, events = Facts(0.0, 0.0, SKEWED + 1), Facts(0.0, 0.5, SKEWED + 1)
     every = [
         *_of_counts(),
@@ -136,7 +131,7 @@ def estimators_of() -> dict[str, str]:
         *_of_numbers("rmse", None),
         *_of_classes(2),
     ]
-    return {recipe.name: recipe.estimator for recipe in every}
+    return tuple(dict.fromkeys(recipe.name for recipe in every))
 
 
 def _of_counts() -> tuple[Recipe, ...]:
@@ -158,9 +153,9 @@ def _of_counts() -> tuple[Recipe, ...]:
 def _of_numbers(metric: str, label: Facts | None) -> tuple[Recipe, ...]:
     plain = (
         Recipe("linear", WIDE, "linear"),
+        Recipe("kernel", WIDE, "kernel"),
         Recipe("linear_boosted", WIDE, "linear_boosted"),
         Recipe("lightgbm", (NEAR, WORDS, *CODES), "lightgbm", LIGHT),
-        Recipe("kernel", WIDE, "kernel"),
         Recipe("catboost", (NEAR, WORDS, *MEANS), "catboost"),
         Recipe("xgboost", (NEAR, WORDS, *MEANS), "xgboost", EXTREME),
         Recipe("lightgbm_firm", CODES, "lightgbm"),

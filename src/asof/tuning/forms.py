@@ -17,8 +17,6 @@ from asof.recipes import EncoderPlan, Recipe
 
 LEAST_GAIN = 0.002
 """A family must bring this share of the loss, or it is left out."""
-PROBES = 2
-"""Recipes of different estimators by which forms are told apart."""
 
 Form = frozenset[str]
 """Names of the families that are used."""
@@ -78,8 +76,10 @@ class Forms:
 
 
 def probes(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
-    """Return the first recipe of each of the first different estimators."""
-    first: dict[str, Recipe] = {}
-    for recipe in recipes:
-        first.setdefault(recipe.estimator.removesuffix("_boosted"), recipe)
-    return tuple(first.values())[:PROBES]
+    """Return the first recipe, and the first that reads features in another way: a line and trees."""
+
+    def way(recipe: Recipe) -> list[str]:
+        return [plan.name for plan in recipe.encoders]
+
+    others = [recipe for recipe in recipes if way(recipe) != way(recipes[0])]
+    return (*recipes[:1], *others[:1])
