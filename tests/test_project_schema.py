@@ -39,6 +39,10 @@ sources:
   a: {files: a.csv, time: t, key: 2019, covered: [2020-01-01, 2020-02-01], checks: {x: {one_of: [1, b]}}}
   b: {files: [a.csv, b.csv], time: [d, t], place: shop, columns: c}
   c: {files: {paths: a.csv, delimiter: ;}, time: {columns: t, formats: "%Y"}, missing_values: NA}
+  d:
+    files: d.csv
+    repairs: [{columns: "*_x", drop: true}, {columns: [1, a], missing: 9.9, under: 5, add: -1}, {columns: c, flags: f}]
+    checks: {a: {above: b, otherwise: missing, faulty: 0.1}}
 predict: {sum: a.x, per: {place: {column: shop}, every: 1d}, horizon: [1h, 1d]}
 features: {calendar: , history: {windows: [7d]}}
 judge: {folds: "${FOLDS:-4}"}
