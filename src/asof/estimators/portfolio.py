@@ -121,6 +121,11 @@ def portfolio(task: str, *, classes: int = 0, metric: str = "", label: Facts | N
 
 def names() -> tuple[str, ...]:
     """Names of all recipes that any portfolio may hold, in the order in which they are tried."""
+    return tuple(estimators_of())
+
+
+def estimators_of() -> dict[str, str]:
+    """Estimator of each of these recipes, by name."""
     skewed, events = Facts(0.0, 0.0, SKEWED + 1), Facts(0.0, 0.5, SKEWED + 1)
     every = [
         *_of_counts(),
@@ -131,7 +136,7 @@ def names() -> tuple[str, ...]:
         *_of_numbers("rmse", None),
         *_of_classes(2),
     ]
-    return tuple(dict.fromkeys(recipe.name for recipe in every))
+    return {recipe.name: recipe.estimator for recipe in every}
 
 
 def _of_counts() -> tuple[Recipe, ...]:
