@@ -218,11 +218,16 @@ def _audit(facts: ReportFacts) -> Content | None:
             **row,
             "kind": _ANSWERS.get(row["answer"], "quiet"),
             "meaning": words.AUDIT.get(row["check"], ""),
-            "accepted": facts.accepted.get(row["check"], ""),
+            "accepted": _accepted(facts, row["check"]),
         }
         for row in _rows(facts.shown("audit"))
     ]
     return {"rows": rows} if rows else None
+
+
+def _accepted(facts: ReportFacts, check: str) -> str:
+    """Why the owner accepts findings of a check, whole or by subject."""
+    return "; ".join(reason for name, reason in facts.accepted.items() if name.partition(":")[0] == check)
 
 
 def _promotion(facts: ReportFacts) -> Content | None:
