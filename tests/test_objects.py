@@ -1,55 +1,37 @@
 """Bytes under an address: the same door for the disk and for an object store, and clear words when it is shut."""
 
 import gzip
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import polars as pl
 import pytest
 
-from asof.adapters import objects
+from asof.adapters import credentials, objects
 from asof.adapters.files import FilesReader
 from asof.errors import DataError, OutsideError, UserError
 from asof.specs import FilesSpec
 from asof.testing import readers
-
-BUCKET = "s3://harbour"
+from tests import servers
+from tests.outsides import delete
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """Return the address of an S3 service on this machine."""
-    server_module = pytest.importorskip("moto.server", reason="missing: moto")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with servers.s3() as address:
+        yield address
 
 
 @pytest.fixture
 def bucket(service: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return an empty bucket, with the environment that leads to it."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": service,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    with urlopen(Request(f"{service}/moto-api/reset", method="POST")):
-        pass
-    with urlopen(Request(f"{service}/harbour", method="PUT")):
-        pass
-    return BUCKET
+    return servers.make_bucket(service, monkeypatch)
 
 
 @pytest.fixture(params=["disk", "s3"])
@@ -168,10 +150,11 @@ def refusing(status: int, code: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("status", "code", "branch", "told"),
     [
-        (403, "InvalidAccessKeyId", UserError, "check AWS_ACCESS_KEY_ID"),
-        (403, "SignatureDoesNotMatch", UserError, "check AWS_ACCESS_KEY_ID"),
-        (403, "AccessDenied", UserError, "the rights of that key"),
-        (400, "ExpiredToken", UserError, "the AWS credentials have expired"),
+        (403, "InvalidAccessKeyId", OutsideError, "the AWS credentials are wrong; check AWS_ACCESS_KEY_ID"),
+        (403, "SignatureDoesNotMatch", OutsideError, "the AWS credentials are wrong; check AWS_ACCESS_KEY_ID"),
+        (403, "AccessDenied", OutsideError, "refused; check .* the rights of that key"),
+        (400, "ExpiredToken", OutsideError, "the AWS credentials have expired"),
+        (403, "RequestTimeTooSkewed", OutsideError, "this machine's clock is wrong"),
         (501, "NotImplemented", OutsideError, "does not answer as it should"),
     ],
 )
@@ -213,3 +196,169 @@ def test_files_of_a_bucket_are_a_source_like_any_other(bucket: str, tmp_path: Pa
     objects.write_bytes(f"{bucket}/raw/2020/b.csv", b"id,x\n3,z\n")
     [again] = FilesReader(whole, tmp_path).batches(last.watermark)
     assert again.rows.rows() == [("3", "z", f"{bucket}/raw/2020/b.csv", 2)]
+
+
+class Breaking(BaseHTTPRequestHandler):
+    """Serves one object as S3 does, and breaks off in the middle as often as its server says."""
+
+    def do_GET(self) -> None:
+        data, begin = self.server.data, 0
+        asked = self.headers.get("Range", "")
+        if asked:
+            begin = int(asked.removeprefix("bytes=").split("-")[0])
+        whole = len(data) - begin
+        sent = whole
+        if self.server.breaks > 0 and whole > 1:
+            self.server.breaks -= 1
+            sent = whole // 2
+        self.server.asked.append((asked, self.headers.get("If-Match")))
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(whole))
+        if asked:
+            self.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
+        self.send_header("ETag", '"one"')
+        self.send_header("Last-Modified", "Wed, 01 May 2024 00:00:00 GMT")
+        self.end_headers()
+        self.wfile.write(data[begin : begin + sent])
+        self.close_connection = True
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.data)))
+        self.send_header("ETag", '"one"')
+        self.send_header("Last-Modified", "Wed, 01 May 2024 00:00:00 GMT")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def breaking(data: bytes, breaks: int) -> Iterator[ThreadingHTTPServer]:
+    """Serve one object that breaks off."""
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
+    http.data, http.breaks, http.asked = data, breaks, []
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield http
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def lead(patch: pytest.MonkeyPatch, http: ThreadingHTTPServer) -> None:
+    """Set the environment that leads to a server."""
+    address = f"http://127.0.0.1:{http.server_address[1]}"
+    for name, value in {
+        "ENDPOINT_URL": address,
+        "ALLOW_HTTP": "true",
+        "ACCESS_KEY_ID": "k",
+        "SECRET_ACCESS_KEY": "s",
+    }.items():
+        patch.setenv(f"AWS_{name}", value)
+    patch.setattr(objects, "WAIT", 0.001)
+
+
+def test_an_object_that_breaks_off_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytes(range(256)) * 4000
+    with breaking(data, 3) as http:
+        lead(monkeypatch, http)
+        assert objects.read_bytes("s3://harbour/a.csv") == data
+        assert len(http.asked) == 4
+        assert all(begin.startswith("bytes=") for begin, _ in http.asked[1:])
+
+
+def test_an_object_that_breaks_off_for_ever_leaves_nothing_half_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with breaking(b"id,x\n" + b"1,aaaaaaaaaaaaaaaaaaaaaaaaaa\n" * 4000, 10_000) as http:
+        lead(monkeypatch, http)
+        monkeypatch.setattr(objects, "_check_whole", never)
+        asked = FilesReader(FilesSpec(paths=("s3://harbour/a.csv",)), tmp_path)
+        kept = []
+        with pytest.raises(OutsideError, match="run again to go on from there") as caught:
+            kept.extend(asked.batches(None))
+    assert kept == []
+    assert caught.value.exit_code == 3
+    assert "\n" not in str(caught.value)
+
+
+def never(address: str, done: int, size: int) -> None:
+    """An object that is never whole."""
+    raise objects.FaultyError(f"{address}: ended after {done} of {size} bytes")
+
+
+class TestCredentials:
+    @pytest.fixture(autouse=True)
+    def alone(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Nothing of this machine's own credentials."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setattr(credentials, "_instance_answers", lambda: False)
+
+    def profile(self, folder: Path, text: str, name: str = "credentials") -> None:
+        (folder / ".aws").mkdir(exist_ok=True)
+        (folder / ".aws" / name).write_text(text)
+
+    def test_none_at_all(self) -> None:
+        with pytest.raises(
+            OutsideError, match="s3://harbour/a: credentials are missing: set AWS_ACCESS_KEY_ID"
+        ) as told:
+            objects.read_bytes("s3://harbour/a")
+        assert told.value.exit_code == 3
+
+    def test_those_of_an_instance_are_asked_for_where_there_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(credentials, "_instance_answers", lambda: True)
+        assert credentials.options() == {"region": "us-east-1"}
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        with pytest.raises(OutsideError, match="credentials are missing"):
+            credentials.options()
+
+    @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SKIP_SIGNATURE"])
+    def test_what_the_store_reads_itself_is_left_to_it(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv(name, "true")
+        monkeypatch.setenv("AWS_REGION", "eu-north-1")
+        assert credentials.options() == {}
+
+    def test_a_profile(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.profile(tmp_path, "[default]\naws_access_key_id = a\naws_secret_access_key = b\n[other]\nregion = x\n")
+        self.profile(tmp_path, "[default]\nregion = eu-west-1\n[profile work]\nregion = r\n", "config")
+        assert credentials.options() == {"region": "eu-west-1", "access_key_id": "a", "secret_access_key": "b"}
+        monkeypatch.setenv("AWS_PROFILE", "other")
+        with pytest.raises(OutsideError, match="the AWS profile 'other' is not there or holds no key"):
+            credentials.options()
+
+    def test_a_profile_that_must_be_asked_for(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "work")
+        monkeypatch.setitem(sys.modules, "boto3", None)
+        self.profile(tmp_path, "[profile work]\nsso_session = x\n", "config")
+        with pytest.raises(OutsideError, match="'work' gets them by sso_session, which needs boto3"):
+            credentials.options()
+
+    def test_a_file_that_is_none(self, tmp_path: Path) -> None:
+        self.profile(tmp_path, "key = a\n")
+        with pytest.raises(OutsideError, match="credentials: is no file of AWS settings"):
+            credentials.options()
+
+
+def test_more_objects_than_a_listing_holds(bucket: str, tmp_path: Path) -> None:
+    for number in range(1_010):
+        objects.write_bytes(f"{bucket}/many/{number:04d}.csv", f"id\n{number}\n".encode())
+    found = objects.listing(f"{bucket}/many/")
+    assert len(found) == 1_010
+    assert found[f"{bucket}/many/0007.csv"] == objects.stamp(f"{bucket}/many/0007.csv")
+    assert len(FilesReader(FilesSpec(paths=(f"{bucket}/many/*.csv",)), tmp_path).addresses()) == 1_010
+
+
+def test_an_object_that_is_replaced_is_read_again_and_one_that_is_gone_is_told(bucket: str, tmp_path: Path) -> None:
+    asked = FilesReader(FilesSpec(paths=(f"{bucket}/b/*.csv",)), tmp_path)
+    objects.write_bytes(f"{bucket}/b/1.csv", b"id,x\n1,a\n")
+    objects.write_bytes(f"{bucket}/b/2.csv", b"id,x\n2,a\n")
+    [*_, last] = asked.batches(None)
+    assert list(asked.batches(last.watermark)) == []
+    objects.write_bytes(f"{bucket}/b/1.csv", b"id,x\n1,b\n")
+    delete(f"{bucket}/b/2.csv")
+    [again] = asked.batches(last.watermark)
+    assert again.rows["x"].to_list() == ["b"]
+    assert asked.gone(again.watermark) == [f"{bucket}/b/2.csv"]

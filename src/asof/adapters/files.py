@@ -60,12 +60,12 @@ class FilesReader:
             OutsideError: a file cannot be had now.
         """
         known = _Known.parse(watermark)
-        found = {file: address for file, address in self.addresses().items() if self._is_chosen(file)}
+        found = {file: there for file, there in self._found().items() if self._is_chosen(file)}
         if not found and not known.files:
             raise DataError(f"no file matches {' or '.join(self.spec.paths)} in {self.folder}{self._near()}")
         count = 0
-        for file, address in found.items():
-            stamp = objects.stamp(address)
+        for file, (address, listed) in found.items():
+            stamp = listed or objects.stamp(address)
             if stamp is None or known.has(file, address, stamp):
                 continue
             for batch in self._read(file, address, stamp, known):
@@ -123,16 +123,20 @@ class FilesReader:
 
     def addresses(self) -> dict[str, str]:
         """Files that match, by their name in ``_file``: relative to the folder, or the ``s3://`` address."""
-        found: dict[str, str] = {}
+        return {file: address for file, (address, _) in self._found().items()}
+
+    def _found(self) -> dict[str, tuple[str, Stamp | None]]:
+        """The same with their stamps, where a listing has told them."""
+        found: dict[str, tuple[str, Stamp | None]] = {}
         for pattern in self.spec.paths:
             found |= _remote(pattern) if objects.is_remote(pattern) else self._local(pattern)
         return dict(sorted(found.items()))
 
-    def _local(self, pattern: str) -> dict[str, str]:
+    def _local(self, pattern: str) -> dict[str, tuple[str, Stamp | None]]:
         lone = self.folder / pattern
         paths = [lone] if lone.is_file() else [Path(self.folder, p) for p in _glob(pattern, self.folder)]
         return {
-            Path(os.path.relpath(path, self.folder)).as_posix(): str(path)
+            Path(os.path.relpath(path, self.folder)).as_posix(): (str(path), None)
             for path in paths
             if path.is_file() and not path.name.startswith(".")
         }
@@ -240,14 +244,15 @@ def _checksum(address: str, stamp: Stamp) -> str:
     return stamp.mark if objects.is_remote(address) else objects.checksum(address)
 
 
-def _remote(pattern: str) -> dict[str, str]:
-    """Objects that match; an address without a pattern is itself."""
+def _remote(pattern: str) -> dict[str, tuple[str, Stamp | None]]:
+    """Objects that match, with their stamps; an address without a pattern is itself."""
     found = _MAGIC.search(pattern)
     if found is None:
-        return {pattern: pattern} if objects.exists(pattern) else {}
+        stamp = objects.stamp(pattern)
+        return {pattern: (pattern, stamp)} if stamp is not None else {}
     prefix = pattern[: pattern.rfind("/", 0, found.start()) + 1]
     form = _translated(pattern)
-    return {address: address for address in objects.find(prefix) if form.fullmatch(address)}
+    return {address: (address, stamp) for address, stamp in objects.listing(prefix).items() if form.fullmatch(address)}
 
 
 def _translated(pattern: str) -> re.Pattern[str]:

@@ -1,17 +1,19 @@
 """Bytes under an address: a path on disk, or ``s3://bucket/key`` by way of obstore.
 
-Credentials come from the environment's usual chain (variables, web identity, container, instance);
+Credentials come from the usual chain (variables, profile, web identity, container, instance);
 ``AWS_ENDPOINT_URL`` and ``AWS_ALLOW_HTTP`` point at another service than Amazon's.
 """
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from asof.adapters import credentials
 from asof.errors import AsofError, DataError, OutsideError, UserError
 
 if TYPE_CHECKING:
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 
 PIECE: Final = 2 << 20
 """Bytes read at once."""
+ATTEMPTS: Final = 5
+"""How often an object that breaks off is gone on with, besides the attempts at each request."""
+WAIT: Final = 0.1
+"""Seconds before the first of them; doubled for each further one."""
+
+
+class FaultyError(OutsideError):
+    """A fault of the store that may be gone next time."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +55,44 @@ def pieces(address: str) -> Iterator[bytes]:
     if not is_remote(address):
         yield from _local_pieces(address)
         return
+    yield from _remote_pieces(address)
+
+
+def _remote_pieces(address: str) -> Iterator[bytes]:
+    """Read an object piece by piece; after a fault go on where it broke off, as long as it is still the same."""
     store, key = _open(address)
     import obstore
 
-    with _told(address):
-        stream = obstore.get(store, key).stream(min_chunk_size=PIECE)
+    done, mark, failed = 0, None, 0
     while True:
-        with _told(address):
-            piece = next(stream, None)
-        if piece is None:
+        asked: Any = {"range": {"offset": done}, "if_match": mark} if done else {}
+        with _told(address):  # what fails here has been tried several times
+            result = obstore.get(store, key, options=asked)
+        mark, size = result.meta["e_tag"], result.meta["size"]
+        try:
+            stream = iter(result.stream(min_chunk_size=PIECE)) if size else iter(())
+            while (piece := _next(stream, address)) is not None:
+                done, failed = done + len(piece), 0
+                yield piece
+            _check_whole(address, done, size)
+        except FaultyError as fault:
+            failed += 1
+            if failed >= ATTEMPTS:
+                raise OutsideError(f"{fault}; what was read whole is kept: run again to go on from there") from None
+            time.sleep(WAIT * 2**failed)
+        else:
             return
-        yield bytes(piece)
+
+
+def _next(stream: Iterator[Any], address: str) -> bytes | None:
+    with _told(address):
+        piece = next(stream, None)
+    return None if piece is None else bytes(piece)
+
+
+def _check_whole(address: str, done: int, size: int) -> None:
+    if done < size:
+        raise FaultyError(f"{address}: ended after {done:,} of {size:,} bytes")
 
 
 def write_bytes(address: str, data: bytes) -> None:
@@ -96,6 +133,19 @@ def find(prefix: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def listing(prefix: str) -> dict[str, Stamp]:
+    """Addresses under a prefix of a bucket with their stamps, so that nobody has to ask for each."""
+    store, key = _open(prefix, whole=False)
+    import obstore
+
+    bucket = prefix.removeprefix("s3://").split("/", 1)[0]
+    found: dict[str, Stamp] = {}
+    with _told(prefix):
+        for batch in obstore.list(store, key or None):
+            found |= {f"s3://{bucket}/{meta['path']}": _stamp_of(meta) for meta in batch}
+    return dict(sorted(found.items()))
+
+
 def exists(address: str) -> bool:
     """Whether there is an object."""
     return stamp(address) is not None
@@ -119,7 +169,21 @@ def stamp(address: str) -> Stamp | None:
             meta = obstore.head(store, key)
     except DataError:
         return None
-    return Stamp(int(meta["size"]), str(meta["e_tag"]))
+    return _stamp_of(meta)
+
+
+def _stamp_of(meta: Any) -> Stamp:
+    """The ETag, or where a store gives none the moment of the last change."""
+    return Stamp(int(meta["size"]), str(meta["e_tag"] or meta["last_modified"].isoformat()))
+
+
+def scan_options(address: str) -> dict[str, str]:
+    """Options by which Polars reads an object by ranges."""
+    _open(address)
+    told = {name: value for name, value in credentials.options().items() if isinstance(value, str)}
+    if os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true", "yes"}:
+        told["allow_http"] = "true"
+    return {f"aws_{name}" if name != "allow_http" else name: value for name, value in told.items()}
 
 
 def checksum(address: str) -> str:
@@ -155,13 +219,13 @@ def _open(address: str, *, whole: bool = True) -> "tuple[S3Store, str]":
     bucket, _, key = address.removeprefix("s3://").partition("/")
     if not bucket or (whole and not key):
         raise UserError(f"{address!r} is no address of an object: expected s3://bucket/key")
-    options: dict[str, Any] = {}
-    if os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true", "yes"}:
-        options["client_options"] = {"allow_http": True}
-    if not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
-        options["region"] = "us-east-1"
     try:
+        options = credentials.options()
+        if os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true", "yes"}:
+            options["client_options"] = {"allow_http": True}
         return S3Store(bucket, **options), key
+    except OutsideError as fault:
+        raise OutsideError(f"{address}: {fault}") from None
     except (BaseError, ValueError) as fault:
         raise UserError(f"{address}: the store cannot be opened with these AWS_ settings: {_line(fault)}") from fault
 
@@ -183,26 +247,27 @@ def _judged(address: str, fault: Exception) -> AsofError:
     text = f"{type(fault).__name__} {fault}"
     if "NoSuchBucket" in text:
         return DataError(f"{address}: there is no such bucket")
+    if any(word in text for word in ("PreconditionError", "PreconditionFailed")):
+        return DataError(f"{address}: changed while it was read; read it again when it is complete")
     if any(word in text for word in ("ExpiredToken", "TokenRefreshRequired", "RequestExpired")):
-        return UserError(f"{address}: the AWS credentials have expired; renew them (AWS_SESSION_TOKEN, aws sso login)")
-    refused = (
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-        "AccessDenied",
-        "PermissionDenied",
-        "Unauthenticated",
-        "403",
-        "401",
-    )
-    if any(word in text for word in refused):
-        return UserError(
-            f"{address}: refused; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the rights of that key"
+        return OutsideError(
+            f"{address}: the AWS credentials have expired; renew them (AWS_SESSION_TOKEN, aws sso login)"
         )
-    if any(word in text for word in ("InstanceCredential", "169.254.169.254", "metadata", "CredentialsProvider")):
-        return UserError(
-            f"{address}: no AWS credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
+    if "RequestTimeTooSkewed" in text:
+        return OutsideError(f"{address}: refused, since this machine's clock is wrong; set it right")
+    if any(word in text for word in _NONE_FOUND):
+        return OutsideError(f"{address}: {credentials.MISSING}")
+    if any(word in text for word in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken")):
+        return OutsideError(
+            f"{address}: the AWS credentials are wrong; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+            "AWS_SESSION_TOKEN, or the profile"
         )
-    return OutsideError(f"{address}: the object store does not answer as it should: {_line(fault)}")
+    if any(word in text for word in ("AccessDenied", "PermissionDenied", "Unauthenticated", "403", "401")):
+        return OutsideError(f"{address}: refused; check AWS_ACCESS_KEY_ID, AWS_PROFILE and the rights of that key")
+    return FaultyError(f"{address}: the object store does not answer as it should: {_line(fault)}")
+
+
+_NONE_FOUND: Final = ("InstanceCredential", "169.254.169.254", "metadata endpoint", "CredentialsProvider")
 
 
 def _line(fault: Exception) -> str:

@@ -1,6 +1,5 @@
 """One file in bounded pieces: rows as text with their physical lines, and the lines that are broken."""
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -276,10 +275,10 @@ def _objects(
 
 
 def _parquet(address: str, file: str, columns: Columns) -> Iterator[Piece]:
-    source: Any = io.BytesIO(objects.read_bytes(address)) if objects.is_remote(address) else address
+    options = objects.scan_options(address) if objects.is_remote(address) else None
     nothing = pl.DataFrame(schema=BROKEN)
     try:
-        lazy = pl.scan_parquet(source, glob=False)
+        lazy = pl.scan_parquet(address, glob=False, storage_options=options)
         schema = lazy.collect_schema()
         height = int(lazy.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, FileNotFoundError, OSError) as fault:
