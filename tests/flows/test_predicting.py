@@ -106,7 +106,7 @@ def test_what_cannot_be_asked(copied: Finished, capsys: pytest.CaptureFixture[st
 
 
 def test_a_horizon_that_is_none_costs_its_own_row_only(copied: Finished) -> None:
-    """Text that is no length of time; an empty cell means the nearest; a row whose time cannot be read tells no time."""
+    """Text that is no length of time; an empty cell means the nearest; a time that cannot be read is none."""
     folder, _ = copied
     asked = folder / "asked.csv"
     asked.write_text("place,start,horizon\nz1,2021-07-10,soon\nz1,2021-07-10,\nz1,2021-07-10,2d\nz1,some day,1d\n")
