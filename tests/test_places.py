@@ -326,3 +326,9 @@ def test_an_installation_without_maps_says_what_to_install(tmp_path: Path, monke
         places.load(spec, tmp_path)
     with pytest.raises(UserError, match=r"H3 cells need polars-h3; install it with: pip install 'asof\[places\]'"):
         places.of_rows(pl.Series([CELL]), PlaceSpec(h3=8))
+
+
+def test_only_cells_of_the_resolution_are_cells() -> None:
+    ids = pl.Series(["8727a0049ffffff", "", "downtown", None, "881126d339fffff"])
+    assert places.are_cells(ids, PlaceSpec(h3=7)).to_list() == [True, False, False, False, False]
+    assert places.are_cells(ids, PlaceSpec(h3=8)).to_list() == [False, False, False, False, True]

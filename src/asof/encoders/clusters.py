@@ -36,8 +36,11 @@ class Clusters:
         if points.height <= self.count:
             return {"centres": points.rows()}
         from sklearn.cluster import KMeans
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        means = KMeans(self.count, init="k-means++", n_init=1, random_state=self.seed).fit(points.to_numpy())
+        # More threads wait for one another longer than so few points take.
+        with threadpool_limits(1):
+            means = KMeans(self.count, init="k-means++", n_init=1, random_state=self.seed).fit(points.to_numpy())
         return {"centres": sorted(means.cluster_centers_.tolist())}
 
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:

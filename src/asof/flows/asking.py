@@ -150,7 +150,9 @@ def _places_of(
     told = next((name for name in (PLACE_NAME, str(spec.id or spec.column).lower()) if name in named), None)
     if told is not None:
         ids = rows[named[told]].cast(pl.String).alias("place")
-        return ids, ids.is_not_null() if known.kind == "h3" else ids.is_in(known.ids.implode()).fill_null(value=False)
+        if known.kind == "h3":
+            return ids, places.are_cells(ids, spec)
+        return ids, ids.is_in(known.ids.implode()).fill_null(value=False)
     lat, lon = (next((named[name] for name in names if name in named), None) for names in (LAT_NAMES, LON_NAMES))
     if lat is None or lon is None:
         message = (

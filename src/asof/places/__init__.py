@@ -127,6 +127,16 @@ def of_rows(ids: pl.Series, spec: PlaceSpec, coarser: pl.Series | None = None) -
     return Places(ids=unique, coarser=above, names=unique.alias("name"), kind=kind_of(spec))
 
 
+def are_cells(ids: pl.Series, spec: PlaceSpec) -> pl.Series:
+    """Whether each id (String, null = no) is an H3 cell of the resolution of ``spec``, known or not."""
+    h3 = h3_library()
+
+    frame = ids.cast(pl.String).alias("cell").to_frame()
+    valid = frame.select(h3.is_valid_cell("cell").fill_null(value=False).alias("cell"))["cell"]
+    fine = frame.select(pl.when(valid).then("cell")).select(h3.get_resolution("cell") == spec.h3)
+    return fine.to_series().fill_null(value=False)
+
+
 def without(places: Places, ids: pl.Series) -> Places:
     """Return ``places`` without those in ``ids``."""
     kept = ~places.ids.is_in(ids.implode())
