@@ -154,6 +154,7 @@ def predict_next_periods(workspace: Workspace, prepared: Prepared, made: Made) -
 
 
 def take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested], Prepared]:
+    """Bring the sources up to date (``fresh``, or where none is kept yet) and open them."""
     with workspace.stages("ingest") as stage:
         stale = [name for name in workspace.spec.sources if workspace.lake.stamp(name) is None]
         done = intake.take_in(workspace, () if fresh else stale) if fresh or stale else []
