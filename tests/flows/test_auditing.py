@@ -176,7 +176,8 @@ def busy(questions, past):
 def test_what_a_plug_in_answers_does_not_depend_on_process_and_files(plugin: str, said: str, tmp_path: Path) -> None:
     """Nothing later is read, no answer moves here; elsewhere it does."""
     result = asof.run(asof.open_project(str(_project(tmp_path / "world", plugin))))
-    assert result["audit"]["failed"] == ["parity"]
+    made = ["too good"] if plugin is READS_A_SOURCE else []  # the number of rows of each zone, later ones included
+    assert result["audit"]["failed"] == ["parity", *made]
     (told,) = [one["message"] for one in result["findings"] if one["check"] == "parity"]
     assert told.startswith(said)
 

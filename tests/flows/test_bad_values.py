@@ -157,3 +157,17 @@ def test_a_label_that_is_constant_everywhere(few: pl.DataFrame, tmp_path: Path, 
         refused(capsys, 2, "run", folder),
     )
     assert asof.open_project(str(folder)).registry.releases() == []
+
+
+def test_rows_that_are_equal_and_have_no_key_are_counted(tmp_path: Path) -> None:
+    """Nothing tells a row that came twice from two that are alike: one is kept, and how many were not is said."""
+    (tmp_path / "calls.csv").write_text("day,zone\n2021-01-01,a\n2021-01-01,a\n2021-01-02,b\n2021-01-01,a\n")
+    (tmp_path / "project.yaml").write_text(
+        "name: x\nsources:\n  calls: {files: calls.csv, time: {columns: [day]}, place: zone}\n"
+        "predict: {count: calls, per: {place: zone, every: 1d}}\n"
+    )
+    told = asof.ingest(asof.open_project(str(tmp_path)))
+    assert told["rows"] == {"read": 4, "valid": 2, "quarantined": 0}
+    (found,) = [one for one in told["findings"] if one["check"] == "equal rows"]
+    assert (found["subject"], found["rows"]) == ("calls", 2)
+    assert "give the source a key" in found["message"]

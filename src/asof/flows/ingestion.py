@@ -188,7 +188,7 @@ def _read(
     name: str, spec: SourceSpec, reader: Reader, lake: Lake, now: datetime, tell: Callable[[float], None]
 ) -> tuple[int, int, tuple[Finding, ...]]:
     """Append what the reader has; returns rows read, rows new, and what the reader noticed."""
-    count = new = 0
+    count = new = alike = 0
     noticed: list[Finding] = []
     asked = asked_hash(spec)
     watermark = reached(name, spec, lake)
@@ -197,9 +197,21 @@ def _read(
         kept = _kept(batch, spec, asked)
         new += lake.append(name, kept, spec.key, months(kept.rows, spec), seen=now)
         count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
+        alike += 0 if spec.key else kept.rows.height - kept.rows.drop("_file", "_line", strict=False).unique().height
         noticed += [replace(finding, subject=f"{name}.{finding.subject}") for finding in batch.findings]
         tell(0.5 * number / (number + 1))
-    return count, new, (*noticed, *_gone(name, spec, reader, lake))
+    return count, new, (*noticed, *_alike(name, alike), *_gone(name, spec, reader, lake))
+
+
+def _alike(name: str, rows: int) -> list[Finding]:
+    """Rows without a key that equal another row in every column: they are kept once."""
+    if not rows:
+        return []
+    message = (
+        f"{name} has no key, and rows that equal another one in every column are kept once: {rows:,} left out; "
+        "where they are rows of their own, give the source a key:"
+    )
+    return [Finding("equal rows", Severity.WARNING, name, message, figure=float(rows), rows=rows)]
 
 
 def _gone(name: str, spec: SourceSpec, reader: Reader, lake: Lake) -> list[Finding]:
