@@ -35,7 +35,7 @@ UNKNOWN = tuple(
 def held_out(*changes: str) -> pl.DataFrame:
     """Answers to every cell and hour of Regina, by models that have met neither the cell nor its pings."""
     with tempfile.TemporaryDirectory() as store:
-        usual = (f"store={store}", "train.threads=2", "judge.repeats=1")
+        usual = (f"store={store}", "train.threads=1", "train.budget=10s", "judge.repeats=1")
         project = asof.open_project(str(EXAMPLE / "regina.yaml"), overrides=(*usual, *changes))
         intake.take_in(project)
         prepared = preparation.prepare(project, intake.open_tables(project))
