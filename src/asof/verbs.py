@@ -26,6 +26,7 @@ EXTRAS = {
     "holidays": ("holidays",),
     "socrata": ("httpx", "stamina"),
     "s3": ("obstore",),
+    "sql": ("psycopg",),
     "watch": ("watchfiles",),
 }
 RECORDED = (
