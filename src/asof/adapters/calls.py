@@ -48,7 +48,10 @@ class AgainError(Exception):
 def patiently(call: Callable[[], Answer], patience: Patience, service: str) -> Answer:
     """Call until there is an answer that is none of ``AgainError``; ``OutsideError`` after all attempts."""
     import stamina
+    from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
+    # Where structlog is installed stamina tells it of each attempt, and it prints on standard output unless told else.
+    set_on_retry_hooks([LoggingOnRetryHook])
     tries = stamina.retry_context(
         on=_wait,
         attempts=patience.attempts,
