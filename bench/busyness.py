@@ -26,7 +26,7 @@ EXAMPLE = ROOT / "examples" / "busyness"
 SHARED = ROOT.parent / "shared" / "data"
 OTHERS = {"R2": 0.542, "RMSE": 153}
 PINGS = ("predict.distinct=null", "predict.count=pings")
-KNOWN = ("leave_out={}",)
+KNOWN = ("leave_out=null",)
 """The restaurants of a held-out cell are known, though by nothing but its own orders."""
 
 
