@@ -137,7 +137,7 @@ train:
         "project.yaml:9: sources.orders.checks.a.between: expected a list of 2 numbers, got a list of 1",
         "project.yaml:10: sources.orders.checks.b.type: expected one of integer, number, text, boolean, date, got 'strng'",  # noqa: E501 - a message as it is shown
         "project.yaml:11: sources.orders.quarantine: expected a share from 0 to 1, got '4'; 4 % is written 0.04",
-        "project.yaml:12: predict: expected exactly one of count, distinct, sum, mean, max, value and classes, got none",
+        "project.yaml:12: predict: expected exactly one of count, distinct, sum, mean, max, value and classes, got none",  # noqa: E501 - likewise
         "project.yaml:14: predict.per.place.coarser: expected a text or a whole number, got a list of 1",
         "project.yaml:14: predict.per.place.h3: expected a whole number from 0 to 15, got 'x'",
         "project.yaml:15: judge.folds: expected a whole number from 2 to 50, got '1.5'",

@@ -45,7 +45,7 @@ def test_rules_are_read_as_written() -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ({"skil": ">= 0"}, r"promote\.skil: no such figure; expected one of accuracy, auc, auc_event, audit, bias, brier"),
+        ({"skil": ">= 0"}, r"promote\.skil: no such figure; expected one of accuracy, auc, auc_event, audit, bias"),
         ({"skill": "0.05"}, r"promote\.skill: '0\.05' is no rule; expected a comparison in quotes"),
         ({"skill": "== 1"}, "is no rule"),
         ({"audit": "fail"}, r"promote\.audit: expected `pass`, got 'fail'"),
