@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from asof.flows.serving import Desk
 
 Made = TypeVar("Made")
-MOST_EXPLAINED = 20
-"""Rows whose reasons one request may ask for."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def create(desk: "Desk", settings: Settings | None = None) -> "FastAPI":
                 await watching
 
     app = FastAPI(lifespan=live, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
-    app.openapi = lambda: schemas.describe(desk.standing, chosen.limits.rows)  # type: ignore[method-assign]
+    app.openapi = lambda: schemas.describe(desk.standing, chosen.limits.rows, chosen.guides)  # type: ignore[method-assign]
     # Bodies are read by hand, row by row with a reason each: routes take the request as it is.
     app.add_route("/ping", server.ping, methods=["GET"])
     app.add_route("/metrics", server.metrics, methods=["GET"])
@@ -148,7 +146,7 @@ class _Server:
         from fastapi.responses import Response
 
         answers.only_json(request.headers.get("accept", ""))
-        rows = await self._rows(request, MOST_EXPLAINED)
+        rows = await self._rows(request, bodies.MOST_EXPLAINED)
         label = request.query_params.get("class")
         told, reasons = await self._computed(functools.partial(self._desk.explain, rows, label))
         explained = [row | why for row, why in zip(answers.shape(told).to_dicts(), reasons, strict=True)]

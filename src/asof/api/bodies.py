@@ -14,6 +14,8 @@ ALSO = {"application/x-ndjson": LINES, "application/jsonl": LINES, "text/json": 
 SHAPES = ("instances", "dataframe_records", "dataframe_split", "rows")
 """What a JSON object may hold, one of them: rows by name (SageMaker, MLflow, ours), or columns and rows (MLflow)."""
 MOST_COLUMNS = 2_000
+MOST_EXPLAINED = 20
+"""Rows whose reasons one request may ask for."""
 MOST_NUMBER = 2.0**62
 """A number beyond it, either way, is refused."""
 MOST_TEXT = 10_000

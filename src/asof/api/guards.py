@@ -17,6 +17,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 LOG = logging.getLogger("asof.requests")
+FAULTS = logging.getLogger("asof.serving")
 OPEN = ("/ping",)
 """Answered without a key: who looks after the server has none."""
 UNKNOWN = "other"
@@ -70,6 +71,11 @@ class Guard:
             await self._pass(scope, receive, sent)
         except Refusal as refusal:
             await refuse(sent, refusal)
+        except Exception:  # whatever is wrong with this program: its sender is told, and the server lives on
+            FAULTS.exception("a fault of this program at %s", route)
+            if told["status"]:  # an answer has begun: nothing true can follow, so the connection ends
+                raise
+            await refuse(sent, Refusal(500, "a fault of this program, which its log describes; others are answered"))
         finally:
             self.running -= 1
             self.figures.running.set(self.running)

@@ -3,11 +3,12 @@
 from typing import Any
 
 from asof import __version__
-from asof.api.bodies import CSV, JSON, LINES, MOST_NUMBER, MOST_TEXT
+from asof.api.bodies import CSV, JSON, LINES, MOST_EXPLAINED, MOST_NUMBER, MOST_TEXT, SHAPES
 from asof.flows.asking import PLACE_NAME
 from asof.flows.predicting import CHANCE
 from asof.flows.preparation import Prepared
 from asof.flows.serving import Standing
+from asof.flows.travelling import Guides
 from asof.lookups import OWN
 from asof.releases.seen import Seen
 
@@ -25,19 +26,20 @@ REFUSALS = {
 Plain = dict[str, Any]
 
 
-def describe(standing: Standing, most_rows: int) -> Plain:
-    """Return the OpenAPI document of a server that answers with ``standing``."""
+def describe(standing: Standing, most_rows: int, guides: Guides | None = None) -> Plain:
+    """Return the OpenAPI document of a server that answers with ``standing``, by the ways that ``guides`` find."""
     release = standing.oracle.release
     facts = release.facts
     schemas = {
         "Row": row(standing),
+        "Value": _cell("A value of a column that is not used."),
         "Answer": answer(standing),
         "Answers": _object({"predictions": {"type": "array", "items": _ref("Answer")}}, ["predictions"]),
         "Refused": _object(
             {"error": _object({"status": {"type": "integer"}, "reason": {"type": "string"}}, ["status", "reason"])},
             ["error"],
         ),
-        "Rows": {"oneOf": [_of_records(name, most_rows) for name in ("instances", "dataframe_records", "rows")]},
+        "Rows": _rows(standing, most_rows),
     }
     asked = _question(standing)
     predict = {
@@ -75,7 +77,7 @@ def describe(standing: Standing, most_rows: int) -> Plain:
             },
             "/v1/predict": {"post": {"summary": "Answer rows, each in its place.", **predict}},
             "/v1/explain": {"post": _explain(standing, predict)},
-            "/v1/along": {"post": _along()},
+            **({"/v1/along": {"post": _along(guides or Guides())}} if _outlined(standing) else {}),
         },
         "components": {
             "schemas": schemas,
@@ -123,16 +125,13 @@ def _panel_row(standing: Standing, prepared: Prepared) -> Plain:
     }
     if panel.places.lat is not None:
         properties |= {"lat": _cell("Latitude in degrees, in place of `place`."), "lon": _cell("Longitude in degrees.")}
-    required = [["start"]] if panel.places.kind == "all" else [["start", PLACE_NAME]]
-    if "lat" in properties:
-        required.append(["start", "lat", "lon"])
-    return {"type": "object", "properties": properties, "anyOf": [{"required": names} for names in required]}
+    return _object(properties, []) | {"additionalProperties": _ref("Value")}
 
 
 def _own_row(standing: Standing, prepared: Prepared) -> Plain:
     seen = {one.name.removeprefix(OWN): one for one in standing.oracle.release.schema() if one.name.startswith(OWN)}
     properties = {name: _seen(seen.get(name)) for name in prepared.panel.own}
-    return _object(properties, list(prepared.panel.own))
+    return _object(properties, []) | {"additionalProperties": _ref("Value")}
 
 
 def _seen(one: Seen | None) -> Plain:
@@ -197,9 +196,35 @@ def _question(standing: Standing) -> Plain:
     return {name: value if isinstance(value, (str, int, float, bool)) else str(value) for name, value in told.items()}
 
 
-def _of_records(name: str, most_rows: int) -> Plain:
-    rows = {"type": "array", "minItems": 1, "maxItems": most_rows, "items": _ref("Row")}
-    return _object({name: rows}, [name])
+def _rows(standing: Standing, most_rows: int) -> Plain:
+    """Rows of a request: a plain list, or an object that holds one of the shapes, beside whatever else it holds.
+
+    ``dataframe_split`` is read as well: JSON Schema cannot say that its rows are as long as its columns are many.
+    """
+    # A column has to stand in one row at least: where it is missing, the others are answered, and that row is told why.
+    needed = {"anyOf": [{"required": names} for names in _needed(standing)]}
+    listed: Plain = {"type": "array", "minItems": 1, "maxItems": most_rows, "items": _ref("Row"), "contains": needed}
+    ways: list[Plain] = [listed]
+    for name in SHAPES:
+        others: Plain = {other: False for other in SHAPES if other != name}
+        if name != "dataframe_split":
+            ways.append(_object({name: listed, **others}, [name]))
+    return {"anyOf": ways}
+
+
+def _needed(standing: Standing) -> list[list[str]]:
+    """Columns without which nothing can be asked, in each way to ask."""
+    panel = standing.prepared.panel
+    if panel.rows:
+        return [list(panel.own)]
+    if panel.places.kind == "all":
+        return [["start"]]
+    return [["start", PLACE_NAME], *([["start", "lat", "lon"]] if panel.places.lat is not None else [])]
+
+
+def _outlined(standing: Standing) -> bool:
+    """Whether the places have outlines that a line can cross."""
+    return not standing.prepared.panel.rows and standing.prepared.panel.places.kind in {"polygons", "h3"}
 
 
 def _explain(standing: Standing, predict: Plain) -> Plain:
@@ -210,15 +235,17 @@ def _explain(standing: Standing, predict: Plain) -> Plain:
     body = _object({"explanations": {"type": "array", "items": explained}}, ["explanations"])
     classes = standing.oracle.classes
     chosen = {"name": "class", "in": "query", "schema": {"enum": list(classes)}, "required": len(classes) > 2}
+    asked = {JSON: predict["requestBody"]["content"][JSON] | {"schema": _rows(standing, MOST_EXPLAINED)}}
     return {
         **predict,
-        "summary": "Answer up to 20 rows, with what adds to the usual prediction and what takes off it.",
+        "requestBody": {"required": True, "content": asked},
+        "summary": f"Answer up to {MOST_EXPLAINED} rows, with what adds to the usual prediction and what takes off it.",
         **({"parameters": [chosen]} if classes else {}),
         "responses": predict["responses"] | {"200": {"description": "reasons", "content": {JSON: {"schema": body}}}},
     }
 
 
-def _along() -> Plain:
+def _along(guides: Guides) -> Plain:
     position = {
         "type": "array",
         "prefixItems": [
@@ -232,11 +259,9 @@ def _along() -> Plain:
     line = _object({"type": {"const": "LineString"}, "coordinates": positions | {"maxItems": 10_000}}, ["type"])
     line["required"].append("coordinates")
     text = {"type": "string", "minLength": 1, "maxLength": 500}
-    ways = {
-        "line": line,
-        "points": positions | {"maxItems": 2},
-        "addresses": {"type": "array", "items": text, "minItems": 2, "maxItems": 2},
-    }
+    ways = {"line": line, "points": positions | {"maxItems": 2}}
+    if guides.geocoder is not None:
+        ways["addresses"] = {"type": "array", "items": text, "minItems": 2, "maxItems": 2}
     number = {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER}
     others = {"cutoff": number, "time": {"type": ["string", "null"], "maxLength": 500}}
     asked = [_object({name: way, **others}, [name]) | {"additionalProperties": False} for name, way in ways.items()]

@@ -1,0 +1,81 @@
+"""The server against its own OpenAPI, as schemathesis reads it, and against a fault of its own."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+import pytest
+
+from asof.api import Settings
+from asof.api.guards import Limits
+from asof.flows.serving import Desk
+from tests.api.conftest import opened, standing
+
+CONFIG = """\
+[checks]
+negative_data_rejection.expected-statuses = [400, 401, 404, 405, 406, 413, 415, 422]
+"""
+ROW = {"place": "z1", "start": "2021-07-20"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("served", ["crashes", "people"])
+def test_nothing_is_found(served: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """What the schema allows is answered, what it forbids is refused, and every answer is as it says."""
+    folder: Path = request.getfixturevalue(served)
+    limits = Limits(rows=30)  # else most of the time goes into making bodies of 10,000 rows
+    with standing(opened(folder), Settings(limits=limits, renew=0)) as client:
+        conforms(client, tmp_path)
+
+
+def conforms(client: httpx.Client, tmp_path: Path) -> None:
+    """Let schemathesis look for what differs from the OpenAPI of a server."""
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    command = [Path(sys.executable).parent / "schemathesis", "--config-file", tmp_path / "schemathesis.toml", "run"]
+    options = ["--seed=1", "--max-examples=4", "--phases=examples,coverage,fuzzing", "--no-color"]
+    address = str(client.base_url.join("/openapi.json"))
+    done = subprocess.run([*command, *options, address], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "No issues found" in done.stdout, done.stdout[-3_000:]
+    assert done.returncode == 0
+
+
+def test_lines_are_offered_where_places_have_outlines(panel: httpx.Client) -> None:
+    assert "/v1/along" not in panel.get("/openapi.json").json()["paths"]
+
+
+class Broken(Desk):
+    """Stands, and fails at every question."""
+
+    def answer(self, *given: Any, **more: Any) -> NoReturn:
+        raise ZeroDivisionError("a secret of the inside")
+
+    explain = answer
+
+
+@pytest.fixture
+def broken(crashes: Path) -> Iterator[httpx.Client]:
+    """A server whose program has a fault."""
+    desk = opened(crashes)
+    desk.__class__ = Broken
+    with standing(desk, Settings(renew=0)) as client:
+        yield client
+
+
+def test_a_fault_of_the_program_is_told_without_its_inside(
+    broken: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """500 in words, the traceback in the log alone; and the server lives on."""
+    for route in ("/invocations", "/v1/predict", "/v1/explain"):
+        told = broken.post(route, json=[ROW])
+        assert told.status_code == 500
+        assert told.json()["error"]["status"] == 500
+        assert "fault of this program" in told.json()["error"]["reason"]
+        assert "secret" not in told.text
+        assert "Traceback" not in told.text
+    assert "a secret of the inside" in caplog.text
+    assert broken.get("/ping").status_code == 200
+    assert broken.post("/invocations", json=[{"place": "z1"}]).status_code == 500
+    assert 'asof_requests_total{route="/invocations",status="500"} 2.0' in broken.get("/metrics").text
