@@ -296,11 +296,11 @@ def test_where_ratios_are_judged_the_mean_to_beat_is_that_of_logarithms() -> Non
 @pytest.mark.parametrize(
     ("label", "metric", "expected"),
     [
-        ([1.0, 2.0, 3.0], "rmse", ["linear", "linear_boosted"]),
-        ([1.0, 1.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "linear_boosted_log"]),
-        ([-1.0, 1.0, 1.0, 90.0], "rmse", ["linear", "linear_boosted"]),
-        ([1.0, 2.0, 3.0], "rmsle", ["linear_log", "linear_boosted_log"]),
-        ([0.0, 0.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "lightgbm_tweedie", "two_part", "linear_boosted_log"]),
+        ([1.0, 2.0, 3.0], "rmse", ["linear", "kernel", "linear_boosted"]),
+        ([1.0, 1.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "kernel_log", "kernel", "linear_boosted_log"]),
+        ([-1.0, 1.0, 1.0, 90.0], "rmse", ["linear", "kernel", "linear_boosted"]),
+        ([1.0, 2.0, 3.0], "rmsle", ["linear_log", "kernel_log", "linear_boosted_log"]),
+        ([0.0, 0.0, 1.0, 90.0], "rmse", ["linear_log", "linear", "lightgbm_tweedie", "two_part", "kernel_log"]),
         ([0.0, 0.0, 1.0, 90.0], "rmsle", ["linear_firm_log", "random_forest_firm_log", "two_part_log", "linear_log"]),
     ],
 )

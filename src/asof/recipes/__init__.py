@@ -5,7 +5,7 @@ the same bits as before; its fingerprint is a SHA-256 over what it is, without t
 """
 
 from asof.encoders import EncoderPlan
-from asof.recipes.fits import LOGS, Encoded, Parts, encode, fit, fit_encoded, load, target
+from asof.recipes.fits import LOGS, Encoded, Parts, encode, encode_for, fit, fit_encoded, load
 from asof.recipes.models import BlendModel, Model, RecipeModel, mix
 from asof.recipes.plans import Blend, Recipe, plan_of, read_plan
 
@@ -20,11 +20,11 @@ __all__ = [
     "Recipe",
     "RecipeModel",
     "encode",
+    "encode_for",
     "fit",
     "fit_encoded",
     "load",
     "mix",
     "plan_of",
     "read_plan",
-    "target",
 ]

@@ -15,6 +15,7 @@ from asof.encoders import EncoderPlan, State
 from asof.errors import DataError
 from asof.estimators import Estimator, Job
 from asof.recipes.models import BlendModel, Model, RecipeModel, Seen, read_json
+from asof.recipes.offsets import Offset
 from asof.recipes.plans import Blend, Recipe, read_plan
 from asof.recipes.tables import check_labels, kinds, prepare
 
@@ -76,8 +77,7 @@ def fit(
                 for member in recipe.recipes
             ),
         )
-    watched = None if watch is None else target(recipe, watch)
-    encoded = encode(recipe.encoders, target(recipe, table), watched, plugins=plugins)
+    encoded = encode_for(recipe, table, watch, plugins=plugins)
     return fit_encoded(recipe, encoded, threads=threads, seed=seed, plugins=plugins)
 
 
@@ -90,6 +90,27 @@ class Encoded:
     states: tuple[State, ...]
     table: Table
     watch: Table | None = None
+    offset: Offset | None = None
+    """What was taken off the labels."""
+
+
+def encode_for(recipe: Recipe, table: Table, watch: Table | None = None, *, plugins: Parts | None = None) -> Encoded:
+    """Fit the encoders of a recipe on the labels that it learns.
+
+    Those are log(1 + label) for the losses of ``LOGS``, and lack what the recipe is learnt against.
+
+    Raises:
+        DataError: labels that do not fit the loss, or nothing to learn against.
+    """
+    learnt, watched = target(recipe, table), None if watch is None else target(recipe, watch)
+    if not recipe.against:
+        return encode(recipe.encoders, learnt, watched, plugins=plugins)
+    if recipe.task != "number":
+        raise DataError(f"{recipe.name}: a {recipe.task} cannot be learnt against a feature; a number can")
+    check_labels(table)
+    offset = Offset.of(recipe.against, table.features, log=recipe.loss in LOGS)
+    watched = None if watched is None else offset.off(watched)
+    return replace(encode(recipe.encoders, offset.off(learnt), watched, plugins=plugins), offset=offset)
 
 
 def encode(
@@ -117,7 +138,7 @@ def encode(
 def fit_encoded(
     recipe: Recipe, encoded: Encoded, *, threads: int = 1, seed: int = 0, plugins: Parts | None = None
 ) -> Model:
-    """Fit the estimator of a recipe on tables that its encoders have made of its ``target``.
+    """Fit the estimator of a recipe on tables that ``encode_for`` has made for it.
 
     Of classes an estimator is told those that the table has; where it has but one, there is nothing to learn.
     """
@@ -136,7 +157,8 @@ def fit_encoded(
     job = Job(recipe.task, loss, params, recipe.rounds, threads, seed + recipe.seed, known)
     fitted = estimator.fit(table, job, watch if watch is not None and len(watch) else None)
     smear = _smear(recipe, estimator, table, replace(job, rounds=fitted.rounds)) if recipe.loss in LOGS else None
-    return RecipeModel(recipe, encoded.columns, encoded.steps, encoded.states, fitted, threads, seen, smear)
+    parts = (encoded.columns, encoded.steps, encoded.states, fitted, threads, seen, smear, encoded.offset)
+    return RecipeModel(recipe, *parts)
 
 
 def target(recipe: Recipe, table: Table) -> Table:
@@ -227,4 +249,6 @@ def load(folder: Path, *, threads: int = 1, plugins: Parts | None = None) -> Mod
     files = {path.name: path.read_bytes() for path in sorted((folder / "estimator").iterdir())}
     states = tuple(told["states"])
     smear = told.get("smear")
-    return RecipeModel(recipe, dict(told["columns"]), steps, states, estimator.read(files), threads, seen, smear)
+    offset = Offset(**told["offset"]) if "offset" in told else None
+    parts = (dict(told["columns"]), steps, states, estimator.read(files), threads, seen, smear, offset)
+    return RecipeModel(recipe, *parts)

@@ -16,6 +16,7 @@ from asof.encoders import State
 from asof.errors import DataError
 from asof.estimators import Files, Fitted
 from asof.estimators.base import dump_json
+from asof.recipes.offsets import Offset
 from asof.recipes.plans import Blend, Recipe, plan_of
 from asof.recipes.tables import prepare
 
@@ -101,6 +102,8 @@ class RecipeModel:
     """Of classes: which of them there was something to learn of."""
     smear: float | None = None
     """Of a logarithm of the label: what exp is multiplied with; none where the label itself was learnt."""
+    offset: Offset | None = None
+    """What was taken off the label; none where nothing was."""
 
     @property
     def rounds(self) -> int | None:
@@ -110,11 +113,13 @@ class RecipeModel:
     def predict(self, features: pl.DataFrame) -> NDArray[np.float64]:
         """Return one prediction a row, in order; never negative for counts, n x k probabilities of classes."""
         encoded = prepare(features, self.columns)
+        put_back = None if self.offset is None else self.offset.read(encoded)
         for step, state in zip(self.steps, self.states, strict=True):
             encoded = step.encode(encoded, state)
         told = self.fitted.predict(encoded, self.threads)
         wanted = (features.height,) if self.seen is None else (features.height, len(self.seen.classes))
         told = check_told(told, wanted, self.recipe.name)
+        told = told if put_back is None else told + put_back
         if self.seen is not None:
             return self.seen.spread(told, self.recipe.classes)
         if self.smear is not None:
@@ -138,6 +143,7 @@ class RecipeModel:
             "states": list(self.states),
             **({} if self.seen is None else {"seen": self.seen.plain()}),
             **({} if self.smear is None else {"smear": self.smear}),
+            **({} if self.offset is None else {"offset": self.offset.plain()}),
         }
 
 

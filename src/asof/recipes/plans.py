@@ -31,6 +31,9 @@ class Recipe:
     """Added to the seed of the run, so that twins of one recipe can be averaged."""
     classes: int = 0
     """Number of classes: labels are the codes 0..k-1; 0 for counts and numbers."""
+    against: str = ""
+    """A feature of numbers that is taken off the label (for ``log_`` losses the log of it off the log) before it is
+    learnt, and put back on what is predicted; empty: the label itself is learnt."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def plan_of(recipe: Recipe | Blend) -> dict[str, Any]:
         "seed": recipe.seed,
         # only where there are some, so that plans written earlier are written as they were
         **({"classes": recipe.classes} if recipe.classes else {}),
+        **({"against": recipe.against} if recipe.against else {}),
     }
 
 

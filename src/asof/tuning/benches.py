@@ -147,12 +147,11 @@ class Bench:
 
     def _encode(self, recipe: Recipe, fold: int, learn: Table, watch: Table | None) -> Encoded:
         plans = json.dumps([[plan.name, dict(plan.options)] for plan in recipe.encoders], sort_keys=True)
-        # encoders may read labels, and a recipe of logarithms gives them these
+        # encoders may read labels, and a recipe gives them those that it learns
         scale = recipe.loss if recipe.loss in recipes.LOGS else ""
-        key = (fold, plans + scale, watch is None)
+        key = (fold, plans + scale + recipe.against, watch is None)
         if key not in self._encoded:
-            learn, watch = recipes.target(recipe, learn), None if watch is None else recipes.target(recipe, watch)
-            self._encoded[key] = recipes.encode(recipe.encoders, learn, watch, plugins=self.terms.plugins)
+            self._encoded[key] = recipes.encode_for(recipe, learn, watch, plugins=self.terms.plugins)
             if len(self._encoded) > KEPT:
                 self._encoded.popitem(last=False)
         self._encoded.move_to_end(key)
