@@ -343,6 +343,13 @@ class ServeSpec(Spec):
     """CSV or Parquet file with ``address``, ``lat``, ``lon``; or the address of a service, with ``{query}`` in it."""
 
 
+class WatchSpec(Spec):
+    """Whom `asof watch` tells of an alarm."""
+
+    webhook: str | None = None
+    """An address that takes JSON by POST, as a variable such as ``${ALARMS_URL}``; resolved when used, never shown."""
+
+
 class ProjectSpec(Spec):
     """One page: what the columns mean, what is predicted, what must hold."""
 
@@ -360,6 +367,7 @@ class ProjectSpec(Spec):
     answers: str | None = None
     """Table into which a run writes its predictions too: ``postgresql://user@host/database#table``, or of SQLite."""
     serve: ServeSpec = ServeSpec()
+    watch: WatchSpec = WatchSpec()
     store: str = ".asof"
     """Folder beside the project file, or ``s3://bucket/prefix``."""
     tracking: str | None = None

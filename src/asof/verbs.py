@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ EXTRAS = {
     "s3": ("obstore",),
     "sql": ("psycopg",),
     "watch": ("watchfiles",),
+    "drift": ("evidently",),
 }
 RECORDED = (
     "asof",
@@ -168,6 +169,22 @@ def open_reader(project: "Project", name: str) -> "Reader":
     from asof.adapters.socrata import SocrataReader
 
     return SocrataReader(source.socrata, time=source.time, key=source.key, columns=columns)
+
+
+def notify(workspace: "Workspace", notice: Mapping[str, Any]) -> str:
+    """Tell the webhook of the project of an alarm; returns how that went, or nothing where there is none."""
+    if workspace.spec.watch.webhook is None:
+        return ""
+    from asof.adapters import webhooks
+
+    return webhooks.send(workspace.spec.watch.webhook, notice, os.environ)
+
+
+def drift_page(file: Path) -> Callable[[Any, Any], None]:
+    """Return what draws a page of drift into ``file``: features served, features learnt from; extra ``drift``."""
+    from asof.adapters import drift_pages
+
+    return lambda served, learnt: drift_pages.draw(file, served, learnt)
 
 
 def guides(workspace: "Workspace") -> "Guides":

@@ -340,7 +340,7 @@ def inputs_key(workspace: Workspace, plan: Plan | None) -> str:
     for name in spec.sources:
         stamp = workspace.lake.stamp(name) or {}
         state.update(json.dumps({k: stamp.get(k) for k in ("raw", "settings", "code")}, sort_keys=True).encode())
-    state.update(spec.model_dump_json(exclude={"answers", "serve", "store", "tracking", "location"}).encode())
+    state.update(spec.model_dump_json(exclude={"answers", "serve", "watch", "store", "tracking", "location"}).encode())
     state.update(recording.code_version().encode())
     files = [workspace.folder / path for path in spec.plugins]
     if spec.predict.per.place is not None and spec.predict.per.place.polygons:

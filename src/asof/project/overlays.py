@@ -176,8 +176,8 @@ class Variables:
 
 
 def is_reference(path: Sequence[str | int]) -> bool:
-    """Whether a path leads to what only an adapter resolves, when it is used: a token, or where answers go."""
-    return tuple(path) == ("answers",) or is_token(path)
+    """Whether a path leads to what only an adapter resolves when used: a token, or where answers and alarms go."""
+    return tuple(path) in {("answers",), ("watch", "webhook")} or is_token(path)
 
 
 def is_token(path: Sequence[str | int]) -> bool:

@@ -34,6 +34,7 @@ def check(root: Node, folder: Folder) -> list[Problem]:
     for name in ("store", "tracking"):
         _address(faults, name)
     _answers(faults)
+    _webhook(faults)
     return faults.problems
 
 
@@ -301,6 +302,17 @@ def _answers(faults: Faults) -> None:
     if wrong:
         node.masked = "…"
         faults.say(("answers",), wrong)
+
+
+def _webhook(faults: Faults) -> None:
+    """Whom alarms are told: the address itself is a secret, so it stands in a variable."""
+    node = faults.at("watch", "webhook")
+    if node is None or node.value is None:
+        return
+    if not re.fullmatch(r"\$\{[A-Za-z_]\w*\}", node.words() or ""):
+        node.masked = "…"
+        told = "whoever knows a webhook can write to it: put the address into a variable, write its name, ${ALARMS_URL}"
+        faults.say(("watch", "webhook"), told)
 
 
 def _address(faults: Faults, name: str) -> None:

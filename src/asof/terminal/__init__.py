@@ -16,6 +16,7 @@ from asof.terminal.results import (
     show_settings,
 )
 from asof.terminal.stages import Lines, Live, progress
+from asof.terminal.watching import show_watch
 
 __all__ = [
     "Lines",
@@ -40,4 +41,5 @@ __all__ = [
     "show_run",
     "show_runs",
     "show_settings",
+    "show_watch",
 ]

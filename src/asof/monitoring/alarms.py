@@ -1,0 +1,150 @@
+"""Alarms: many tests of one look, judged together at one rate of false alarms.
+
+Each test has a weight, and all weights sum to 1: a test alarms where its p-value lies below the rate times its weight
+(Genovese, Roeder and Wasserman 2006), so that a column that the model hardly goes by hardly alarms. A p-value says
+where the figure of today lies among those of earlier looks (Student's t, with as many degrees of freedom as there are
+looks that do not overlap). Tails are seldom those of the book: the same question is put to every earlier look, and
+where these would have alarmed more often than asked, the limit is raised until they would not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+LEAST_LOOKS = 4
+"""Fewer earlier looks that do not overlap say nothing."""
+EXACT = 0.5
+"""Share of the earlier looks from whose excesses the tail is drawn."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """A figure of today and of each earlier look."""
+
+    __test__ = False  # no test of pytest
+    name: str
+    weight: float
+    figures: Floats
+    """1 + k figures, that of today first; not a number where there was nothing to compare."""
+    least: float
+    """The usual spread of the figure is taken to be no smaller."""
+    both: bool = False
+    """Whether a small figure is as strange as a large one."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What a test says."""
+
+    name: str
+    figure: float
+    usual: float
+    """Mean of the earlier looks."""
+    limit: float
+    """Beyond this it alarms."""
+    p: float
+    alarm: bool
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What all tests say together."""
+
+    tests: tuple[Alarm, ...]
+    """Strangest first."""
+    strength: float
+    """``-log`` of the smallest p-value over its weight."""
+    needed: float
+    """From this strength on a test alarms; infinite where too little came before."""
+    looks: float
+    """Earlier looks that do not overlap."""
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Those that alarm."""
+        return tuple(one for one in self.tests if one.alarm)
+
+
+def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float) -> Judged:
+    """Judge the first of 1 + k looks by the k others, all tests together.
+
+    Args:
+        tests: their weights are made to sum to 1.
+        at: positions of the 1 + k looks, in steps.
+        length: looks less than so many steps apart overlap.
+        rate: of false alarms, of all tests together.
+    """
+    place = np.asarray(at)
+    known = [one for one in tests if one.weight > 0 and np.isfinite(one.figures[0])]
+    independent = (np.ptp(place[1:]) + length) / length if len(place) > 1 else 0.0
+    if not known or independent < LEAST_LOOKS:
+        return Judged((), 0.0, np.inf, float(independent))
+    figures = np.stack([one.figures for one in known], axis=1)
+    weight = np.array([one.weight for one in known]) / sum(one.weight for one in known)
+    least, both = np.array([one.least for one in known]), np.array([one.both for one in known])
+    # A look is judged by those that share no day with it, and never by that of today, which may be out of the way.
+    far = np.abs(place[:, None] - place[None, :]) >= length
+    far[:, 0] = False
+    enough = far.sum(axis=1) >= max(LEAST_LOOKS, 0.5 * far.shape[0])
+    enough[0] = True
+    mean, spread = _usual(figures, far, least)
+    freedom = max(independent - 1, 1.0)
+    stretch = np.sqrt(1 + 1 / independent)
+    p = _tail((figures - mean) / (spread * stretch), both, freedom)
+    strength = -np.log(np.maximum(p, 1e-300) / weight)
+    strength = np.where(np.isfinite(strength), strength, -np.inf)
+    before = strength.max(axis=1)[1:][enough[1:]]
+    needed = max(-np.log(rate), _tail_of(before, rate))
+    limit = mean[0] + spread[0] * stretch * _inverse(np.exp(-needed) * weight, both, freedom)
+    said = [
+        Alarm(
+            one.name,
+            float(one.figures[0]),
+            float(mean[0, k]),
+            float(limit[k]),
+            float(p[0, k]),
+            bool(strength[0, k] >= needed),
+        )
+        for k, one in enumerate(known)
+    ]
+    order = np.argsort(-strength[0], kind="stable")
+    return Judged(tuple(said[k] for k in order), float(strength[0].max()), float(needed), float(independent))
+
+
+def _usual(figures: Floats, far: NDArray[np.bool_], least: Floats) -> tuple[Floats, Floats]:
+    """Mean and spread, for each look, of those far from it."""
+    there = np.isfinite(figures)
+    filled = np.where(there, figures, 0.0)
+    rows = np.maximum(far @ there.astype(float), 1.0)
+    mean = far @ filled / rows
+    square = far @ filled**2 / rows - mean**2
+    return mean, np.maximum(np.sqrt(np.maximum(square, 0.0)), least)
+
+
+def _tail(z: Floats, both: NDArray[np.bool_], freedom: float) -> Floats:
+    from scipy.stats import t
+
+    told: Floats = np.where(both, 2 * t.sf(np.abs(z), freedom), t.sf(z, freedom))
+    return np.where(np.isfinite(z), told, 1.0)
+
+
+def _inverse(p: Floats, both: NDArray[np.bool_], freedom: float) -> Floats:
+    from scipy.stats import t
+
+    told: Floats = t.isf(np.where(both, p / 2, p), freedom)
+    return told
+
+
+def _tail_of(before: Floats, rate: float) -> float:
+    """Strength that earlier looks pass at ``rate``: excesses over their median, drawn on as an exponential tail."""
+    before = before[np.isfinite(before)]
+    if not before.size:
+        return 0.0
+    middle = float(np.quantile(before, 1 - EXACT))
+    excess = before[before > middle] - middle
+    if not excess.size:
+        return middle
+    return middle + float(excess.mean()) * max(float(np.log(EXACT / rate)), 0.0)

@@ -1,0 +1,148 @@
+"""Stretches: how far the questions served differ from those learnt from, and how far stretches used to differ.
+
+The questions served are asked again a week earlier, two weeks earlier and so on: the same places, days of the week and
+horizons, each with the features of its own moment. A look compares one stretch with those that were the last to be
+learnt from before it. The first look is that of today; all others lie before the cut of the release and show how far
+stretches differ when nothing is wrong: season, holidays and chance are in them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from asof.monitoring.alarms import Test
+
+Floats = NDArray[np.float64]
+BINS = 20
+"""Values of a column are counted in so many bins of equal size."""
+LEAST_APART = 0.01
+"""Shares that differ by less are the same."""
+LEAST_MOVED = 0.02
+"""So are means that differ by less than this part of the spread."""
+Side = tuple[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """n questions in stretches: 0 is served, 1 and up are earlier ones, the older the higher."""
+
+    number: NDArray[np.int64]
+    """n: the stretch of each question."""
+    count: int
+    """How many there are."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A stretch held against the stretches that were learnt from last."""
+
+    served: int
+    learnt: tuple[int, ...]
+
+
+def looks(count: int, gap: int, learnt: int = 4) -> tuple[Look, ...]:
+    """The look of today, and all that could have been made before the cut, the newest first.
+
+    Args:
+        count: stretches, that which is served included.
+        gap: so many steps before the stretch served lies the first one that was wholly known at the cut.
+        learnt: how many stretches of what was learnt it is held against.
+    """
+    newest = [0, *range(gap, count - gap)]
+    return tuple(
+        Look(at, tuple(range(at + gap, min(at + gap + learnt, count)))) for at in newest if at + gap + learnt <= count
+    )
+
+
+def columns(
+    features: pl.DataFrame, stretches: Stretches, every: Sequence[Look], weights: Mapping[str, float]
+) -> list[Test]:
+    """Two tests for each column with a weight: other values, and another share of missing ones.
+
+    Other values: the distance of Kolmogorov and Smirnov between counts in bins; of texts that of total variation.
+    """
+    made = []
+    for name, weight in weights.items():
+        if weight <= 0:
+            continue
+        codes, ordered = _codes(features[name], stretches)
+        counts = _counted(codes, stretches)
+        missing = counts[:, 0] / np.maximum(counts.sum(axis=1), 1)
+        values = counts[:, 1:]
+        apart = [_distance(values[look.served], values[list(look.learnt)].sum(axis=0), ordered) for look in every]
+        lost = [missing[look.served] - missing[list(look.learnt)].mean() for look in every]
+        made += [
+            Test(f"input {name}", weight * 0.7, np.array(apart), LEAST_APART),
+            Test(f"missing {name}", weight * 0.3, np.array(lost), LEAST_APART, both=True),
+        ]
+    return made
+
+
+def means(name: str, values: Floats, groups: Sequence[str], stretches: Stretches, every: Sequence[Look]) -> list[Test]:
+    """Tests of the mean of ``values`` (n, unknown: not a number): of all together, and of each group, of equal weight.
+
+    Args:
+        name: what the values are, such as ``prediction``.
+        values: n.
+        groups: n ids of places; empty for none.
+        stretches: of the n.
+        every: the looks.
+    """
+    known = np.isfinite(values)
+    spread = float(np.std(values[known & (stretches.number > 0)])) if known.any() else 0.0
+    spread = spread or 1.0
+
+    def moved(member: NDArray[np.bool_]) -> Floats:
+        inside = member & known
+        number = stretches.number[inside]
+        total = np.bincount(number, values[inside], stretches.count)
+        rows = np.bincount(number, minlength=stretches.count)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = total / rows
+            found = [
+                mean[look.served] - total[list(look.learnt)].sum() / rows[list(look.learnt)].sum() for look in every
+            ]
+        return np.array(found) / spread
+
+    made = [Test(name, 0.5, moved(np.ones(len(values), bool)), LEAST_MOVED, both=True)]
+    if not len(groups):
+        return [Test(name, 1.0, made[0].figures, LEAST_MOVED, both=True)]
+    ids, code = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    each = [
+        Test(f"{name} at {place}", 0.5 / len(ids), moved(code == index), LEAST_MOVED, both=True)
+        for index, place in enumerate(ids)
+    ]
+    return made + each
+
+
+def _codes(column: pl.Series, stretches: Stretches) -> tuple[NDArray[np.int64], bool]:
+    """Bin of each value, 0 for missing; whether bins have an order."""
+    if not column.dtype.is_numeric():
+        return column.cast(pl.String).rank("dense").fill_null(0).to_numpy().astype(np.int64), False
+    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    known = np.isfinite(values)
+    learnt = values[known & (stretches.number > 0)]
+    if not learnt.size:
+        return known.astype(np.int64), True
+    # Ends are those of what was learnt; what lies beyond gets bins of its own.
+    ends = np.unique(np.quantile(learnt, np.linspace(0, 1, BINS + 1), method="inverted_cdf"))
+    codes = 2 * np.searchsorted(ends, values, side="left") + (np.isin(values, ends)) + 1
+    return np.where(known, codes, 0).astype(np.int64), True
+
+
+def _counted(codes: NDArray[np.int64], stretches: Stretches) -> Floats:
+    width = int(codes.max(initial=0)) + 1
+    flat = np.bincount(stretches.number * width + codes, minlength=stretches.count * width)
+    return flat.reshape(stretches.count, width).astype(np.float64)
+
+
+def _distance(served: Floats, learnt: Floats, ordered: bool) -> float:  # noqa: FBT001 - a property of the column
+    if not served.sum() or not learnt.sum():
+        return 0.0  # that all are missing is another test
+    difference = served / served.sum() - learnt / learnt.sum()
+    if ordered:
+        return float(np.abs(np.cumsum(difference)).max(initial=0.0))
+    return float(np.abs(difference).sum() / 2)
