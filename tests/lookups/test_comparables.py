@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 from tests.lookups import test_around as around
 
+from asof.ledgers.moments import Floats, Ints
 from asof.lookups.comparables import PENALTY, Traits, expected
+from asof.lookups.corrections import PRIOR, Errors, Recent
 from asof.testing.lookups import exam
 
 
@@ -62,6 +64,68 @@ def test_it_passes_the_exam_of_lookups_and_a_question_alone_gets_the_same_bits()
     assert told["around_price_expected"].null_count() < questions.height
     plain = around.make(past, nearest=5, of=["price"]).read(questions, past)
     assert told.drop("around_price_expected").equals(plain)
+
+
+@pytest.mark.parametrize(("delay", "days"), [(0, 5), (2, 20)])
+def test_what_is_expected_is_moved_by_what_it_missed_of_late(delay: int, days: int) -> None:
+    """By the definition: each earlier row is told as of its own question, then its error counts once it is known."""
+    past = around.world(11, 90, delay=delay)
+    questions = around.asked(past)
+    options: dict[str, object] = {"nearest": 5, "of": ["price"], "like": ["kind", "lat"], "compared": 20}
+    plain = around.make(past, **options).read(questions, past)["around_price_expected"]
+    moved = around.make(past, **options, corrected=f"{days}d").read(questions, past)["around_price_expected"]
+    sales = past.table("sales").rows.with_columns(expected=plain)  # questions come in the order of the rows
+    differ = 0
+    for at, question in enumerate(questions.iter_rows(named=True)):
+        high = question["as_of"] - delay * around.DAY
+        errors = [
+            math.log1p(row["price"]) - math.log1p(row["expected"])
+            for row in sales.iter_rows(named=True)
+            if row["_key"] != question["unit"] and row["_available"] <= question["as_of"]
+            if high - days * around.DAY < row["_ended"] <= high
+            if row["price"] is not None and row["expected"] is not None
+        ]
+        told = plain[at]
+        if told is None:
+            assert moved[at] is None
+            continue
+        wanted = math.log1p(told) + sum(errors) / (len(errors) + PRIOR)
+        assert math.log1p(moved[at]) == pytest.approx(wanted, abs=1e-8)
+        differ += bool(errors)
+    assert differ > 30
+
+
+def test_what_is_moved_passes_the_exam_of_lookups_whichever_are_asked_first() -> None:
+    past = around.world(3, 300, delay=1)
+    options: dict[str, object] = {"nearest": 5, "of": ["price"], "like": ["kind", "lat"], "corrected": "7d"}
+    lookup = around.make(past, **options)
+    questions = around.asked(past)
+    told = lookup.read(questions, past)
+    exam(lookup, questions, past)
+    fresh = around.make(past, **options)
+    for at in (250, 40, 120):
+        assert fresh.read(questions[at : at + 1], past).equals(told[at : at + 1])
+    assert getattr(lookup, "against") == ("around_price_expected",)  # noqa: B009 - not every lookup has it
+    (fault,) = around.make(past, of=["price"], corrected="7d").check(past)
+    assert (fault.where, "without like:" in fault.message) == ("features.around.corrected", True)
+
+
+def test_sums_of_errors_are_exact_and_leave_out_the_row_itself() -> None:
+    ended = np.arange(6)
+    errors = Errors(ended, np.array([0, 1, 9, 3, 4, 5]))
+    missed = np.array([0.1, 0.2, 5.0, np.nan, 0.4, 0.8])
+    asked: list[list[int]] = []
+
+    def found(at: Ints) -> Floats:
+        asked.append(at.tolist())
+        return np.asarray(missed[at])
+
+    several = {"as_of": [5, 5, 5], "low": [-1, -1, 3], "high": [4, 4, 4], "itself": [-1, 1, 0]}
+    recent = Recent(**{name: np.array(values) for name, values in several.items()})
+    told = errors.mean(recent, found)
+    assert told == pytest.approx([0.7 / (3 + PRIOR), 0.5 / (2 + PRIOR), 0.4 / (1 + PRIOR)], abs=1e-9)
+    assert errors.mean(recent, found).tolist() == told.tolist()
+    assert asked == [[0, 1, 3, 4]]
 
 
 def test_what_cannot_be_compared_is_a_problem_at_its_setting() -> None:

@@ -3,7 +3,10 @@
 import difflib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
@@ -16,15 +19,17 @@ from asof.ledgers.moments import Floats, Ints
 from asof.ledgers.past import number_column
 from asof.lookups import coordinates
 from asof.lookups.base import OWN, read_options, table_of
-from asof.lookups.comparables import Traits, expected
+from asof.lookups.comparables import Traits, expected, logs, unlogged
+from asof.lookups.corrections import Errors, Recent
 from asof.lookups.points import Asked, Found, Points, sphere
 from asof.panels import Panel
 from asof.specs import FeatureSpec, Spec
-from asof.times import Step
+from asof.times import Step, shift
 
 SOFT_KM = 0.1
 """Added to each distance before it weighs, so that what lies at the same address does not weigh all."""
 _DISTANCE = re.compile(r"(\d+(?:\.\d+)?)\s*(km|m)")
+_CLOCK = ("_ended", "_available")
 _BEFORE_ALL = np.iinfo(np.int64).min
 
 
@@ -45,6 +50,8 @@ class AroundOptions(Spec):
     """Columns of the row asked about and of the rows around: what would these give if they were like it?"""
     compared: int = Field(default=200, ge=10, le=1000)
     """How many rows at most are compared by ``like``."""
+    corrected: str | None = None
+    """How far back it looks at its own errors, by whose mean ``expected`` is moved, such as ``28d``; none: never."""
 
 
 class Around:
@@ -57,7 +64,8 @@ class Around:
 
     With ``like`` also ``around_COLUMN_expected``: what a row with these columns would have in this neighbourhood, by a
     regression on the ``compared`` nearest rows, weighted alike. Numbers enter by their logarithm, texts by the number
-    that they begin with and as the same or another.
+    that they begin with and as the same or another. With ``corrected`` it is moved by what such answers were off on
+    the rows that ended of late, each told as of its own question: a level that rises is followed without delay.
     """
 
     def __init__(self, name: str, options: AroundOptions, panel: Panel) -> None:
@@ -66,6 +74,10 @@ class Around:
         self._source = options.source or panel.source
         predicted = panel.measure == "value" and self._source == panel.source and panel.column
         self._of = options.of if options.of is not None else (panel.column,) if predicted and panel.column else ()
+        told = bool(options.like) and bool(predicted) and panel.column in self._of
+        self.against = (f"{self.name}_{panel.column}_expected",) if told else ()
+        """Features that say by themselves what the label should be: recipes may be learnt against them."""
+        self._errors: WeakKeyDictionary[Past, dict[tuple[str, str], Errors]] = WeakKeyDictionary()
 
     @classmethod
     def of(cls, spec: FeatureSpec, panel: Panel) -> "Around":
@@ -75,17 +87,23 @@ class Around:
     @property
     def reach(self) -> timedelta:
         """How far back it reads; nothing is given up for what has no end."""
-        return timedelta(0) if self._options.window is None else Step.parse(self._options.window).nominal
+        window, corrected = self._options.window, self._options.corrected
+        if window is None:
+            return timedelta(0)
+        return Step.parse(window).nominal + (Step.parse(corrected).nominal if corrected else timedelta(0))
 
     def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
         """Answer the questions."""
         rows = self._rows(past)
         whole = questions.with_columns(coordinates.asked(questions, past)).with_row_index("_asked")
         asked = whole.drop_nulls(["_lat", "_lon", "as_of"])
-        most = max(self._options.nearest, self._options.compared if self._options.like else 0)
-        found = self._points(rows).nearest(self._asked(asked, rows, past), most, self._radius)
+        points = self._points(rows)
+        found = points.nearest(self._asked(asked, rows, past), self._most, self._radius)
         few = Found(found.rows[:, : self._options.nearest], found.km[:, : self._options.nearest])
-        made = dict(self._made(few, rows)) | dict(self._expected(found, rows, asked, past))
+        expected = dict(self._expected(found, rows, asked, past))
+        if self._options.corrected is not None and expected:
+            expected = self._moved(expected, asked, _Known(rows, points, past))
+        made = dict(self._made(few, rows)) | expected
         every = np.full((questions.height, len(made)), np.nan)
         every[asked["_asked"].to_numpy()] = np.column_stack(list(made.values()))
         return table_of({f"{self.name}_{name}": every[:, at] for at, name in enumerate(made)}, questions.height)
@@ -106,15 +124,18 @@ class Around:
         return [*found, *self._unlike(past, where)]
 
     def _unreadable(self, where: str) -> Iterator[Problem]:
-        radius, window = self._options.radius, self._options.window
+        radius = self._options.radius
         if radius is not None and kilometres(radius) is None:
             yield Problem(f"expected a distance such as 5km or 300m, got {radius!r}", where=f"{where}.radius")
-        if window is not None:
+        for option, text in (("window", self._options.window), ("corrected", self._options.corrected)):
             try:
-                if not Step.parse(window).count:
-                    yield Problem(f"{window} has no length; expected one such as 365d", where=f"{where}.window")
+                if text is not None and not Step.parse(text).count:
+                    yield Problem(f"{text} has no length; expected one such as 365d", where=f"{where}.{option}")
             except UserError as fault:
-                yield Problem(str(fault), where=f"{where}.window")
+                yield Problem(str(fault), where=f"{where}.{option}")
+        if self._options.corrected is not None and not self._options.like:
+            message = "what is expected is corrected, and without like: nothing is expected"
+            yield Problem(message, where=f"{where}.corrected")
 
     def _unlike(self, past: Past, where: str) -> Iterator[Problem]:
         """Say which columns of ``like`` a question does not carry, or the rows do not have."""
@@ -140,6 +161,10 @@ class Around:
         elif not coordinates.told(past):
             message = f"questions have no coordinates: rows of {panel.source} have none, and their places neither"
             yield Problem(message, where=where)
+
+    @property
+    def _most(self) -> int:
+        return max(self._options.nearest, self._options.compared if self._options.like else 0)
 
     @property
     def _radius(self) -> float:
@@ -210,6 +235,47 @@ class Around:
         weights = 1 / (found.km + SOFT_KM)  # 0 where there is none
         for name in self._of:
             yield f"{name}_expected", expected(rows[f"={name}"].to_numpy(), traits, found.rows, weights)
+
+    def _moved(self, expected: dict[str, Floats], asked: pl.DataFrame, known: "_Known") -> dict[str, Floats]:
+        """Move what is expected by the mean error of late of such answers, told as far ahead."""
+        past, rows = known.past, known.rows
+        high = past.until(self._source, Moments.of(asked["as_of"]))
+        low = high.shift(Step.parse(self._options.corrected or ""), past.panel.zone, -1)
+        moments = self._asked(asked, rows, past)
+        position = np.full(rows.height + 1, -1)  # of each code, counted from the earliest row; code 0 is no row
+        position[rows["_key"].rank("dense").cast(pl.Int64).to_numpy()] = np.arange(rows.height)[::-1]
+        recent = Recent(moments.as_of, low.micros(), high.micros(), position[np.maximum(moments.itself, 0)])
+        moved = {name: logs(values) for name, values in expected.items()}
+        errors = self._errors.setdefault(past, {})
+        for horizon in asked["horizon"].unique().sort():
+            part = (asked["horizon"] == horizon).arg_true().to_numpy()
+            looks = Recent(recent.as_of[part], recent.low[part], recent.high[part], recent.itself[part])
+            for name, told in moved.items():
+                made = errors.setdefault((name, horizon), Errors(*(_micros(rows[c])[::-1] for c in _CLOCK)))
+                told[part] += made.mean(looks, partial(self._missed, name, horizon, known))
+        return {name: unlogged(told) for name, told in moved.items()}
+
+    def _missed(self, name: str, horizon: str, known: "_Known", at: Ints) -> Floats:
+        """By how much rows, counted from the earliest, were missed on the log scale, each as of its own question."""
+        past, rows = known.past, known.rows
+        told = rows[rows.height - 1 - at]
+        table = past.table(self._source).rows[told["_at"]]
+        asked = told.select("_lat", "_lon", unit=pl.col("_key").cast(pl.String)).with_columns(
+            table.select(pl.col(column).alias(OWN + column) for column in self._options.like),
+            as_of=shift(table["_event"].cast(UTC_TIME), Step.parse(horizon), past.panel.zone, -1),
+        )
+        found = known.points.nearest(self._asked(asked, rows, past), self._most, self._radius)
+        expected = dict(self._expected(found, rows, asked, past))[name]
+        return logs(told["=" + name.removesuffix("_expected")].to_numpy()) - logs(expected)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The rows around, latest first."""
+
+    rows: pl.DataFrame
+    points: Points
+    past: Past
 
 
 def kilometres(text: str) -> float | None:

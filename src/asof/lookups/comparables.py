@@ -61,16 +61,16 @@ def expected(value: Floats, traits: Traits, near: Ints, weights: Floats) -> Floa
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     out = np.full(len(near), np.nan)
-    logs = _logs(value)
+    scaled = logs(value)
     with threadpool_limits(1):
         for first in range(0, len(near) if len(value) else 0, CHUNK):
             part = slice(first, first + CHUNK)
-            out[part] = _unlogged(_regressed(logs, traits, part, near[part], weights[part]))
+            out[part] = unlogged(_regressed(scaled, traits, part, near[part], weights[part]))
     return out
 
 
-def _regressed(logs: Floats, traits: Traits, part: slice, near: Ints, weights: Floats) -> Floats:
-    label = logs[near]
+def _regressed(scaled: Floats, traits: Traits, part: slice, near: Ints, weights: Floats) -> Floats:
+    label = scaled[near]
     weight = np.where(np.isfinite(label), weights, 0.0)
     total, count = weight.sum(axis=1), (weight > 0).sum(axis=1)
     weight = weight / np.where(total > 0, total, 1.0)[:, None]
@@ -104,17 +104,18 @@ def _sized(apart: Floats, here: Floats, weight: Floats) -> tuple[Floats, Floats]
 def _numbers(column: pl.Series) -> Floats:
     if column.dtype == pl.String:
         column = column.str.extract(r"^\s*(-?\d+(?:\.\d+)?)")
-    return _logs(column.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy())
+    return logs(column.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy())
 
 
-def _logs(numbers: Floats) -> Floats:
+def logs(numbers: Floats) -> Floats:
     """log(1 + x) for either sign, by Polars: one by one, so that a number has the same bits among many."""
     found = pl.Series(np.abs(numbers)).log1p().to_numpy()
     return np.where(np.isfinite(numbers), np.copysign(found, numbers), np.nan)
 
 
-def _unlogged(logs: Floats) -> Floats:
-    return np.asarray(np.copysign(pl.Series(np.abs(logs)).exp().to_numpy() - 1, logs), dtype=np.float64)
+def unlogged(numbers: Floats) -> Floats:
+    """Undo ``logs``."""
+    return np.asarray(np.copysign(pl.Series(np.abs(numbers)).exp().to_numpy() - 1, numbers), dtype=np.float64)
 
 
 def _codes(rows: pl.Series, asked: pl.Series) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from asof.specs import Spec
 
 STEPS = {
     "history": ("windows", "lags", "weekday", "hour"),
-    "around": ("window",),
+    "around": ("window", "corrected"),
     "nearest": ("max_age", "nearest.max_age"),
     "observations": ("windows", "each"),
     "trips": ("windows",),
