@@ -18,6 +18,18 @@ def test_every_leak_was_tried_once() -> None:
     assert len(TOLD["commit"]) == 40
 
 
+def test_the_page_tells_the_second_outcome(root: Path) -> None:
+    text = (root / "docs" / "leaks.md").read_text(encoding="utf-8")
+    caught, flagged = sum(one["caught"] for one in KEPT.values()), sum(not one["passed"] for one in KEPT.values())
+    told = f"Of the second set, {caught} of 10 were caught by name, and {flagged} of 10 twins was flagged"
+    assert told in " ".join(text.split())
+    for name, one in KEPT.items():
+        sentence = (once.load(name).__doc__ or "").strip()
+        audit, twin = ("caught" if one["caught"] else "missed"), ("passes" if one["passed"] else "flagged")
+        link = f"[{name}](../tests/leaks/aside_second/second_{name}.py)"
+        assert f"| {link} | {sentence} | {audit} | {twin} | " in text
+
+
 @pytest.mark.parametrize("name", once.NAMES)
 def test_the_file_is_the_one_that_was_tried(name: str) -> None:
     assert KEPT[name]["sha256"] == once.hashed(name)
