@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 import asof
-from asof.api import Settings, create
+from asof.api import Settings, create, heads
 from asof.flows.serving import Desk
 from tests.flows import houses, world
 
@@ -22,7 +22,10 @@ Start = Callable[..., httpx.Client]
 @contextlib.contextmanager
 def standing(desk: Desk, settings: Settings) -> Iterator[httpx.Client]:
     """A server that answers from ``desk`` on a free port, and a client of it."""
-    server = uvicorn.Server(uvicorn.Config(create(desk, settings), port=0, log_config=None, access_log=False))
+    config = uvicorn.Config(
+        create(desk, settings), port=0, http=heads.Bounded, ws="none", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30

@@ -62,10 +62,15 @@ def write(answers: pl.DataFrame, kind: str) -> bytes:
         return _plain(answers).write_csv().encode()
     shaped = shape(answers)
     if kind == LINES:
-        buffer = io.BytesIO()
-        shaped.write_ndjson(buffer)
-        return buffer.getvalue()
+        return write_lines(shaped)
     return b'{"predictions":' + shaped.write_json().encode() + b"}"
+
+
+def write_lines(shaped: pl.DataFrame) -> bytes:
+    """Write an object a line."""
+    buffer = io.BytesIO()
+    shaped.write_ndjson(buffer)
+    return buffer.getvalue()
 
 
 def shape(answers: pl.DataFrame) -> pl.DataFrame:

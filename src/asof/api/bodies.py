@@ -32,8 +32,8 @@ class Refusal(Exception):
         self.reason = reason
 
 
-def read(kind: str, body: bytes, most_rows: int) -> pl.DataFrame:
-    """Read ``body`` of the content type ``kind`` into n rows of text, null where nothing stands.
+def read(kind: str, body: bytes, most_rows: int) -> list[Mapping[str, Any]]:
+    """Read ``body`` of the content type ``kind`` into n rows, values by name; ``table`` makes them one.
 
     Raises Refusal: 400 what cannot be read, 413 too many rows, 415 an unknown kind, 422 what is no table of rows.
     """
@@ -53,7 +53,7 @@ def read(kind: str, body: bytes, most_rows: int) -> pl.DataFrame:
         raise Refusal(422, "there is no row to answer")
     if len(rows) > most_rows:
         raise Refusal(413, f"{len(rows):,} rows are more than the {most_rows:,} that one request may ask about")
-    return _table(rows)
+    return rows
 
 
 def need_json(kind: str) -> None:
@@ -148,7 +148,8 @@ def _distinct(names: Sequence[str]) -> None:
         raise Refusal(422, f"column {twice[0][:80]!r} is there twice")
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+def table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Rows of text, null where nothing stands; Refusal 413 or 422 for what is no table."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     if len(names) > MOST_COLUMNS:
         raise Refusal(413, f"{len(names):,} columns are more than {MOST_COLUMNS:,}")

@@ -30,6 +30,8 @@ class Limits:
 
     body: int = 10_000_000
     """Bytes."""
+    head: int = 64_000
+    """Bytes of the address and the headers together."""
     rows: int = 10_000
     seconds: float = 30.0
     """For an answer."""
@@ -82,6 +84,9 @@ class Guard:
             self._tell(scope, route, told["status"], time.perf_counter() - begun)
 
     async def _pass(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        size = len(scope["raw_path"]) + len(scope["query_string"])
+        if size + sum(len(name) + len(value) for name, value in scope["headers"]) > self.limits.head:
+            raise Refusal(431, f"the address and the headers are longer than {self.limits.head:,} bytes")
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if scope["path"] not in OPEN:
             scope["asof.key"] = self._admit(headers)
@@ -145,7 +150,7 @@ async def refuse(send: Send, refusal: Refusal) -> None:
         headers.append((b"retry-after", b"1"))
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    if refusal.status in {408, 413}:  # what is still coming is not read
+    if refusal.status in {408, 413, 431}:  # what is still coming is not read
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -22,6 +22,8 @@ def serve(desk: "Desk", settings: Settings, *, host: str, port: int, ready: Call
     """
     import uvicorn
 
+    from asof.api import heads
+
     _log()
 
     class Server(uvicorn.Server):
@@ -38,7 +40,8 @@ def serve(desk: "Desk", settings: Settings, *, host: str, port: int, ready: Call
         log_config=None,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE,
-        h11_max_incomplete_event_size=64_000,
+        http=heads.Bounded,
+        ws="none",
         server_header=False,
     )
     Server(config).run()

@@ -1,0 +1,81 @@
+"""Answers that were made ahead, told from a dictionary: no table is built where every row asks for one of them."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from asof.api import answers
+from asof.flows import asking
+from asof.flows.asking import PLACE_NAME
+from asof.flows.serving import Standing
+from asof.flows.workspace import Workspace
+
+Record = Mapping[str, Any]
+NAMES = frozenset({PLACE_NAME, "start", "horizon"})
+MOST_READY = 200_000
+"""Answers made ahead that are kept written out; where there are more, tables answer."""
+MOST_STARTS = 4_096
+"""Texts of starts that are remembered."""
+LONGEST_START = 40
+NEW_STARTS = 8
+"""Texts that are learnt from one request."""
+
+
+class Quick:
+    """The answers of a standing that were made ahead, as JSON by place, start and horizon.
+
+    What a text of a start means is learnt from ``asking``, which reads it for every other request as well.
+    """
+
+    def __init__(self, workspace: Workspace, standing: Standing) -> None:
+        """Write the answers out; a standing of rows, or of too many answers, has none."""
+        self.standing = standing
+        self._workspace = workspace
+        self._told: dict[tuple[str, dt.datetime, str], bytes] = {}
+        self._starts: dict[str, tuple[dt.datetime, str] | None] = {}
+        ready = standing.ready
+        if ready is not None and 0 < ready.height <= MOST_READY and workspace.spec.predict.per.place is not None:
+            lines = answers.write_lines(answers.shape(ready)).splitlines()
+            keys = zip(ready["place"], ready["start"], ready["horizon"], strict=True)
+            self._told = dict(zip(keys, lines, strict=True))
+
+    def answer(self, rows: Sequence[Record]) -> bytes | None:
+        """Answer all rows as ``answers.write`` would as JSON; none where one of them needs a table."""
+        if not self._told:
+            return None
+        found = []
+        for row in rows:
+            line = self._find(row)
+            if line is None:
+                return None
+            found.append(line)
+        return b'{"predictions":[' + b",".join(found) + b"]}"
+
+    def _find(self, row: Record) -> bytes | None:
+        place, start, horizon = row.get(PLACE_NAME), row.get("start"), row.get("horizon")
+        if not isinstance(place, str) or not isinstance(start, str) or not row.keys() <= NAMES:
+            return None
+        known = self._starts.get(start)
+        if known is None or not (horizon is None or isinstance(horizon, str)):
+            return None
+        begun, nearest = known
+        return self._told.get((place, begun, nearest if horizon is None else horizon))
+
+    def learn(self, rows: Sequence[Record]) -> None:
+        """Read texts of starts that are new; the oldest are forgotten where there are too many."""
+        if not self._told:
+            return
+        texts = {row.get("start") for row in rows[:1_000] if row.keys() <= NAMES}
+        new = [text for text in texts if isinstance(text, str) and text not in self._starts]
+        short = [text for text in new if len(text) <= LONGEST_START and text.isascii()][:NEW_STARTS]
+        if not short:
+            return
+        place = next(iter(self._told))[0]
+        asked = pl.DataFrame({PLACE_NAME: [place] * len(short), "start": short})
+        read = asking.of_frame(self._workspace, self.standing.prepared, asked, "the request")
+        for text, begun, nearest, reason in zip(short, read["start"], read["horizon"], read["reason"], strict=True):
+            while len(self._starts) >= MOST_STARTS:
+                del self._starts[next(iter(self._starts))]
+            self._starts[text] = (begun, nearest) if reason is None else None

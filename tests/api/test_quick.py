@@ -1,0 +1,106 @@
+"""Answers from the dictionary are those of the tables, byte for byte."""
+
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import asof
+from asof.api import answers, bodies, quick
+from asof.api.quick import Quick
+from asof.flows.serving import Desk
+from tests.api.conftest import opened
+
+PLACES = ["z0", "z3", "z5", "Z3", "nowhere", "", " z0", None, 3]
+STARTS = [
+    "2021-07-22",
+    "2021-07-23",
+    "2021-07-22T00:00",
+    "2021-07-22 13:30",
+    "2021-07-22T04:00:00Z",
+    "2021-07-23T06:00:00+02:00",
+    "2021-07-20",
+    "2021-05-01",
+    "2030-01-01",
+    "soon",
+    "",
+    None,
+    20210722,
+]
+HORIZONS = ["1d", "2d", "24h", "", None]
+
+
+@pytest.fixture(scope="module")
+def desk(crashes: Path) -> Desk:
+    """The panel, open."""
+    return opened(crashes)
+
+
+def draw_rows(draw: random.Random) -> list[dict[str, Any]]:
+    """A request as it might come: mostly about the next days, in several ways to write them."""
+    near = draw.random() < 0.5
+    rows = []
+    for _ in range(draw.choice([1, 1, 2, 5])):
+        row = {"place": draw.choice(PLACES[: 3 if near else None]), "start": draw.choice(STARTS[: 6 if near else None])}
+        if draw.random() < 0.5:
+            row["horizon"] = draw.choice(HORIZONS[: 2 if near else None])
+        if draw.random() < 0.1:
+            row[draw.choice(["note", "Start", "lat", "time"])] = "2021-07-20"
+        rows.append(dict(draw.sample(sorted(row.items(), key=lambda item: item[0]), len(row))))
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_bytes(desk: Desk, seed: int) -> None:
+    """Whatever the dictionary answers, the tables answer so too; and it answers what was made ahead."""
+    draw, at_hand = random.Random(seed), Quick(desk.workspace, desk.standing)
+    quickly = 0
+    for _ in range(80):
+        rows = draw_rows(draw)
+        given = at_hand.answer(rows)
+        slow = answers.write(desk.answer(bodies.table(rows)), bodies.JSON)
+        at_hand.learn(rows)
+        again = at_hand.answer(rows)
+        assert given in {None, slow}
+        assert again in {None, slow}
+        quickly += again is not None
+    assert quickly >= 10
+
+
+def test_a_request_is_learnt_from(panel: httpx.Client, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second request is answered without a table, by the same bytes; with any doubt, tables answer."""
+    rows = [{"place": "z1", "start": "2021-07-23T02:00", "horizon": "2d"}, {"place": "z4", "start": "2021-07-22"}]
+    first = panel.post("/invocations", json={"instances": rows})
+    monkeypatch.setattr(bodies, "table", lambda rows: pytest.fail("a table was built"))
+    second = panel.post("/invocations", json={"instances": rows})
+    assert (second.status_code, second.content) == (200, first.content)
+    assert second.headers["content-type"] == first.headers["content-type"]
+
+
+def test_what_is_remembered_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many texts, long texts, and more answers than are kept written out."""
+    monkeypatch.setattr(quick, "MOST_STARTS", 20)
+    at_hand = Quick(desk.workspace, desk.standing)
+    for number in range(40):
+        at_hand.learn([{"place": "z1", "start": f"2021-07-22T00:{number:02d}"}, {"start": "x" * 5_000}])
+        assert at_hand.answer([{"place": "z1", "start": f"2021-07-22T00:{number:02d}"}]) is not None
+    assert len(at_hand._starts) == 20
+    assert max(map(len, at_hand._starts)) <= quick.LONGEST_START
+    assert sys.getsizeof(at_hand._told) < 100_000
+    monkeypatch.setattr(quick, "MOST_READY", 2)
+    assert Quick(desk.workspace, desk.standing).answer([{"place": "z1", "start": "2021-07-22"}]) is None
+
+
+def test_newer_data_are_not_answered_by_the_old(own: Path) -> None:
+    """What was learnt belongs to one standing."""
+    desk = opened(own)
+    at_hand = Quick(desk.workspace, desk.standing)
+    before = desk.standing
+    (own / "calls-2.csv").write_text("id,at,zone\nn1,2021-07-20 12:00,z1\n")
+    asof.ingest(asof.open_project(str(own)))
+    assert desk.renew()
+    assert desk.standing is not before
+    assert at_hand.standing is before
