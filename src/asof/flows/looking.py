@@ -74,7 +74,7 @@ def _shifted(workspace: Workspace, prepared: Prepared, oracle: Oracle, answered:
         parts.append(part)
     parts = [preparation.label(prepared, part) for part in parts]
     span = _most(parts[0], "start") - _least(parts[0], "start")
-    length = max(int(np.ceil((span + panel.every.nominal) / step.nominal)), LEARNT)
+    length = max(int(np.ceil((span + panel.every.nominal) / step.nominal)), 1)
     return parts, monitoring.looks(len(parts), gap, LEARNT) if gap else (), length
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -193,7 +193,7 @@ def _judge(workspace: Workspace, prepared: Prepared, oracle: Oracle, laid: Laid,
 
 def _shared(tests: Sequence[Test], share: float) -> list[Test]:
     total = sum(one.weight for one in tests)
-    return [Test(one.name, one.weight * share / total, one.figures, one.least, one.both) for one in tests]
+    return [replace(one, weight=one.weight * share / total) for one in tests]
 
 
 def _truth(laid: Laid) -> np.ndarray:

@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 LEAST_LOOKS = 4
 """Fewer earlier looks that do not overlap say nothing."""
+LEAST_FAMILY = 4
+"""A family of fewer tests lends nothing."""
+MOST_LENT = 3.0
+"""A family lends at most so many times the degrees of freedom of a single test: its tests are not independent."""
 EXACT = 0.5
 """Share of the earlier looks from whose excesses the tail is drawn."""
 
@@ -33,6 +37,8 @@ class Test:
     """The usual spread of the figure is taken to be no smaller."""
     both: bool = False
     """Whether a small figure is as strange as a large one."""
+    family: str = ""
+    """Tests of one family, such as the places, lend one another strength in saying how far figures usually move."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,9 @@ def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float) ->
     """
     place = np.asarray(at)
     known = [one for one in tests if one.weight > 0 and np.isfinite(one.figures[0])]
-    independent = (np.ptp(place[1:]) + length) / length if len(place) > 1 else 0.0
+    # Windows of `length` steps, one a step: a variance has so many degrees of freedom (as in ``evaluation.ahead``).
+    shared = sum((1 - step / length) ** 2 for step in range(1, length))
+    independent = max(len(place) - 1, 0) / (1 + 2 * shared)
     if not known or independent < LEAST_LOOKS:
         return Judged((), 0.0, np.inf, float(independent))
     figures = np.stack([one.figures for one in known], axis=1)
@@ -91,7 +99,7 @@ def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float) ->
     enough = far.sum(axis=1) >= max(LEAST_LOOKS, 0.5 * far.shape[0])
     enough[0] = True
     mean, spread = _usual(figures, far, least)
-    freedom = max(independent - 1, 1.0)
+    spread, freedom = _moderated(spread, least, [one.family for one in known], max(independent - 1, 1.0))
     stretch = np.sqrt(1 + 1 / independent)
     p = _tail((figures - mean) / (spread * stretch), both, freedom)
     strength = -np.log(np.maximum(p, 1e-300) / weight)
@@ -124,14 +132,47 @@ def _usual(figures: Floats, far: NDArray[np.bool_], least: Floats) -> tuple[Floa
     return mean, np.maximum(np.sqrt(np.maximum(square, 0.0)), least)
 
 
-def _tail(z: Floats, both: NDArray[np.bool_], freedom: float) -> Floats:
+def _moderated(spread: Floats, least: Floats, families: Sequence[str], freedom: float) -> tuple[Floats, Floats]:
+    """Spreads drawn towards that of their family, and the degrees of freedom of each test (Smyth 2004).
+
+    How alike the variances of a family are says how much weight the family has; a test alone keeps its own.
+    """
+    moved, degrees = spread.copy(), np.full(spread.shape[1], freedom)
+    for family in set(families) - {""}:
+        member = np.array([one == family for one in families]) & (spread[0] > least)
+        if member.sum() < LEAST_FAMILY:
+            continue
+        prior, usual = _prior(spread[0, member] ** 2, freedom)
+        scale = usual / np.exp(np.log(spread[0, member] ** 2).mean())
+        center = np.exp(np.log(spread[:, member] ** 2).mean(axis=1, keepdims=True)) * scale
+        moved[:, member] = np.sqrt((freedom * spread[:, member] ** 2 + prior * center) / (freedom + prior))
+        degrees[member] = freedom + prior
+    return np.maximum(moved, least), degrees
+
+
+def _prior(variance: Floats, freedom: float) -> tuple[float, float]:
+    """Degrees of freedom that a family adds, and its usual variance, by the moments of logarithms (Smyth 2004)."""
+    from scipy.optimize import brentq
+    from scipy.special import digamma, polygamma
+
+    logs = np.log(variance) - digamma(freedom / 2) + np.log(freedom / 2)
+    excess = float(np.var(logs, ddof=1) - polygamma(1, freedom / 2))
+    most = MOST_LENT * freedom
+    if excess <= float(polygamma(1, most / 2)):
+        half = most / 2
+    else:
+        half = float(brentq(lambda x: float(polygamma(1, x)) - excess, 1e-3, most / 2))
+    return 2 * half, float(np.exp(logs.mean() + digamma(half) - np.log(half)))
+
+
+def _tail(z: Floats, both: NDArray[np.bool_], freedom: Floats) -> Floats:
     from scipy.stats import t
 
     told: Floats = np.where(both, 2 * t.sf(np.abs(z), freedom), t.sf(z, freedom))
     return np.where(np.isfinite(z), told, 1.0)
 
 
-def _inverse(p: Floats, both: NDArray[np.bool_], freedom: float) -> Floats:
+def _inverse(p: Floats, both: NDArray[np.bool_], freedom: Floats) -> Floats:
     from scipy.stats import t
 
     told: Floats = t.isf(np.where(both, p / 2, p), freedom)

@@ -75,8 +75,8 @@ def columns(
         apart = [_distance(values[look.served], values[list(look.learnt)].sum(axis=0), ordered) for look in every]
         lost = [missing[look.served] - missing[list(look.learnt)].mean() for look in every]
         made += [
-            Test(f"input {name}", weight * 0.7, np.array(apart), LEAST_APART),
-            Test(f"missing {name}", weight * 0.3, np.array(lost), LEAST_APART, both=True),
+            Test(f"input {name}", weight * 0.7, np.array(apart), LEAST_APART, family="input"),
+            Test(f"missing {name}", weight * 0.3, np.array(lost), LEAST_APART, both=True, family="missing"),
         ]
     return made
 
@@ -112,7 +112,7 @@ def means(name: str, values: Floats, groups: Sequence[str], stretches: Stretches
         return [Test(name, 1.0, made[0].figures, LEAST_MOVED, both=True)]
     ids, code = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     each = [
-        Test(f"{name} at {place}", 0.5 / len(ids), moved(code == index), LEAST_MOVED, both=True)
+        Test(f"{name} at {place}", 0.5 / len(ids), moved(code == index), LEAST_MOVED, both=True, family=name)
         for index, place in enumerate(ids)
     ]
     return made + each

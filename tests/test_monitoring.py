@@ -1,0 +1,133 @@
+"""Monitoring: the rate of false alarms is what was asked for, and what drifts is found."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from asof import monitoring
+from asof.monitoring import Look, Stretches, Test
+
+
+def looked(values: np.ndarray, rate: float = 0.01) -> monitoring.Judged:
+    """Judge 1 + k figures of m tests of equal weight, a step apart, that do not overlap."""
+    tests = [Test(f"t{k}", 1.0, values[:, k], 0.0, both=True) for k in range(values.shape[1])]
+    return monitoring.judge(tests, range(values.shape[0]), 1, rate)
+
+
+def test_looks_leave_the_gap_between_what_is_served_and_what_was_learnt() -> None:
+    assert monitoring.looks(10, 2, 3) == (
+        Look(0, (2, 3, 4)),
+        *(Look(at, (at + 2, at + 3, at + 4)) for at in range(2, 6)),
+    )
+    assert monitoring.looks(4, 2, 3) == ()
+
+
+@pytest.mark.parametrize("shape", ["normal", "heavy"])
+def test_false_alarms_are_as_many_as_asked(shape: str) -> None:
+    """Of 600 looks at eight figures of nothing, about one in twenty alarms at 5 %, whatever the tails."""
+    draw = np.random.default_rng(5)
+    size = (600, 41, 8)
+    figures = draw.normal(size=size) if shape == "normal" else draw.standard_t(4, size=size)
+    got = np.mean([bool(looked(each, 0.05).alarms) for each in figures])
+    assert 0.01 < got < 0.07
+
+
+def test_what_moves_far_alarms_and_says_which() -> None:
+    figures = np.random.default_rng(1).normal(size=(41, 8))
+    figures[0, 3] = 9.0
+    judged = looked(figures)
+    assert [one.name for one in judged.alarms] == ["t3"]
+    assert judged.tests[0].limit < 9.0
+
+
+def test_a_test_of_little_weight_hardly_alarms() -> None:
+    figures = np.random.default_rng(2).normal(size=41)
+    figures[0] = 6.0
+    other = np.random.default_rng(3).normal(size=41)
+    other[0] = 0.0
+
+    def alarms(weight: float) -> int:
+        tests = [Test("a", weight, figures, 0.0), Test("b", 1.0, other, 0.0)]
+        return len(monitoring.judge(tests, range(41), 1, 0.01).alarms)
+
+    assert (alarms(1.0), alarms(1e-6), alarms(0.0)) == (1, 0, 0)
+
+
+def test_too_few_looks_say_nothing() -> None:
+    judged = looked(np.array([[9.0], [0.0], [0.1], [0.2]]))
+    assert judged.alarms == ()
+    assert judged.needed == np.inf
+
+
+def frame(change: str) -> tuple[pl.DataFrame, Stretches]:
+    """60 stretches of 200 values; that which is served is changed."""
+    draw = np.random.default_rng(4)
+    values = draw.gamma(3.0, 2.0, size=(60, 200))
+    gone = draw.random((60, 200)) < 0.05
+    if change == "unit":
+        values[0] *= 1.609
+    elif change == "stuck":
+        values[0] = np.median(values)
+    elif change == "missing":
+        gone[0] = draw.random(200) < 0.3
+    column = pl.Series("x", np.where(gone, np.nan, values).ravel()).fill_nan(None)
+    return column.to_frame(), Stretches(np.repeat(np.arange(60), 200), 60)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"), [("none", []), ("unit", ["input x"]), ("stuck", ["input x"]), ("missing", ["missing x"])]
+)
+def test_a_column_that_changed_is_found(change: str, found: list[str]) -> None:
+    features, stretches = frame(change)
+    looks = monitoring.looks(60, 1)
+    tests = monitoring.columns(features, stretches, looks, {"x": 1.0})
+    judged = monitoring.judge(tests, [look.served for look in looks], 1, 0.01)
+    assert [one.name for one in judged.alarms] == found
+
+
+def test_a_column_that_the_model_ignores_is_no_test() -> None:
+    features, stretches = frame("unit")
+    assert monitoring.columns(features, stretches, monitoring.looks(60, 1), {"x": 0.0}) == []
+
+
+EXPECTED = {"value": 1.0, "low": 0.8, "high": 1.25}
+
+
+def test_a_score_within_what_was_expected_keeps_the_promise() -> None:
+    """The 95 % interval, widened to 1 %: 1.25 ** (2.326 / 1.96) = 1.303."""
+    kept = monitoring.score_kept(1.29, EXPECTED, share=1.0, rate=0.01, loss=True)
+    broken = monitoring.score_kept(1.31, EXPECTED, share=1.0, rate=0.01, loss=True)
+    shorter = monitoring.score_kept(1.31, EXPECTED, share=0.25, rate=0.01, loss=True)
+    better = monitoring.score_kept(0.5, EXPECTED, share=1.0, rate=0.01, loss=True)
+    assert [one.alarm for one in (kept, broken, shorter, better) if one] == [False, True, False, False]
+    assert kept is not None
+    assert kept.limit == pytest.approx(1.25 ** (2.32635 / 1.95996), rel=1e-4)
+    assert monitoring.score_kept(1.0, {}, share=1.0, rate=0.01, loss=True) is None
+
+
+def test_coverage_counts_periods_and_not_rows() -> None:
+    """Two of 20 days wholly outside are 90 %; four of 20 are no proof at 1 %, though 400 of 2,000 rows would be."""
+    starts = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(20)]
+
+    def days(outside: int) -> pl.DataFrame:
+        hit = [day >= outside for day in range(20) for _ in range(100)]
+        at = [start for start in starts for _ in range(100)]
+        return pl.DataFrame({"start": at, "label": [0.0 if one else 9.0 for one in hit], "low": -1.0, "high": 1.0})
+
+    told = [monitoring.coverage_kept(days(outside), 0.9, 0.01) for outside in (2, 4, 12)]
+    assert [one.figure for one in told if one] == pytest.approx([0.9, 0.8, 0.4])
+    assert [one.alarm for one in told if one] == [False, False, True]
+    assert monitoring.coverage_kept(days(2).head(700), 0.9, 0.01) is None
+
+
+def test_names_are_escaped_for_prometheus() -> None:
+    told = {
+        "project": "p", "release": None, "rate": 0.01, "served": 1, "known": 0, "alarms": [], "promises": [],
+        "tests": [{"name": 'truth at "a\\b"', "figure": 1.0, "limit": None, "alarm": False}],
+    }  # fmt: skip
+    text = monitoring.exposition(told, datetime(2024, 1, 1, tzinfo=UTC))
+    assert 'asof_watch_figure{project="p",release="",test="truth at \\"a\\\\b\\""} 1.0\n' in text
+    assert "asof_watch_limit" not in text
+    assert 'asof_watch_timestamp_seconds{project="p",release=""} 1704067200.0' in text
