@@ -104,3 +104,30 @@ def test_forms_are_told_apart_by_a_line_and_by_trees() -> None:
         many = portfolio("number", metric="rmse", label=Facts(1.0, 0.0, skew))
         assert [recipe.estimator for recipe in probes(many)] == ["linear", "lightgbm"]
     assert probes(()) == ()
+
+
+def rising() -> tuple[np.ndarray, Table]:
+    """A market that rises ever faster after day 180; what neighbours tell rises with it, and it is told apart too."""
+    day, table = world()
+    level = np.exp(0.00004 * np.maximum(day - 180, 0) ** 2)
+    around = table.features["around_price"].to_numpy() * np.exp(0.3 * table.features["size"].to_numpy())
+    told = table.features.with_columns(around_price=around * level)
+    return day, Table(told, pl.Series("label", table.label.to_numpy() * level))
+
+
+def test_each_candidate_is_also_learnt_against_what_a_lookup_says_and_chosen_where_that_serves() -> None:
+    day, table = rising()
+    folds = [(part(day, table, 0, cut), part(day, table, cut, cut + 20)) for cut in (200, 240, 280)]
+    terms: dict[str, Any] = {"task": "number", "metric": "rmsle", "budget_seconds": 14}
+    terms["candidates"] = ("extra_trees_log",)
+    clock = iter(range(10_000)).__next__
+    found = tuning.select(folds, against=("around_price", "no_such"), families=FAMILIES, clock=clock, **terms)
+    scores = {t.recipe.name: t.score for t in found.plan.trials if t.stage == "portfolio"}
+    plain = "extra_trees_log without calendar, history"
+    assert scores[f"{plain} against around_price"] < 0.95 * scores[plain]
+    assert tuning.replay(Plan.read(found.plan.write()), folds).plan == found.plan
+    clock = iter(range(10_000)).__next__
+    named = tuning.select(folds, against=("around_price",), clock=clock, model="extra_trees_log", **terms)
+    assert not any("against" in trial.recipe.name for trial in named.plan.trials)
+    left = tuning.select(folds, against=("month",), families=FAMILIES, clock=iter(range(10_000)).__next__, **terms)
+    assert not any("against" in trial.recipe.name for trial in left.plan.trials)

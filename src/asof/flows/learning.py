@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from asof import kfolds, metrics, panels, recipes, splits, times, tuning
+from asof import lookups as looking
 from asof.data import UTC_TIME, Table
 from asof.errors import DataError
 from asof.flows import preparation
@@ -44,6 +45,8 @@ class Material:
     """n rows in the same order."""
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Where rows with a time are units: names of the features that each lookup adds to the row's own columns."""
+    against: tuple[str, ...] = ()
+    """Features that say by themselves what the label should be."""
 
     def table(self, rows: np.ndarray) -> Table:
         """Questions at positions ``rows``, as an estimator learns from them."""
@@ -51,7 +54,7 @@ class Material:
 
     def side(self, rows: np.ndarray) -> "Material":
         """Keep only the questions at positions ``rows``."""
-        return Material(self.questions[rows], self.features[rows], self.families)
+        return Material(self.questions[rows], self.features[rows], self.families, self.against)
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,8 @@ def _material(workspace: Workspace, prepared: Prepared, known: pl.DataFrame) -> 
     if features.width == 0:
         message = f"there is no feature: {prepared.panel.source} has no other columns; say features: or other sources"
         raise DataError(message)
-    return Material(known, features, preparation.families(prepared, known, features.columns))
+    families = preparation.families(prepared, known, features.columns)
+    return Material(known, features, families, looking.against(prepared.lookups, features.columns))
 
 
 def asked_between(prepared: Prepared, cut: datetime, until: datetime) -> pl.DataFrame:
@@ -244,6 +248,7 @@ def choose(workspace: Workspace, bench: Bench, plan: Plan | None = None) -> Sele
         classes=wanted.classes,
         timed=wanted.timed,
         families=material.families,
+        against=material.against,
     )
 
 

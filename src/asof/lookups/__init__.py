@@ -22,7 +22,7 @@ from asof.panels import Panel
 from asof.plugins import Plugins
 from asof.specs import FeatureSpec
 
-__all__ = ["OWN", "Lookup", "ahead", "features", "make", "make_all"]
+__all__ = ["OWN", "Lookup", "against", "ahead", "features", "make", "make_all"]
 
 ASKED = ("place", "start", "end", "as_of", "horizon")
 
@@ -106,3 +106,9 @@ def ahead(lookups: Sequence[Lookup], names: Sequence[str]) -> list[str]:
     """Those of ``names`` that are declared to be known ahead, and so may read what comes after ``as_of``."""
     patterns = [pattern for lookup in lookups for pattern in getattr(lookup, "ahead", ())]
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def against(lookups: Sequence[Lookup], names: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``names`` that say by themselves what the label should be: recipes may be learnt against them."""
+    told = {name for lookup in lookups for name in getattr(lookup, "against", ())}
+    return tuple(name for name in names if name in told)

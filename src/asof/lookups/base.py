@@ -21,8 +21,9 @@ OWN = "own."
 class Lookup(Protocol):
     """A feature, or several, that reads sources as of the moment of each question. Never fitted.
 
-    A lookup may also tell ``reach`` (timedelta: how far back it reads) and ``ahead`` (patterns of
-    features that are declared to be known ahead, such as a forecast, and so may read later rows).
+    A lookup may also tell ``reach`` (timedelta: how far back it reads), ``ahead`` (patterns of
+    features that are declared to be known ahead, such as a forecast, and so may read later rows) and
+    ``against`` (names of features that say by themselves what the label should be).
     """
 
     @property

@@ -21,7 +21,7 @@ from asof.estimators.portfolio import baselines, facts, portfolio
 from asof.recipes import Blend, EncoderPlan, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms, foreign
 from asof.tuning.blends import blend, priced, with_rounds
-from asof.tuning.forms import Forms, probes
+from asof.tuning.forms import Forms, opposed, probes
 from asof.tuning.plans import Offer, Plan, Selection, Trial, tidy
 
 __all__ = ["Fold", "Offer", "Plan", "Selection", "Trial", "replay", "select"]
@@ -57,6 +57,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
     families: Mapping[str, Sequence[str]] | None = None,
     model: str = "",
     params: Mapping[str, Any] | None = None,
+    against: Sequence[str] = (),
 ) -> Selection:
     """Choose a recipe by the mean of the metric over the folds.
 
@@ -78,6 +79,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         model: name of a recipe or an estimator: nothing else is chosen, whatever would do better.
         params: parameters of the model, or of the candidates; they are not tuned.
         families: names of the features that each lookup adds to a row's own columns: what does not pay is left out.
+        against: features that say by themselves what a number should be: each candidate is also learnt against them.
 
     Raises:
         DataError: no fold, an unknown or unfitting metric or candidate, or nothing that could be judged.
@@ -105,7 +107,8 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         run.judge("baseline", recipe, must=True)
         tell()
     kinds: set[str] = set()
-    for recipe in _formed(run, names, families if timed and families else {}):
+    formed = _formed(run, names, families if timed and families else {}, () if model or task != "number" else against)
+    for recipe in formed:
         sure = recipe.estimator not in kinds and len(kinds) < SURE
         kinds.add(recipe.estimator)
         done = any(trial.recipe == recipe for trial in run.trials)
@@ -145,9 +148,12 @@ def replay(
     return _settle(run, [])
 
 
-def _formed(run: "_Run", names: Sequence[Recipe], families: Mapping[str, Sequence[str]]) -> list[Recipe]:
-    """Return the recipes with the families of features that pay, those first that have been judged on the way."""
-    forms = Forms.of(families, run.bench.folds[-1][0])
+def _formed(
+    run: "_Run", names: Sequence[Recipe], families: Mapping[str, Sequence[str]], against: Sequence[str]
+) -> list[Recipe]:
+    """Return the recipes with the families of features that pay, and beside each the same one learnt against them."""
+    table = run.bench.folds[-1][0]
+    forms = Forms.of(families, table)
 
     def judged(recipe: Recipe) -> float | None:
         known = next((trial for trial in run.trials if trial.recipe == recipe), None)
@@ -155,7 +161,9 @@ def _formed(run: "_Run", names: Sequence[Recipe], families: Mapping[str, Sequenc
         return None if trial is None else run.loss(trial)
 
     form = forms.found(probes(names), judged)
-    return [forms.applied(recipe, form) for recipe in names]
+    out = {column for family, columns in families.items() if family not in form for column in columns}
+    kept = [column for column in against if column in table.features.columns and column not in out]
+    return [each for recipe in names for each in opposed(forms.applied(recipe, form), kept)]
 
 
 @dataclass

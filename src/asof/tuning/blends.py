@@ -17,7 +17,7 @@ LEAST_GAIN = 0.001
 """Each member beyond the first must bring this share of what the best recipe saves over the best baseline."""
 CANDIDATES = 8
 ALIKE = 2
-"""Candidates of one estimator."""
+"""Candidates of one estimator that are learnt alike: of the label, or against the same feature."""
 MEMBERS = 4
 STEPS = 10
 
@@ -106,18 +106,21 @@ def with_rounds(trial: Trial) -> Recipe:
 
 
 def _candidates(bench: Bench, trials: Sequence[Trial]) -> list[int]:
-    """Numbers of the best trials, best first, no more than ``ALIKE`` of one estimator."""
+    """Numbers of the best trials, best first, no more than ``ALIKE`` of one estimator that are learnt alike."""
     ranked = sorted(
         (bench.sign * trial.score, number)
         for number, trial in enumerate(trials)
         if trial.stage != "baseline" and math.isfinite(trial.score)
     )
     kept: list[int] = []
-    alike: Counter[str] = Counter()
+    alike: Counter[tuple[str, str]] = Counter()
     for _, number in ranked:
         recipe = trials[number].recipe
-        if isinstance(recipe, Recipe) and alike[recipe.estimator] < ALIKE and len(kept) < CANDIDATES:
-            alike[recipe.estimator] += 1
+        if not isinstance(recipe, Recipe) or len(kept) == CANDIDATES:
+            continue
+        way = (recipe.estimator, recipe.against)
+        if alike[way] < ALIKE:
+            alike[way] += 1
             kept.append(number)
     return kept
 

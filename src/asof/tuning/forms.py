@@ -75,6 +75,11 @@ class Forms:
         return best
 
 
+def opposed(recipe: Recipe, columns: Sequence[str]) -> tuple[Recipe, ...]:
+    """Return the recipe learnt against each of the columns, and as it is."""
+    return (*(replace(recipe, name=f"{recipe.name} against {name}", against=name) for name in columns), recipe)
+
+
 def probes(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
     """Return the first recipe, and the first that reads features in another way: a line and trees."""
 
