@@ -219,3 +219,21 @@ def test_a_plug_in_that_breaks_is_a_finding_and_breaks_nothing(
     assert result["promoted"] is False
     told = {one["subject"]: one["message"] for one in result["findings"] if one["check"] == "future"}
     assert said in told[subject]
+
+
+def test_values_published_long_after_are_no_gap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An index of each month, published weeks later and read only when published: its coverage decides nothing."""
+    months = [date(2020, month, 1) for month in range(9, 13)] + [date(2021, month, 1) for month in range(1, 7)]
+    told = pl.DataFrame({"month": months, "level": [float(number) for number in range(10)]})
+    published = told.with_columns(published=pl.col("month").dt.offset_by("49d"))
+    page = world.PROJECT.replace(
+        "predict:",
+        "  index:\n    files: index.csv\n    key: month\n"
+        "    time: {columns: [month], zone: America/New_York, available: published}\npredict:",
+    ).replace("  - calendar\n", "  - calendar\n  - index: {nearest: index, columns: [level]}\n")
+    folder = world.make(tmp_path / "index", project=page, rows=world.calls(days=150))
+    published.write_csv(folder / "index.csv")
+    assert main(["train", str(folder), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["audit"]["failed"] == []
+    assert "future" in result["audit"]["passed"]

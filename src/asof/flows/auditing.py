@@ -12,16 +12,17 @@ from asof import lookups as looking
 from asof.audit import Audit, Verdict, base, groups, made, moments
 from asof.audit.drift import Part
 from asof.audit.future import Evidence, Extent
-from asof.audit.parity import Answer, Answers
+from asof.audit.parity import Answers
 from asof.audit.split import Side
 from asof.audit.too_good import Columns
 from asof.data import UTC_TIME, Finding, Severity, SourceTable, Table
-from asof.flows import elsewhere, ingestion, nesting, preparation, rebuilding
+from asof.flows import elsewhere, ingestion, nesting, overheard, preparation, rebuilding
 from asof.flows.preparation import Prepared
 from asof.flows.rebuilding import Accused
 from asof.flows.workspace import Workspace
 from asof.ledgers import scrambling
 from asof.lookups.base import OWN
+from asof.lookups.plugin import PluginLookup
 from asof.recipes import Blend, Recipe
 from asof.splits import Split
 from asof.times import Step
@@ -45,27 +46,29 @@ class Depth:
     """Questions asked one by one of lookups made anew, by ``future``."""
     parity: int = 20
     """Questions asked one by one of the model as it is kept."""
+    http: int = 5
+    """Questions asked over HTTP of a release, where there is one."""
     rows: int = 10_000
     """Training questions that single columns are held against."""
     full: bool = False
 
 
 QUICK = Depth()
-FULL = Depth(cuts=12, per_cut=400, alone=50, parity=200, rows=100_000, full=True)
+FULL = Depth(cuts=12, per_cut=400, alone=50, parity=200, http=100, rows=100_000, full=True)
 
 
 def examine(
-    workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth = QUICK, *, served: Answer | None = None
+    workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth = QUICK, *, release: str | None = None
 ) -> Audit:
     """Run all checks; findings that the project accepts no longer fail it.
 
-    ``served``: the way of use, where a server answers; else the model as it is kept is asked here, one question a time.
+    ``release``: one that is asked over HTTP as well; a run has none yet.
     """
     tell = workspace.stages.done
     checks: list[tuple[str, Callable[[], list[Verdict]]]] = [
         ("future", lambda: [_future(workspace, prepared, accused, depth)]),
         ("fit", lambda: _fit_and_rerun(workspace, accused, depth)),
-        ("parity", lambda: [_parity(workspace, prepared, accused, depth, served)]),
+        ("parity", lambda: [_parities(workspace, prepared, accused, depth, release)]),
         ("split", lambda: [_split(workspace, accused, depth)]),
         ("too good", lambda: [_too_good(workspace, prepared, accused, depth)]),
         ("drift", lambda: [_drift(accused)]),
@@ -95,11 +98,22 @@ def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
         verdict = audit.join([verdict, base.settle("future", "the other times of their rows", late)])
     if accused.bench.split.cut is None:
         return verdict
-    found = {name: table for name, table in prepared.past.sources.items() if not workspace.spec.sources[name].covered}
+    leaning = _leaning(prepared)
+    found = {name: prepared.past.table(name) for name in leaning if not workspace.spec.sources[name].covered}
     if not found:
         return verdict
     moved = _coverage_moves(found, accused.bench.split.cut)
     return audit.join([verdict, base.settle("future", f"what {len(found)} sources cover", moved)])
+
+
+def _leaning(prepared: Prepared) -> list[str]:
+    """Sources whose coverage decides something: the counted one, and those of which features read counts or gaps.
+
+    A plug-in may read whatever it likes, so with one all do.
+    """
+    plugged = any(isinstance(lookup, PluginLookup) for lookup in prepared.lookups)
+    read = prepared.past.leaning | {prepared.panel.source}
+    return [name for name in prepared.past.sources if plugged or name in read]
 
 
 def _known_late(workspace: Workspace, prepared: Prepared) -> list[Finding]:
@@ -196,16 +210,27 @@ def _unseen(questions: pl.DataFrame, split: Split) -> np.ndarray:
     return np.flatnonzero(late.fill_null(value=True).to_numpy())
 
 
-def _parity(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth, served: Answer | None) -> Verdict:
+def _parities(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth, release: str | None) -> Verdict:
+    """Compare the model as it is kept, and where there is a release, a server that answers with it."""
+    verdict = _parity(workspace, prepared, accused, depth)
+    if release is None:
+        return verdict
+    seed = accused.bench.wanted.seed
+    few = base.sample(_asked(accused), depth.http, np.random.default_rng(seed))
+    told = audit.attempt(lambda: overheard.check(workspace, prepared, release, few, seed=seed))
+    there = audit.untold("parity", "HTTP", told) if isinstance(told, str) else told
+    return audit.join([verdict, there])
+
+
+def _parity(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth) -> Verdict:
     sample = base.sample(_asked(accused), depth.parity, np.random.default_rng(accused.bench.wanted.seed))
-    how = "asked over HTTP" if served else "asked one by one of the model as it is kept"
+    how = "asked one by one of the model as it is kept"
     kept = audit.attempt(lambda: rebuilding.alone(workspace, prepared, accused.model))
-    alone = served or kept
-    if isinstance(alone, str):
-        message = f"the model cannot be kept and read again: {alone}"
+    if isinstance(kept, str):
+        message = f"the model cannot be kept and read again: {kept}"
         return base.settle("parity", "nothing", [Finding("parity", Severity.ERROR, "model", message)])
     batch = rebuilding.batch(workspace, prepared, accused.model)
-    verdict = audit.parity.check(sample, batch, alone, how=how)
+    verdict = audit.parity.check(sample, batch, kept, how=how)
     whole = audit.attempt(lambda: batch(sample)) if workspace.spec.plugins else ""
     if isinstance(whole, str):
         return verdict

@@ -38,6 +38,7 @@ class Past:
         self._sources = dict(sources)
         self.panel = panel
         self._made: dict[tuple[Any, ...], Any] = {}
+        self._leaning: set[str] = set()
 
     @property
     def sources(self) -> Mapping[str, SourceTable]:
@@ -118,6 +119,7 @@ class Past:
 
     def periods(self, source: str, slot: Slot | None = None) -> Periods:
         """Return the periods of the panel that ``source`` covers."""
+        self._leaning.add(source)
         name = ("periods", source, slot)
         if name not in self._made:
             self._made[name] = Periods.of(self.table(source).coverage, self.panel.every, self.panel.zone, slot)
@@ -127,6 +129,7 @@ class Past:
     def covered(self, source: str, low: Moments | Ints, high: Moments | Ints) -> Ints:
         """Covered microseconds of each of n stretches (low, high], given as Moments or int64 microseconds."""
         low, high = (edge if isinstance(edge, Moments) else Moments.of(edge) for edge in (low, high))
+        self._leaning.add(source)
         coverage = self.table(source).coverage
         begun, ended = (
             pl.Series(list(edges), dtype=UTC_TIME).to_physical().to_numpy()
@@ -143,6 +146,11 @@ class Past:
             return np.where(piece < 0, 0, total[held] + np.minimum(moments - begun[held], (ended - begun)[held]))
 
         return np.asarray(until(high.values)[high.index] - until(low.values)[low.index])
+
+    @property
+    def leaning(self) -> frozenset[str]:
+        """Sources whose coverage something that was read so far leans on."""
+        return frozenset(self._leaning)
 
     def known(self, cut: datetime) -> "Past":
         """Return what was known at ``cut``: only rows available by then, and coverage up to the cut - delay."""
@@ -188,6 +196,8 @@ class Past:
 
     def _rows(self, source: str, covered: bool) -> tuple[pl.DataFrame, Clock, Ints]:  # noqa: FBT001 - private
         """Rows that count, their clock, and the code of their place."""
+        if covered:
+            self._leaning.add(source)
         name = ("rows", source, covered)
         if name not in self._made:
             table = self.table(source)
