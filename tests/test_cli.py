@@ -36,6 +36,7 @@ VERBS = [
     "predict",
     "serve",
     "retrain",
+    "watch",
     "report",
     "runs",
     "promote",

@@ -48,14 +48,29 @@ def demo(
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, JSON or Parquet.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A table: CSV, JSON or Parquet; with --github or --cron a project.")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write; default: project.yaml beside the table.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the project.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print it, write nothing.")] = False,
+    github: Annotated[
+        bool, typer.Option("--github", help="Write a workflow of GitHub Actions that retrains the project FILE.")
+    ] = False,
+    cron: Annotated[bool, typer.Option("--cron", help="Print a line for cron that retrains the project FILE.")] = False,
 ) -> None:
-    """Propose a project file from a table."""
+    """Propose a project file from a table; or a schedule for a project."""
+    if github or cron:
+        from asof import schedules
+
+        if github:
+            made, new = schedules.write_workflow(file)
+            sys.stderr.write(f"wrote {made}\n" if new else f"{made} is as it should be\n")
+        if cron:
+            sys.stdout.write(schedules.cron_line(file) + "\n")
+        return
     from asof import proposals
 
     target = out or file.parent / "project.yaml"
