@@ -47,9 +47,6 @@ def test_the_workflow_says_when_what_and_with_which_names(project: Path) -> None
     }
     used = [step["uses"] for step in job["steps"] if "uses" in step]
     assert used == ["actions/checkout@v4", "actions/setup-python@v5"]
-        "actions/checkout@v4",
-        "actions/setup-python@v5",
-    ]
 
 
 def steps(project: Path, store: str) -> tuple[int, str]:
