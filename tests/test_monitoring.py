@@ -77,7 +77,8 @@ def frame(change: str) -> tuple[pl.DataFrame, Stretches]:
 
 
 @pytest.mark.parametrize(
-    ("change", "found"), [("none", []), ("unit", ["input x"]), ("stuck", ["input x"]), ("missing", ["missing x"])]
+    ("change", "found"),
+    [("none", []), ("unit", ["level x", "input x"]), ("stuck", ["input x"]), ("missing", ["missing x"])],
 )
 def test_a_column_that_changed_is_found(change: str, found: list[str]) -> None:
     features, stretches = frame(change)

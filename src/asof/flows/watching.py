@@ -28,6 +28,10 @@ WINDOW_DAYS = 28
 """Looked at are the questions of so many days, the latest, where nothing else is asked for."""
 SHARES = {"input": 0.35, "prediction": 0.25, "truth": 0.2, "error": 0.1, "coverage": 0.1}
 """How the rate is shared out."""
+YEAR_DAYS = 364
+UNSEEN = 2.0
+"""With less than a year of history stretches are taken to move so many times as far as was seen: the rest of the year
+is not in it."""
 LATE = 0.1
 """Answers remade with the data as they are now differ by less than this part of their spread, or data came late."""
 BY_TIME = ("calendar", "place")
@@ -188,7 +192,15 @@ def _judge(workspace: Workspace, prepared: Prepared, oracle: Oracle, laid: Laid,
         found += _shared(made, SHARES["truth"])
     part = SHARES["input"] + SHARES["prediction"] + SHARES["truth"]
     steps = [look.served for look in laid.looks]
-    return monitoring.judge(found, steps, laid.length, rate * part), rate * part
+    unseen = UNSEEN if prepared.panel.timed and _days(laid) < YEAR_DAYS else 1.0
+    return monitoring.judge(found, steps, laid.length, rate * part, unseen), rate * part
+
+
+def _days(laid: Laid) -> float:
+    """Days that the earlier looks span."""
+    begun = laid.questions.filter(laid.stretches.number > 0)["start"]
+    first, last = begun.min(), begun.max()
+    return (last - first) / timedelta(days=1) if isinstance(first, datetime) and isinstance(last, datetime) else 0.0
 
 
 def _shared(tests: Sequence[Test], share: float) -> list[Test]:
@@ -300,6 +312,7 @@ def _said(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     figure, limit = figures["figure"], figures["limit"]
     words = {
         "input": f"{subject} takes other values than what was learnt from: distance {figure:.2f}",
+        "level": f"{subject} moved by {figure:+.2f} of its spread",
         "missing": f"the share of missing values of {subject} changed by {figure:+.1%}",
         "prediction": f"predictions{' ' + subject if subject else ''} moved by {figure:+.2f} of their spread",
         "truth": f"what happened{' ' + subject if subject else ''} moved by {figure:+.2f} of its spread",

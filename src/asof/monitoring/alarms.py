@@ -74,7 +74,7 @@ class Judged:
         return tuple(one for one in self.tests if one.alarm)
 
 
-def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float) -> Judged:
+def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float, unseen: float = 1.0) -> Judged:
     """Judge the first of 1 + k looks by the k others, all tests together.
 
     Args:
@@ -82,6 +82,7 @@ def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float) ->
         at: positions of the 1 + k looks, in steps.
         length: looks less than so many steps apart overlap.
         rate: of false alarms, of all tests together.
+        unseen: how many times wider figures are taken to move than they were seen to.
     """
     place = np.asarray(at)
     known = [one for one in tests if one.weight > 0 and np.isfinite(one.figures[0])]
@@ -99,6 +100,7 @@ def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float) ->
     enough = far.sum(axis=1) >= max(LEAST_LOOKS, 0.5 * far.shape[0])
     enough[0] = True
     mean, spread = _usual(figures, far, least)
+    spread[0] *= unseen
     spread, freedom = _moderated(spread, least, [one.family for one in known], max(independent - 1, 1.0))
     stretch = np.sqrt(1 + 1 / independent)
     p = _tail((figures - mean) / (spread * stretch), both, freedom)

@@ -7,7 +7,7 @@ stretches differ when nothing is wrong: season, holidays and chance are in them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -60,7 +60,7 @@ def looks(count: int, gap: int, learnt: int = 4) -> tuple[Look, ...]:
 def columns(
     features: pl.DataFrame, stretches: Stretches, every: Sequence[Look], weights: Mapping[str, float]
 ) -> list[Test]:
-    """Two tests for each column with a weight: other values, and another share of missing ones.
+    """Tests for each column with a weight: other values, another mean (of numbers), another share of missing ones.
 
     Other values: the distance of Kolmogorov and Smirnov between counts in bins; of texts that of total variation.
     """
@@ -75,7 +75,8 @@ def columns(
         apart = [_distance(values[look.served], values[list(look.learnt)].sum(axis=0), ordered) for look in every]
         lost = [missing[look.served] - missing[list(look.learnt)].mean() for look in every]
         made += [
-            Test(f"input {name}", weight * 0.7, np.array(apart), LEAST_APART, family="input"),
+            Test(f"input {name}", weight * 0.4, np.array(apart), LEAST_APART, family="input"),
+            *_levels(name, weight * 0.3, features[name], stretches, every),
             Test(f"missing {name}", weight * 0.3, np.array(lost), LEAST_APART, both=True, family="missing"),
         ]
     return made
@@ -116,6 +117,15 @@ def means(name: str, values: Floats, groups: Sequence[str], stretches: Stretches
         for index, place in enumerate(ids)
     ]
     return made + each
+
+
+def _levels(name: str, weight: float, column: pl.Series, stretches: Stretches, every: Sequence[Look]) -> list[Test]:
+    """A column that moves slowly has other values in every stretch: how far its mean moves tells more."""
+    if not column.dtype.is_numeric():
+        return []
+    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    whole = means(f"level {name}", values, (), stretches, every)[0]
+    return [replace(whole, weight=weight, family="level")]
 
 
 def _codes(column: pl.Series, stretches: Stretches) -> tuple[NDArray[np.int64], bool]:
