@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from asof.errors import ProjectError, UserError
 
 if TYPE_CHECKING:
+    from asof.flows.serving import Desk
     from asof.flows.travelling import Guides
-    from asof.flows.workspace import Progress, Workspace
+    from asof.flows.workspace import Ask, Progress, Workspace
     from asof.ports import AnswersTable, Reader, Registry
     from asof.project import Project
 
@@ -29,6 +30,7 @@ EXTRAS = {
     "sql": ("psycopg",),
     "watch": ("watchfiles",),
     "drift": ("evidently",),
+    "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
 }
 RECORDED = (
     "asof",
@@ -117,7 +119,21 @@ def open_project(
         environment=describe_environment(spec.train.threads),
         stages=Stages(progress or Quiet()),
         force=force,
+        listen=listener(),
     )
+
+
+def listener() -> "Callable[[Desk], AbstractContextManager[Ask]] | None":
+    """What opens a server for the audit; none without the extra ``serve``."""
+    if not all(map(_installed, EXTRAS["serve"])):
+        return None
+
+    def listen(desk: "Desk") -> "AbstractContextManager[Ask]":
+        from asof.api import listening
+
+        return listening.listen(desk)
+
+    return listen
 
 
 def store_of(project: "Project") -> str:

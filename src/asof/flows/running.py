@@ -105,7 +105,7 @@ def audit_project(workspace: Workspace, *, full: bool = False) -> dict[str, Any]
             known = judging.held_out(workspace, prepared, bench).questions
             accused = Accused(bench, known, plan, model)
             depth = auditing.FULL if full else auditing.QUICK
-            done = auditing.examine(workspace, prepared, accused, depth)
+            done = auditing.examine(workspace, prepared, accused, depth, release=record.name)
             stage.note = audit_note(done)
     return {
         "project": workspace.spec.name,

@@ -33,6 +33,17 @@ class Standing:
     """Rows that reasons are told against, by class; made at the first question for reasons."""
 
 
+def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapping[str, str]) -> Standing:
+    """Join a release and data; refuses a release of other features now, and not at the first request."""
+    ready = None
+    if not prepared.panel.rows:
+        asked = predicting.next_questions(prepared, oracle.places)
+        ready = predicting.answer_all(workspace, prepared, oracle, asked)
+    else:
+        predicting.answer(workspace, prepared, oracle, preparation.of_rows(prepared)[:1])
+    return Standing(oracle, prepared, stamps, ready)
+
+
 class Desk:
     """Answers questions with a release of a project, by the features of training and batch.
 
@@ -48,6 +59,13 @@ class Desk:
         self._renewing = threading.Lock()
         self.trouble = ""
         """Why the latest attempt to renew failed; empty when it did not."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, standing: Standing) -> "Desk":
+        """Return a desk that is open with what stands already; it is not renewed."""
+        desk = cls(workspace, standing.oracle.release.name)
+        desk._standing = standing
+        return desk
 
     @property
     def standing(self) -> Standing:
@@ -106,13 +124,7 @@ class Desk:
     def _read(self, oracle: Oracle) -> Standing:
         stamps = self._stamps()
         prepared = preparation.prepare(self._workspace, intake.open_tables(self._workspace))
-        ready = None
-        if not prepared.panel.rows:
-            asked = predicting.next_questions(prepared, oracle.places)
-            ready = predicting.answer_all(self._workspace, prepared, oracle, asked)
-        else:  # refuses a release of other features now, and not at the first request
-            predicting.answer(self._workspace, prepared, oracle, preparation.of_rows(prepared)[:1])
-        return Standing(oracle, prepared, stamps, ready)
+        return stand(self._workspace, oracle, prepared, stamps)
 
     def answer(self, rows: pl.DataFrame, called: str = "the request") -> pl.DataFrame:
         """Answer each row in its place: a prediction, or the reason why there is none.

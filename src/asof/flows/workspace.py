@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asof.ports import AnswersTable, Lake, Reader, Registry
 from asof.specs import ProjectSpec
 
 if TYPE_CHECKING:
+    from asof.flows.serving import Desk
     from asof.plugins import Plugins
 
 
@@ -33,6 +34,10 @@ class Progress(Protocol):
     def stop(self) -> None:
         """Say that the present stage broke off: what follows is no longer progress."""
         ...
+
+
+Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Asks a server about one row, and returns its answer."""
 
 
 class Quiet:
@@ -112,6 +117,8 @@ class Workspace:
     """What a release records of this machine: python, platform, package versions."""
     stages: Stages = field(default_factory=Stages)
     force: bool = False
+    listen: "Callable[[Desk], AbstractContextManager[Ask]] | None" = None
+    """Opens a server on loopback, where the extra ``serve`` is installed."""
     _registry: Registry | None = None
 
     @property
