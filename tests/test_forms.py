@@ -10,7 +10,7 @@ from asof import metrics, recipes, tuning
 from asof.data import Table
 from asof.estimators.portfolio import Facts, portfolio
 from asof.tuning import Plan, Selection
-from asof.tuning.forms import Forms, probes
+from asof.tuning.forms import Forms, opposed, probes
 
 FAMILIES = {"calendar": ("month", "day_of_year"), "history": ("sales_covered_182d",), "around": ("around_price",)}
 DAY, LAST = 300, 240
@@ -115,19 +115,24 @@ def rising() -> tuple[np.ndarray, Table]:
     return day, Table(told, pl.Series("label", table.label.to_numpy() * level))
 
 
-def test_each_candidate_is_also_learnt_against_what_a_lookup_says_and_chosen_where_that_serves() -> None:
+def test_candidates_are_also_learnt_against_what_a_lookup_says_and_judged_beside_the_others() -> None:
     day, table = rising()
-    folds = [(part(day, table, 0, cut), part(day, table, cut, cut + 20)) for cut in (200, 240, 280)]
-    terms: dict[str, Any] = {"task": "number", "metric": "rmsle", "budget_seconds": 14}
-    terms["candidates"] = ("extra_trees_log",)
-    clock = iter(range(10_000)).__next__
-    found = tuning.select(folds, against=("around_price", "no_such"), families=FAMILIES, clock=clock, **terms)
+    folds = [(part(day, table, 0, cut), part(day, table, cut, cut + 20)) for cut in (240, 280)]
+    terms: dict[str, Any] = {"task": "number", "metric": "rmsle", "against": ("around_price", "month", "no_such")}
+    terms["families"] = {"calendar": ("month", "day_of_year", "sales_covered_182d"), "around": ("around_price",)}
+    wanted, clock = ("catboost_log",), iter(range(10_000)).__next__
+    found = tuning.select(folds, candidates=wanted, clock=clock, budget_seconds=34, **terms)
     scores = {t.recipe.name: t.score for t in found.plan.trials if t.stage == "portfolio"}
-    plain = "extra_trees_log without calendar, history"
+    plain = "catboost_log without calendar"
+    assert [name for name in scores if "against" in name] == [f"{plain} against around_price"]  # month does not pay
     assert scores[f"{plain} against around_price"] < 0.95 * scores[plain]
     assert tuning.replay(Plan.read(found.plan.write()), folds).plan == found.plan
-    clock = iter(range(10_000)).__next__
-    named = tuning.select(folds, against=("around_price",), clock=clock, model="extra_trees_log", **terms)
+    named = tuning.select(folds, model="catboost_log", budget_seconds=0, **terms)
     assert not any("against" in trial.recipe.name for trial in named.plan.trials)
-    left = tuning.select(folds, against=("month",), families=FAMILIES, clock=iter(range(10_000)).__next__, **terms)
-    assert not any("against" in trial.recipe.name for trial in left.plan.trials)
+
+
+def test_what_lost_by_it_is_not_learnt_against_anything() -> None:
+    forest, kernel = recipes.Recipe("forest", (), "random_forest"), recipes.Recipe("kernel", (), "kernel")
+    assert opposed(forest, ["around_price"]) == (forest,)
+    assert opposed(kernel, []) == (kernel,)
+    assert opposed(kernel, ["around_price"])[1].against == "around_price"

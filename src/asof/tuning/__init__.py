@@ -79,7 +79,7 @@ def select(  # noqa: PLR0913 - the settings of a search, each a plain value, all
         model: name of a recipe or an estimator: nothing else is chosen, whatever would do better.
         params: parameters of the model, or of the candidates; they are not tuned.
         families: names of the features that each lookup adds to a row's own columns: what does not pay is left out.
-        against: features that say by themselves what a number should be: each candidate is also learnt against them.
+        against: features that say by themselves what a number should be: some candidates are also learnt against them.
 
     Raises:
         DataError: no fold, an unknown or unfitting metric or candidate, or nothing that could be judged.
@@ -151,7 +151,7 @@ def replay(
 def _formed(
     run: "_Run", names: Sequence[Recipe], families: Mapping[str, Sequence[str]], against: Sequence[str]
 ) -> list[Recipe]:
-    """Return the recipes with the families of features that pay, and beside each the same one learnt against them."""
+    """Return the recipes with the families that pay, and beside some the same one learnt against a feature."""
     table = run.bench.folds[-1][0]
     forms = Forms.of(families, table)
 
