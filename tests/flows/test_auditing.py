@@ -80,12 +80,13 @@ def test_an_accepted_finding_no_longer_fails(tmp_path: Path) -> None:
     """The owner accepts one feature with a reason; the reason is kept with the release."""
     folder = _project(tmp_path / "world", WHOLE_TABLE_MEAN)
     text = (folder / "project.yaml").read_text()
-    reasons = {"future:busy": "known to look ahead, kept for a demonstration", "future:prediction": "the same"}
+    known = "known to look ahead, kept for a demonstration"
+    reasons = {"future:busy": known, "future:prediction": "the same", "too good:busy": known}
     accepted = "audit: " + json.dumps({"accept": reasons}) + "\n"
     (folder / "project.yaml").write_text(text + accepted)
     result = asof.run(asof.open_project(str(folder)))
     assert result["audit"]["failed"] == []
-    assert result["audit"]["accepted"] == ["future:busy", "future:prediction"]
+    assert result["audit"]["accepted"] == ["future:busy", "future:prediction", "too good:busy"]
 
 
 def test_the_whole_audit_repeats_the_selection(copied: tuple[Path, object], capsys: pytest.CaptureFixture[str]) -> None:
