@@ -15,6 +15,14 @@ from tests.examples import copies
 EXAMPLES = copies.ROOT / "examples"
 ROWS = {"train.budget": "0s", "train.candidates": ["linear"], "judge.repeats": 1, "judge.folds": 2}
 LIGHT: dict[str, dict[str, Any]] = {
+    "busyness": {
+        "train.budget": "0s",
+        "train.candidates": ["poisson"],
+        "train.since": "2021-03-15",
+        "judge.folds": 2,
+        "judge.fold": "2d",
+        "judge.holdout": "3d",
+    },
     "collisions": {
         "train.budget": "0s",
         "train.candidates": ["poisson"],
@@ -23,15 +31,35 @@ LIGHT: dict[str, dict[str, Any]] = {
         "features": ["calendar", {"history": {"windows": ["28d"], "lags": ["14d"]}}],
     },
     "home_prices": ROWS,
-    "king_county": {"train.budget": "0s", "train.candidates": ["linear"], "judge.folds": 2},
+    "king_county": {
+        "train.budget": "0s",
+        "train.candidates": ["linear"],
+        "train.since": "2015-01-01",
+        "judge.folds": 2,
+    },
     "titanic": {**ROWS, "train.candidates": ["logistic"]},
+    "weather_outcome": {
+        "train.budget": "0s",
+        "train.candidates": ["linear_firm_log"],
+        "train.since": "2020-01-01",
+        "judge.folds": 2,
+        "features.history.windows": ["28d"],
+        "features.weather.stations.ksle": None,
+        "features.weather.windows": ["7d"],
+    },
 }
 """Settings by which a notebook takes seconds."""
 SAID = {
+    "busyness": ["distinct of order_number per place and hour in 32 places, 1 hour ahead", "in quarantine"],
     "collisions": ["crashes per place and day in 263 places, 1 to 7 days ahead", "in quarantine"],
     "home_prices": ["CurrentPrice", "650 valid, 0 in quarantine, 650 new"],
     "king_county": ["price of each row of sales", "in quarantine"],
     "titanic": ["891 valid, 0 in quarantine, 891 new", "Survived of each row of passengers"],
+    "weather_outcome": [
+        "sum of outcome_of_int per day",
+        "5,845 valid, 0 in quarantine",
+        "is declared to be known ahead",
+    ],
 }
 """What each shows, whatever the budget."""
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/notebook.ipynb"))
@@ -56,7 +84,7 @@ def shown(notebook: dict[str, Any]) -> str:
 
 def test_every_example_has_a_notebook_and_light_settings() -> None:
     assert set(LIGHT) == set(SAID) == set(NAMES)
-    assert {"collisions", "home_prices", "king_county", "titanic"} <= set(NAMES)
+    assert set(NAMES) == {folder.name for folder in EXAMPLES.iterdir() if (folder / "project.yaml").is_file()}
 
 
 @pytest.mark.parametrize("name", NAMES)
