@@ -1,6 +1,7 @@
 """Which release was champion when, and the way back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,26 @@ def test_champions_one_after_the_other(copied: Finished, capsys: Capture) -> Non
     assert (exactly["release"], exactly["since"]) == (name, later.isoformat())
     kinds = [one["kind"] for one in records.runs(workspace)["decisions"]]
     assert kinds[0] == "rollback"
+
+
+def test_back_and_back_again(copied: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three champions, each worse: two steps back lead to the first, not to the one just left."""
+    folder, result = copied
+    workspace = asof.open_project(str(folder))
+    kept = [
+        history.Reign(name, datetime(2026, 1, day, tzinfo=UTC), why)
+        for name, day, why in (
+            (str(result["release"]), 1, "first"),
+            ("b", 2, "better"),
+            ("c", 3, "better"),
+            ("b", 4, "rolled back from c"),
+        )
+    ]
+    monkeypatch.setattr(history, "reigns", lambda _: kept)
+    found = workspace.registry.find("champion")
+    assert found is not None
+    present = replace(found, name="b", version=7)
+    assert history._earlier(workspace, present).name == result["release"]
 
 
 def test_a_champion_can_be_named(copied: Finished, capsys: Capture) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 import asof
 from asof.cli import main
+from asof.errors import DataError
 from asof.flows import asking, intake, predicting, preparation
+from asof.flows.predicting import Asked
 from tests.flows import world
 
 Finished = tuple[Path, Mapping[str, Any]]
@@ -165,3 +167,26 @@ def test_the_next_period_is_the_last_that_may_be_asked_about(tmp_path: Path) -> 
     assert set(asked["start"]) == {datetime(2021, 7, 12, 4, tzinfo=UTC)}
     assert set(asked["as_of"]) == {datetime(2021, 7, 11, 4, tzinfo=UTC)}
     assert asked.height == 6
+
+
+def test_a_release_answers_only_for_the_page_that_made_it(copied: tuple[Path, Mapping[str, Any]]) -> None:
+    """Features of the same names may mean something else: another delay is refused, another file is not."""
+    folder, _ = copied
+    asked = Asked(start="2021-07-01", end="2021-07-02")
+    with pytest.raises(DataError, match="was made by another page"):
+        asof.predict(asof.open_project(str(folder), overrides=["sources.calls.delay=2d"]), asked)
+    elsewhere = asof.open_project(str(folder), overrides=["sources.calls.quarantine=0.5", "train.budget=1s"])
+    assert asof.predict(elsewhere, asked)["answered"] == 12
+
+
+def test_columns_of_a_file_that_are_called_like_an_answer_are_kept(
+    copied: tuple[Path, Mapping[str, Any]], tmp_path: Path
+) -> None:
+    """What was asked stays beside what is answered, under a name of its own."""
+    folder, _ = copied
+    rows = pl.DataFrame({"place": ["z1"], "start": ["2021-07-20"], "prediction": ["mine"], "release": ["v9"]})
+    rows.write_csv(tmp_path / "rows.csv")
+    asof.predict(asof.open_project(str(folder)), Asked(input=tmp_path / "rows.csv"), tmp_path / "told.parquet")
+    told = pl.read_parquet(tmp_path / "told.parquet")
+    assert told.select("prediction_given", "release_given", "place").row(0) == ("mine", "v9", "z1")
+    assert told["prediction"][0] > 0

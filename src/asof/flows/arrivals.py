@@ -216,7 +216,15 @@ def _of_source(
     done: Ingested | None = None
     fault = ""
     try:
-        done = ingestion.ingest(name, entrance.spec, spared, workspace.lake, now=workspace.now, force=workspace.force)
+        done = ingestion.ingest(
+            name,
+            entrance.spec,
+            spared,
+            workspace.lake,
+            now=workspace.now,
+            force=workspace.force,
+            project=workspace.spec.name,
+        )
     except AsofError as error:
         if not isinstance(error, DataError) or len(spared.faults) < len(files):
             fault = str(error)  # else there is nothing yet, and why is told of each file

@@ -10,7 +10,7 @@ import polars as pl
 
 from asof import probabilities, promotion, recipes, releases
 from asof.evaluation import Bootstrap
-from asof.flows import judging, learning, nesting
+from asof.flows import judging, learning, nesting, preparation
 from asof.flows.judging import Judged
 from asof.flows.learning import Bench
 from asof.flows.preparation import Prepared
@@ -54,7 +54,9 @@ def against(
     bootstrap = Bootstrap(seed=bench.wanted.seed)
     model = release.model(threads=workspace.threads, plugins=workspace.plugins)
     asked = judged.asked
-    other = _other(release, prepared.panel.classes, set(model.columns) == set(asked.features.columns))
+    same = release.facts.get("meaning") in {None, preparation.meaning(workspace)}
+    fits = same and set(model.columns) == set(asked.features.columns)
+    other = _other(release, prepared.panel.classes, fits)
     fresh, why = _unseen(judged, release.facts.get("cut", ""))
     if why == "" and other == "":
         told = _calibrated(release, model.predict(asked.side(np.flatnonzero(fresh.to_numpy())).features))

@@ -17,6 +17,8 @@ from asof.times import Step
 
 ROLLBACK = "rollback"
 """Kind of the decision that makes an earlier release champion again."""
+ROLLED_BACK = "rolled back from "
+"""How its reason begins."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +88,22 @@ def roll_back(workspace: Workspace, which: str | None = None) -> dict[str, Any]:
             message = f"{wanted.name} is the champion already"
             raise DataError(message)
         releases.read(wanted.folder)
-        why = f"rolled back from {present.name}"
+        why = f"{ROLLED_BACK}{present.name}"
         registry.set_alias("champion", wanted.version)
         told = {"kind": ROLLBACK, "release": wanted.name, "from": present.name, "why": why}
-        registry.decide({**told, "at": workspace.now.isoformat()})
+        registry.decide({**told, "at": workspace.clock().isoformat()})
     return {"project": workspace.spec.name, "release": wanted.name, "promoted": True, "why": why, "refused": False}
 
 
 def _earlier(workspace: Workspace, present: ReleaseRecord) -> ReleaseRecord:
-    """Find the champion before the present one."""
-    for reign in reversed(reigns(workspace.registry.decisions())):
-        record = workspace.registry.find(reign.release)
+    """Find the champion before the present one; what was rolled back from does not come again by itself."""
+    line: list[str] = []
+    for reign in reigns(workspace.registry.decisions()):
+        back = reign.why.startswith(ROLLED_BACK) and reign.release in line
+        line = line[: line.index(reign.release)] if back else [name for name in line if name != reign.release]
+        line.append(reign.release)
+    for name in reversed(line[: line.index(present.name)] if present.name in line else line):
+        record = workspace.registry.find(name)
         if record is not None and record.version != present.version:
             return record
     message = f"no release was champion before {present.name}; name one: asof rollback --release WHICH"

@@ -58,6 +58,7 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     now: datetime,
     force: bool = False,
     replay: bool = False,
+    project: str = "",
     progress: Callable[[float], None] | None = None,
 ) -> Ingested:
     """Bring one source up to date.
@@ -74,15 +75,17 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
         now: moment of the ingest (UTC).
         force: validate again although nothing has changed.
         replay: validate the kept rows again without reading the source, such as after a correction of the rules.
+        project: name of the project; rows that another one keeps under the same name are none of its own.
         progress: is told the share done (0..1; a guess while reading, since no one knows how much is to come).
 
     Raises:
-        DataError: no rows.
+        DataError: no rows, or the store holds the rows of another project under this name.
         ProjectError: columns that the project names are not there.
         Refused: too many rows refused, or too many values missing; the derived tables stay as they were.
         OutsideError: the source or the store failed.
     """
     tell = progress or (lambda _share: None)
+    moved = _told_apart(name, spec, lake.stamp(name) or {}, project)
     begun = time.perf_counter()
     count, new, noticed = (0, 0, ()) if replay else _read(name, spec, reader, lake, now, tell)
     seconds = {"read": time.perf_counter() - begun}
@@ -94,7 +97,7 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     last = lake.stamp(name)
     if last is not None and not force and not replay and _current(last, stamp, now):
         recalled = _recalled(name, last, count, new, seconds)
-        return replace(recalled, findings=(*recalled.findings, *noticed))
+        return replace(recalled, findings=(*recalled.findings, *noticed, *moved))
     begun = time.perf_counter()
     validated = checks.validate(lake.raw(name), spec, now=now, name=name)
     checks.gate(validated.findings, name)
@@ -107,12 +110,38 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
         "quarantined": str(validated.quarantine.height),
         "findings": json.dumps([asdict(finding) for finding in findings]),
         "due": validated.next_due.isoformat() if validated.next_due else "",
+        "project": project,
+        "address": _address(spec),
     }
     lake.derive(name, validated.valid, validated.quarantine, stamp)
     seconds["derive"] = time.perf_counter() - begun
     tell(1.0)
-    findings = (*findings, *noticed)
+    findings = (*findings, *noticed, *moved)
     return Ingested(name, count, new, validated.valid.height, validated.quarantine.height, findings, seconds)
+
+
+def _told_apart(name: str, spec: SourceSpec, last: Mapping[str, str], project: str) -> tuple[Finding, ...]:
+    """Refuse the rows of another project, and tell of an address that has changed: what it held before stays."""
+    owner = last.get("project")
+    if owner and project and owner != project:
+        message = (
+            f"the store holds rows of {name} that belong to the project {owner}: they would be mixed with those of "
+            f"{project}; give this page a store of its own, such as `store: .asof-{project}`, or --set store=…"
+        )
+        raise DataError(message)
+    if last.get("address", _address(spec)) == _address(spec):
+        return ()
+    message = (
+        "it is read from another address than before, and the rows that came from there stay beside the new ones; "
+        "to begin without them, set another store:"
+    )
+    return (Finding("address", Severity.WARNING, name, message),)
+
+
+def _address(spec: SourceSpec) -> str:
+    """Hash of where the rows of a source come from."""
+    told = spec.model_dump_json(include={"files", "socrata", "sql", "api", "adapter"})
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def load(name: str, spec: SourceSpec, lake: Lake) -> SourceTable:

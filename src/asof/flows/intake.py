@@ -43,6 +43,7 @@ def take_in(workspace: Workspace, only: Sequence[str] = (), *, replay: bool = Fa
                 now=workspace.now,
                 force=workspace.force,
                 replay=replay,
+                project=workspace.spec.name,
                 progress=tell,
             )
         )

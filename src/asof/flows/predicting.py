@@ -26,6 +26,8 @@ WIDER = 1.5
 """Intervals of places that the model has never met are this much wider."""
 MOST_NAMED = 12
 """So many places are named to a user who asks for another."""
+GIVEN = "_given"
+"""After the name of a column of a file that has the name of a column of answers."""
 CHANCE = "chance_"
 """Before the name of a class, a column with its probability."""
 
@@ -162,6 +164,14 @@ def open_release(workspace: Workspace, which: str) -> Oracle:
             message = f"no release {which!r} of {workspace.spec.name}: `asof runs` lists them, `asof run` makes one"
             raise DataError(message)
         release = releases.read(record.folder)
+    made_by = release.facts.get("meaning", "")
+    if made_by and made_by != preparation.meaning(workspace):
+        message = (
+            f"release {release.name} was made by another page: its features of the same name mean something else "
+            "(sources, predict, features, leave_out or plug-ins differ); answer with the page that made it, which lies "
+            "beside it as project.yaml (or with its --env and --set), or with a newer release"
+        )
+        raise OtherFeatures(message)
     known = release.places()
     ids = known["place"] if known is not None else pl.Series("place", [], dtype=pl.String)
     return Oracle(
@@ -360,8 +370,13 @@ def answer_frame(
 
 
 def _beside(rows: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    kept = [column for column in rows.columns if column not in answers.columns]
-    return pl.concat([rows.select(kept), answers], how="horizontal") if kept else answers
+    """What was asked beside its answers; a column of the same name as one of theirs is called ``NAME_given``."""
+    told = set(answers.columns)
+    # Of a panel these are what was asked itself, as it was read.
+    echoed = set() if "unit" in told else {"place", "start", "end", "as_of", "horizon"}
+    kept = rows.select(name for name in rows.columns if name not in told & echoed)
+    given = kept.rename({name: f"{name}{GIVEN}" for name in kept.columns if name in told})
+    return pl.concat([given, answers], how="horizontal") if given.width else answers
 
 
 def stretches(first: datetime, until: datetime, step: Step | None, zone: str) -> Iterator[tuple[datetime, datetime]]:

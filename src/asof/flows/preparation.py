@@ -1,6 +1,8 @@
 """From tables of sources to questions with features and labels: the part that every verb shares."""
 
 import difflib
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -192,6 +194,22 @@ def families(prepared: Prepared, questions: pl.DataFrame, names: Sequence[str]) 
     added = [each for each in prepared.lookups if each.name not in own and not isinstance(each, PluginLookup)]
     made = {each.name: each.read(one, prepared.past).columns for each in added}
     return {name: tuple(column for column in columns if column in names) for name, columns in made.items()}
+
+
+def meaning(workspace: Workspace) -> str:
+    """Hash of all that decides what a feature means: words on rows of sources, what is predicted, lookups, plug-ins.
+
+    Where rows come from is no part of it, nor how they are checked, nor how a model is chosen: those may change while
+    a release goes on answering.
+    """
+    spec = workspace.spec
+    told = spec.model_dump(mode="json", include={"predict", "features", "leave_out"})
+    parts = {"key", "time", "delay", "place", "columns", "header", "missing_values", "repairs"}
+    told["sources"] = {name: source.model_dump(mode="json", include=parts) for name, source in spec.sources.items()}
+    state = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for path in spec.plugins:
+        state.update((workspace.folder / path).read_bytes())
+    return state.hexdigest()[:32]
 
 
 def learn_from(workspace: Workspace, prepared: Prepared) -> datetime:

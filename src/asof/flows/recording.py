@@ -14,7 +14,7 @@ import polars as pl
 from asof import pages, places, releases
 from asof.audit import Outcome
 from asof.evaluation import Estimate
-from asof.flows import auditing, comparing, intake, judging, learning, reporting
+from asof.flows import auditing, comparing, intake, judging, learning, preparation, reporting
 from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
 from asof.flows.preparation import Prepared
@@ -123,6 +123,7 @@ def facts_of(workspace: Workspace, prepared: Prepared, found: Found) -> dict[str
     """Text facts of the manifest."""
     return {
         "inputs": found.key,
+        "meaning": preparation.meaning(workspace),
         "cut": prepared.last.isoformat() if prepared.panel.timed else "",
         "holdout_cut": found.judged.cut.isoformat() if found.judged.cut else "",
         "since": str(found.bench.material.questions["start"].min() or ""),
@@ -229,7 +230,7 @@ def settle(workspace: Workspace, made: Made) -> None:
         registry.set_alias("champion" if made.decision["promoted"] else "challenger", made.record.version)
         run = made.record.run
         registry.decide(
-            {"kind": "promotion", "at": workspace.now.isoformat(), "release": name, "run": run, **made.decision}
+            {"kind": "promotion", "at": workspace.clock().isoformat(), "release": name, "run": run, **made.decision}
         )
         stage.note = ("promoted: " if made.decision["promoted"] else "not promoted: ") + str(made.decision["why"])
 

@@ -17,11 +17,12 @@ def learnt(prepared: Prepared, release: Release, asked: pl.DataFrame, *, keyed: 
 
     Of places and periods those whose outcome was known at the release's last cut, from the first period that it
     learnt; of rows those with a label that had been loaded, or was known, by then. ``keyed``: whether ``unit`` is
-    the key of a row of the source, and not its number in a file.
+    the key of a row of the source, and not its number in a file; without keys nobody can tell, so all are null.
     """
+    if prepared.panel.rows and not keyed:
+        return pl.Series("learnt", [None], dtype=pl.Boolean).new_from_index(0, asked.height)
     if prepared.panel.rows:
-        known = _rows(prepared, release) if keyed else pl.Series([], dtype=pl.String)
-        told = asked["unit"].is_in(known.implode())
+        told = asked["unit"].is_in(_rows(prepared, release).implode())
     else:
         told = asked.select(_periods(prepared, release, asked)).to_series()
     return told.fill_null(value=False).alias("learnt")

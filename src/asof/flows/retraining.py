@@ -93,4 +93,4 @@ def _keep(workspace: Workspace, told: dict[str, Any]) -> None:
     last: Mapping[str, Any] = next((one for one in reversed(decisions) if one.get("kind") == RETRAIN), {})
     if not told["retrained"] and {name: last.get(name) for name in record} == record:
         return
-    workspace.registry.decide({**record, "at": workspace.now.isoformat()})
+    workspace.registry.decide({**record, "at": workspace.clock().isoformat()})

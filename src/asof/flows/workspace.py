@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -127,6 +127,10 @@ class Workspace:
         if self._registry is None:
             self._registry = self.open_registry()
         return self._registry
+
+    def clock(self) -> datetime:
+        """The present moment, UTC: when a decision is made, perhaps hours after the run began; never before ``now``."""
+        return max(self.now, datetime.now(UTC))
 
     @property
     def threads(self) -> int:

@@ -12,6 +12,8 @@ MARGIN = 0.05
 """A number counts as outside where it lies beyond the range seen by more than this share of it."""
 CATEGORIES = 10_000
 """More distinct texts than this are not listed, and no text counts as new."""
+MOST_NEW = 0.5
+"""Where more than this share of the rows brought a text of their own, no text counts as new either."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,9 @@ def _one(column: pl.Series) -> Seen:
         return Seen(column.name, "number", known.len() < column.len(), _number(low), _number(high))
     known = column.drop_nulls().cast(pl.String)
     texts = known.unique().sort()
-    listed = tuple(texts.to_list()) if texts.len() <= CATEGORIES else None
+    # Of texts that hardly come twice, such as names, a new one is nothing unusual.
+    usual = texts.len() <= CATEGORIES and texts.len() <= known.len() * MOST_NEW
+    listed = tuple(texts.to_list()) if usual else None
     return Seen(column.name, "category", known.len() < column.len(), categories=listed)
 
 
