@@ -94,7 +94,7 @@ def test_version(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["trian"], "No such command 'trian'. Did you mean 'train'"),
         (["run", "--bugdet", "3"], "No such option: --bugdet"),
         (["run", "a", "b"], "unexpected extra argument"),
         (["run", "--wait", "soon"], "Invalid value for '--wait'"),

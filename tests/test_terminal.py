@@ -155,6 +155,7 @@ def test_long_reasons_do_not_hide_the_answer(shown: Shown) -> None:
         "answered": 1,
         "unanswered": 7,
         "reasons": [{"rows": 7, "reason": reason}],
+        "learnt": 0,
         "file": "a.csv",
     }
     assert shown(terminal.show_predict, result) == [
