@@ -294,6 +294,15 @@ def test_outside_what_was_seen() -> None:
     assert releases.outside(questions, ()).to_list() == [False] * 8
 
 
+def test_a_name_of_its_own_is_nothing_unusual() -> None:
+    """Of texts that hardly come twice none is listed, so a new one is not outside; of a few kinds a new one is."""
+    names = pl.DataFrame({"name": [f"n{row}" for row in range(50)], "kind": ["a", "b"] * 25})
+    schema = releases.seen(names)
+    assert [one.categories for one in schema] == [None, ("a", "b")]
+    asked = pl.DataFrame({"name": ["new", "new"], "kind": ["a", "c"]})
+    assert releases.outside(asked, schema).to_list() == [False, True]
+
+
 @pytest.mark.parametrize("location", ["", "../up", "a/b", ".hidden", "new york"])
 def test_paths_take_no_tricks(location: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be part of a path"):

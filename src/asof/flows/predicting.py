@@ -164,14 +164,6 @@ def open_release(workspace: Workspace, which: str) -> Oracle:
             message = f"no release {which!r} of {workspace.spec.name}: `asof runs` lists them, `asof run` makes one"
             raise DataError(message)
         release = releases.read(record.folder)
-    made_by = release.facts.get("meaning", "")
-    if made_by and made_by != preparation.meaning(workspace):
-        message = (
-            f"release {release.name} was made by another page: its features of the same name mean something else "
-            "(sources, predict, features, leave_out or plug-ins differ); answer with the page that made it, which lies "
-            "beside it as project.yaml (or with its --env and --set), or with a newer release"
-        )
-        raise OtherFeatures(message)
     known = release.places()
     ids = known["place"] if known is not None else pl.Series("place", [], dtype=pl.String)
     return Oracle(
@@ -221,6 +213,7 @@ def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: 
     panel = prepared.panel
     features = preparation.read(prepared, questions, workspace.spec.leave_out)
     _refuse_other_features(oracle, features.columns)
+    _refuse_other_page(workspace, oracle)
     told = oracle.model.predict(features) if questions.height else _none(oracle)
     new = questions["place"].is_not_null() & ~questions["place"].is_in(oracle.places.implode())
     return questions.select(identity(panel)).with_columns(
@@ -264,6 +257,18 @@ def _refuse_other_features(oracle: Oracle, made: Sequence[str]) -> None:
         message = (
             f"release {oracle.release.name} was made with other features than the project makes now: {said}; "
             "set features: back, or answer with a newer release (--release challenger)"
+        )
+        raise OtherFeatures(message)
+
+
+def _refuse_other_page(workspace: Workspace, oracle: Oracle) -> None:
+    """Refuse features of the same names that mean something else."""
+    made_by = oracle.release.facts.get("meaning", "")
+    if made_by and made_by != preparation.meaning(workspace):
+        message = (
+            f"release {oracle.release.name} was made by another page: its features of the same name mean something "
+            "else (sources, predict, features, leave_out or plug-ins differ); answer with the page that made it, which "
+            "lies beside it as project.yaml (or with its --env and --set), or with a newer release"
         )
         raise OtherFeatures(message)
 

@@ -12,6 +12,8 @@ MARGIN = 0.05
 """A number counts as outside where it lies beyond the range seen by more than this share of it."""
 CATEGORIES = 10_000
 """More distinct texts than this are not listed, and no text counts as new."""
+FEW = 20
+"""So few distinct texts are always listed."""
 MOST_NEW = 0.5
 """Where more than this share of the rows brought a text of their own, no text counts as new either."""
 
@@ -86,7 +88,7 @@ def _one(column: pl.Series) -> Seen:
     known = column.drop_nulls().cast(pl.String)
     texts = known.unique().sort()
     # Of texts that hardly come twice, such as names, a new one is nothing unusual.
-    usual = texts.len() <= CATEGORIES and texts.len() <= known.len() * MOST_NEW
+    usual = texts.len() <= FEW or texts.len() <= min(CATEGORIES, known.len() * MOST_NEW)
     listed = tuple(texts.to_list()) if usual else None
     return Seen(column.name, "category", known.len() < column.len(), categories=listed)
 
