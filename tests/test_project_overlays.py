@@ -122,7 +122,7 @@ def test_environments_are_sections(faults: Callable[..., list[str]]) -> None:
 def test_unknown_names_in_every_environment_are_found(faults: Callable[..., list[str]]) -> None:
     text = FILE.replace("tracking: ${MLFLOW_URI}", "trakcing: x").replace("budget: 5s", "budgte: 5s")
     assert faults(text) == [
-        "project.yaml:16: train.budgte: unknown name; did you mean budget? known are since, budget, candidates, encoders, seed, threads",  # noqa: E501 - a message as it is shown
+        "project.yaml:16: train.budgte: unknown name; did you mean budget? known are since, budget, candidates, model, params, encoders, seed, threads",  # noqa: E501 - a message as it is shown
         "project.yaml:21: trakcing: unknown name; did you mean tracking?",
     ]
 
@@ -215,7 +215,7 @@ def test_later_overlays_win(reader: Reader) -> None:
         ("train.budget", "--set train.budget: expected a path and a value, such as judge.folds=5"),
         ("=5", "--set =5: expected a path and a value, such as judge.folds=5"),
         ("train..seed=5", "--set train..seed=5: expected a path and a value, such as judge.folds=5"),
-        ("train.sed=5", "--set train.sed=5: train.sed: unknown name; did you mean seed? known are since, budget, candidates, encoders, seed, threads"),  # noqa: E501 - a message as it is shown
+        ("train.sed=5", "--set train.sed=5: train.sed: unknown name; did you mean seed? known are since, budget, candidates, model, params, encoders, seed, threads"),  # noqa: E501 - a message as it is shown
         ("train.seed=x", "--set train.seed=x: train.seed: expected a whole number, got 'x'"),
         ("name.first=x", "--set name.first=x: name.first: name has no parts to set"),
         ("features.9.x=1", "--set features.9.x=1: features.9: expected the number of an item, 0 to 1, got '9'"),

@@ -121,4 +121,6 @@ def test_it_runs_anywhere(name: str, tmp_path: Path) -> None:
     assert {output["output_type"] for output in outputs(told)} == {"execute_result"}, "no warning, no error"
     for words in SAID[name]:
         assert words in shown(told), words
-    assert [cell["source"] for cell in told["cells"]] == [cell["source"] for cell in stored(name)["cells"]]
+    assert ["".join(cell["source"]) for cell in told["cells"]] == [
+        "".join(cell["source"]) for cell in stored(name)["cells"]
+    ]

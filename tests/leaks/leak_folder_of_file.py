@@ -13,6 +13,7 @@ def folder(questions, past):
 '''
 SHELF = pl.Series(np.array(["a", "b", "c"])[np.random.default_rng(11).integers(0, 3, passenger_table().height)])
 SUBJECT = "folder"
+ALSO = ("photo",)
 NAMED = pl.format("{}/{}.jpg", pl.col("survived"), pl.col("id"))
 LEAK = passengers(PLUGIN, columns={"photo": NAMED})
 TWIN = passengers(PLUGIN, columns={"photo": pl.format("{}/{}.jpg", SHELF, pl.col("id"))})
