@@ -35,6 +35,7 @@ VERBS = [
     "backtest",
     "predict",
     "serve",
+    "ui",
     "retrain",
     "watch",
     "report",

@@ -31,6 +31,7 @@ EXTRAS = {
     "watch": ("watchfiles",),
     "drift": ("evidently",),
     "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
+    "ui": ("streamlit", "pydeck", "plotly"),
 }
 RECORDED = (
     "asof",

@@ -84,3 +84,25 @@ def serve(
             sys.stderr.write(f"{told['release']} answers on {address} (its routes: {address}/openapi.json)\n")
 
     serving.serve(desk, settings, host=host, port=port, ready=ready)
+
+
+@verb()
+def ui(
+    common: Common,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0: a free one.")] = 8501,
+    release: ReleaseOption = "champion",
+) -> None:
+    """Show the project and a released model as a page in a browser, on this machine alone, until stopped."""
+    from asof.ui import launching
+    from asof.ui.sights import Opening
+
+    opening = Opening(common.project, common.env, tuple(common.set_ or ()), release)
+
+    def ready(name: str, address: str) -> None:
+        if common.as_json:
+            sys.stdout.write(json.dumps({"project": common.project, "release": name, "address": address}) + "\n")
+            sys.stdout.flush()
+        else:
+            sys.stderr.write(f"{name}: {address} (interrupt to stop)\n")
+
+    launching.serve(opening, port=port, ready=ready)

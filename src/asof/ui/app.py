@@ -1,0 +1,151 @@
+"""The shell of the page: which project, which release, and the list of views. Streamlit runs this file."""
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from asof.errors import AsofError
+from asof.flows.workspace import Workspace
+from asof.ui import sights
+from asof.ui.sights import Choice, Opening, Sight
+
+FRESH = 10.0
+"""Seconds after which releases and data are looked at anew."""
+KEPT = 3
+"""Releases that are held open at once."""
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="#22638f"/>'
+    '<path d="M8 4v4l3 2" fill="none" stroke="#fff" stroke-width="1.6" stroke-linecap="round"/></svg>'
+)
+"""The icon of the tab: a name of one would be fetched from outside."""
+STYLE = """
+<style>
+html, body { font-variant-numeric: tabular-nums; }
+.block-container, [data-testid="stMainBlockContainer"] { max-width: 72rem; padding-top: 3.2rem; }
+h1 { font-size: 1.7rem !important; letter-spacing: -.015em; padding-bottom: .2rem !important; }
+h2 { font-size: 1.25rem !important; } h3 { font-size: 1.05rem !important; }
+[data-testid="stMetricValue"] { font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em; }
+[data-testid="stMetric"] { overflow-wrap: anywhere; }
+:focus-visible { outline: 2px solid #22638f !important; outline-offset: 2px; }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 1rem; }
+}
+</style>
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A view of the page: a module of this package with ``show(sight)``."""
+
+    name: str
+    title: str
+
+
+VIEWS = {
+    "Ask": (
+        View("map", "Map"),
+        View("case", "One case"),
+        View("line", "Along a line"),
+        View("table", "A table"),
+    ),
+    "Judge": (
+        View("leaderboard", "Leaderboard"),
+        View("quality", "Data quality"),
+        View("drift", "Drift and error"),
+        View("audit", "Audit"),
+    ),
+}
+"""All views by what they are for."""
+
+
+@st.cache_resource(show_spinner=False)
+def _workspace(opening: Opening) -> Workspace:
+    return sights.open_workspace(opening)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def _choices(opening: Opening) -> list[Choice]:
+    return sights.choices(_workspace(opening), opening.release)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _sight(opening: Opening, name: str, _choice: Choice, champion: str) -> Sight:
+    """Open a release; it is read anew when another becomes champion."""
+    del name, champion
+    return sights.open_sight(_workspace(opening), _choice)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def _renewed(name: str, _sight: Sight) -> str:
+    """Take up newer data, at most every few seconds; only where data are open. Tells why that failed, if it did."""
+    if "desk" not in vars(_sight):
+        return ""
+    _sight.desk.renew()
+    return f"{name} answers from older data: {_sight.desk.trouble}" if _sight.desk.trouble else ""
+
+
+def choose(opening: Opening) -> Sight:
+    """Let the reader choose a release, in the sidebar, and open it."""
+    workspace = _workspace(opening)
+    offered = _choices(opening)
+    begun = sights.first(workspace, offered, opening.release)
+    by_name = {choice.name: choice for choice in offered}
+    with st.sidebar:
+        st.markdown(f"**{workspace.spec.name}**")
+        name = st.selectbox(
+            "Release", list(by_name), index=begun, format_func=lambda one: by_name[one].label, key="release"
+        )
+    champion = next((c.name for c in offered if c.record is not None and "champion" in c.record.aliases), "")
+    sight = _sight(opening, name, by_name[name], champion)
+    with st.sidebar:
+        about = sight.release.facts.get("about", "")
+        st.caption(f"Predicts {about}." if about else sight.release.name)
+        if not sight.is_champion and sight.champion is not None:
+            st.caption(f"Not the champion: that is version {sight.champion.version}.")
+    trouble = _renewed(name, sight)
+    if trouble:
+        st.warning(trouble)
+    return sight
+
+
+def guarded(work: Callable[[], None]) -> None:
+    """Do ``work``; what is wrong is told in plain words where it happens."""
+    try:
+        work()
+    except AsofError as fault:
+        for line in str(fault).splitlines():
+            st.error(line[:1].upper() + line[1:])
+
+
+def _show(view: View, sight: Sight) -> None:
+    st.title(view.title)
+    guarded(functools.partial(importlib.import_module(f"asof.ui.{view.name}").show, sight))
+
+
+def main(opening: Opening) -> None:
+    """Lay out the page."""
+    st.set_page_config(
+        page_title=f"asof {opening.project}", page_icon=ICON, layout="wide", initial_sidebar_state="auto"
+    )
+    st.html(STYLE)
+
+    def lay_out() -> None:
+        sight = choose(opening)
+        pages = {
+            part: [
+                st.Page(functools.partial(_show, view, sight), title=view.title, url_path=view.name) for view in views
+            ]
+            for part, views in VIEWS.items()
+        }
+        st.navigation(pages).run()
+
+    guarded(lay_out)
+
+
+if __name__ == "__main__":
+    main(Opening.read(sys.argv[1]))

@@ -1,0 +1,10 @@
+"""View: data quality and quarantine."""
+
+import streamlit as st
+
+from asof.ui.sights import Sight
+
+
+def show(sight: Sight) -> None:
+    """Show the view."""
+    st.write(sight.release.name)
