@@ -69,6 +69,25 @@ def test_the_release_is_whole_and_holds_no_pickle(finished: Finished) -> None:
     assert "<html" in (folder / "report.html").read_text()[:500]
 
 
+def test_the_release_says_what_was_audited_and_what_it_took(finished: Finished) -> None:
+    """Each check with its answer, coverage and findings; each trial but a blend with its seconds."""
+    _, result = finished
+    folder = Path(result["files"]["release"])
+    kept = json.loads((folder / "audit.json").read_text("utf-8"))
+    answered = {
+        word: [one["check"] for one in kept["verdicts"] if one["outcome"] == word] for word in ("passed", "failed")
+    }
+    assert answered == {"passed": result["audit"]["passed"], "failed": []}
+    assert all(one["coverage"] for one in kept["verdicts"])
+    assert kept["accepted"] == {}
+    told = [finding for one in kept["verdicts"] for finding in one["findings"]]
+    assert [one for one in result["findings"] if one in told] == told
+    costs = json.loads((folder / "costs.json").read_text("utf-8"))
+    plan = json.loads((folder / "plan.json").read_text("utf-8"))
+    assert len(costs["seconds"]) == sum(trial["stage"] != "blend" for trial in plan["trials"])
+    assert all(fit >= 0 and predict >= 0 for fit, predict in costs["seconds"])
+
+
 def test_predictions_of_the_next_periods_lie_beside_the_release(finished: Finished) -> None:
     """One answer for each place and horizon, asked as of the last moment at which the calls are known."""
     _, result = finished

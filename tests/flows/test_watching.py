@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import asof
-from asof.flows import intake, predicting, preparation, watching
+from asof.flows import intake, predicting, preparation, records, watching
 from tests.flows import world
 from tests.flows.commands import Capture, project, refused, shown
 
@@ -112,12 +112,18 @@ def test_what_goes_on_as_before_is_calm(copy: tuple[Path, pl.DataFrame], capsys:
     assert told["looks"] > watching.monitoring.alarms.LEAST_LOOKS
     assert [one["name"] for one in told["promises"]] == ["error", "coverage"]
     assert told["late"]["figure"] == 0
+    workspace = asof.open_project(str(folder))
+    (kept,) = watching.looks(workspace, told["release"])
+    assert (kept["served"], kept["needed"], kept["alarms"]) == (told["served"], told["needed"], [])
+    assert "watch" not in [one["kind"] for one in records.runs(workspace)["decisions"]]
 
 
 def test_a_place_whose_rows_stop_alarms(copy: tuple[Path, pl.DataFrame]) -> None:
     folder, rows = copy
     follow(folder, rows.filter((pl.col("zone") != "z5") | (pl.col("at") < CUT)))
     assert {"truth at z5", "coverage"} <= set(alarms(folder))
+    newest = records.runs(asof.open_project(str(folder)))["decisions"][0]
+    assert (newest["kind"], " alarms: " in newest["what"]) == ("watch", True)
 
 
 def test_another_level_alarms(

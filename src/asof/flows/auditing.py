@@ -82,6 +82,11 @@ def examine(
     return audit.accept(sorted(verdicts, key=lambda one: order.index(one.check)), workspace.spec.audit.accept)
 
 
+def summary(done: Audit) -> list[dict[str, str]]:
+    """What each check answered: ``check``, ``outcome`` and ``coverage`` in words."""
+    return [{"check": one.check, "outcome": str(one.outcome), "coverage": one.coverage} for one in done.verdicts]
+
+
 def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: Depth) -> Verdict:
     material = accused.bench.material
     evidence = Evidence(

@@ -17,6 +17,8 @@ from asof.times import Step
 
 ROLLBACK = "rollback"
 """Kind of the decision that makes an earlier release champion again."""
+WATCH = "watch"
+"""Kind of the record that each look at what is served leaves beside them."""
 ROLLED_BACK = "rolled back from "
 """How its reason begins."""
 

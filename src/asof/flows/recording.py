@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ from asof.tuning import Plan
 
 RESULT = "result.json"
 """What ``asof run --json`` prints, kept in the release."""
+AUDIT = "audit.json"
+"""What each check of the audit answered, covered and found, and what the owner accepts with which reason."""
+COSTS = "costs.json"
+"""What candidates took: ``seconds`` to fit and to predict a fold of each trial, and ``offer``: what a blend gains."""
 SAMPLE = 200
 """Training questions whose predictions enter the fingerprint."""
 
@@ -100,8 +104,20 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         data={name: prepared.past.table(name).version for name in workspace.spec.sources},
         facts=facts_of(workspace, prepared, found),
         threads=found.bench.wanted.threads,
-        extra={RESULT: json.dumps(result, default=str)},
+        extra={RESULT: json.dumps(result, default=str), **_kept_beside(found)},
     )
+
+
+def _kept_beside(found: Found) -> dict[str, str]:
+    """Files of a release that nothing is made of, for whoever asks later how it came about."""
+    verdicts = [
+        {**plain_verdict, "findings": intake.plain(verdict.findings)}
+        for plain_verdict, verdict in zip(auditing.summary(found.audit), found.audit.verdicts, strict=True)
+    ]
+    offer = found.selection.offer
+    costs = {"seconds": found.selection.seconds, "offer": asdict(offer) if offer is not None else None}
+    kept = {AUDIT: {"verdicts": verdicts, "accepted": dict(found.audit.accepted)}, COSTS: costs}
+    return {name: json.dumps(finite(told), default=str) for name, told in kept.items()}
 
 
 def _fingerprint(found: Found, model: Model, calibration: Calibration | Calibrated) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asof.errors import DataError, OutsideError
-from asof.flows.history import ROLLBACK
+from asof.flows.history import ROLLBACK, WATCH
 from asof.flows.workspace import Workspace
 
 
@@ -50,8 +50,14 @@ def runs(workspace: Workspace) -> dict[str, Any]:
             }
             for one in releases
         ],
-        "decisions": [_decision(one) for one in reversed(workspace.registry.decisions())],
+        "decisions": [_decision(one) for one in _told(workspace)],
     }
+
+
+def _told(workspace: Workspace) -> list[dict[str, Any]]:
+    """Decisions, newest first; of looks at what is served only those that alarmed."""
+    kept = reversed(workspace.registry.decisions())
+    return [one for one in kept if one.get("kind") != WATCH or one["alarms"]]
 
 
 def _decision(one: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +66,8 @@ def _decision(one: dict[str, Any]) -> dict[str, Any]:
         return {"at": str(one["at"])[:16], "kind": "holdout", "release": "", "what": what}
     if one.get("kind") == ROLLBACK:
         return {"at": str(one["at"])[:16], "kind": ROLLBACK, "release": one["release"], "what": str(one["why"])}
+    if one.get("kind") == WATCH:
+        return {"at": str(one["at"])[:16], "kind": WATCH, "release": one["release"], "what": str(one["why"])}
     if one.get("kind") == "retrain":
         what = f"{'; '.join(one['news']) or 'nothing new'}: {one['why']}"
         return {"at": str(one["at"])[:16], "kind": "retrain", "release": one["release"] or "", "what": what}

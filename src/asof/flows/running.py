@@ -111,7 +111,7 @@ def audit_project(workspace: Workspace, *, full: bool = False) -> dict[str, Any]
         "project": workspace.spec.name,
         "release": record.name,
         "audit": audit_words(done),
-        "verdicts": [{"check": v.check, "outcome": str(v.outcome), "coverage": v.coverage} for v in done.verdicts],
+        "verdicts": auditing.summary(done),
         "findings": intake.plain(done.findings),
         "seconds": workspace.stages.seconds,
         "refused": not done.passed,

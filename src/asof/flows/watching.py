@@ -13,6 +13,7 @@ import polars as pl
 from asof import explanation, metrics, monitoring
 from asof.errors import DataError
 from asof.flows import asking, looking, predicting, preparation, reasoning, recording, running
+from asof.flows.history import WATCH
 from asof.flows.looking import Laid
 from asof.flows.predicting import CHANCE, Oracle
 from asof.flows.preparation import Prepared
@@ -82,7 +83,14 @@ def watch(
         with workspace.stages("look") as stage:
             told = _look(workspace, prepared, oracle, (served, wish), draw)
             stage.note = told["why"]
+        workspace.registry.decide({"kind": WATCH, "at": workspace.clock().isoformat(), **told})
     return {**told, "seconds": dict(workspace.stages.seconds)}
+
+
+def looks(workspace: Workspace, release: str) -> list[dict[str, Any]]:
+    """What earlier looks at what ``release`` served told, oldest first: each as ``watch`` gave it, with ``at``."""
+    kept = workspace.registry.decisions()
+    return [one for one in kept if one.get("kind") == WATCH and one.get("release") == release]
 
 
 def write_figures(told: Mapping[str, Any], file: Path, now: datetime) -> None:

@@ -365,7 +365,7 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
         timed=terms.timed,
         model=terms.model,
     )
-    return Selection(plan, tidy(trials), tuple(findings), offer)
+    return Selection(plan, tidy(trials), tuple(findings), offer, tuple(run.seconds))
 
 
 def _outdone(run: _Run, chosen: Trial) -> list[Finding]:

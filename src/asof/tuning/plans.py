@@ -148,6 +148,9 @@ class Selection:
     findings: tuple[Finding, ...] = ()
     """Candidates left out, and why."""
     offer: Offer | None = field(default=None, compare=False)
+    seconds: tuple[tuple[float, float], ...] = field(default=(), compare=False)
+    """To fit and to predict a fold, of each trial of the plan but a blend, which stands last; measured, so never
+    compared."""
     """What a blend would gain and cost, where there was one to try."""
 
     @property
