@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from asof import kfolds
+from asof import kfolds, releases
 from asof.flows import judging, learning
 from asof.flows.judging import Judged, Verdicts
 from asof.flows.learning import Bench, Material
@@ -73,6 +73,18 @@ def again(workspace: Workspace, bench: Bench, recipe: Recipe | Blend) -> np.ndar
         ]
         told.append(np.concatenate(answers)[np.argsort(np.concatenate([split.test for split in repeat]))])
     return np.concatenate(told)
+
+
+def outside(workspace: Workspace, bench: Bench) -> pl.Series:
+    """Whether each row lies outside what the training part of its fold has seen, in the order of ``nested``."""
+    outer, each = outer_folds(workspace, bench), parts_of(workspace)
+    flags = []
+    for first in range(0, len(outer), each):
+        repeat = outer[first : first + each]
+        features = [(seen(bench, split).features, split) for split in repeat]
+        told = [releases.outside(table[split.test], releases.seen(table[split.train])) for table, split in features]
+        flags.append(pl.concat(told)[np.argsort(np.concatenate([split.test for split in repeat]))])
+    return pl.concat(flags).alias("outside")
 
 
 def outer_folds(workspace: Workspace, bench: Bench) -> tuple[Split, ...]:

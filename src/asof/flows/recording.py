@@ -14,7 +14,7 @@ import polars as pl
 from asof import pages, places, releases
 from asof.audit import Outcome
 from asof.evaluation import Estimate
-from asof.flows import auditing, comparing, intake, judging, learning, preparation, reporting
+from asof.flows import auditing, comparing, evidence, intake, judging, learning, preparation, reporting
 from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
 from asof.flows.preparation import Prepared
@@ -98,6 +98,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         findings=found.findings,
         settings=workspace.resolved,
         report=pages.report(page),
+        judged=evidence.kept(workspace, prepared, found),
         card=pages.card(page),
         fingerprint=fingerprint,
         places=places.stored(prepared.panel.places),

@@ -34,6 +34,7 @@ FILES = {
     "places.arrow": "the places known to it (where there are places)",
     "scores.parquet": "all scores, one a row",
     "findings.json": "findings of checks and audit",
+    "judged.parquet": "the judged answers, one a row (releases of earlier versions have none)",
     "project.yaml": "the resolved project, without secrets",
     "environment.json": "Python, platform, packages, threads",
     "card.md": "the model on one page",
@@ -80,6 +81,8 @@ class Contents:
     fingerprint: str
     places: pl.DataFrame | None = None
     data: Mapping[str, str] = field(default_factory=dict)
+    judged: pl.DataFrame | None = None
+    """The judged answers: what was asked, ``label``, ``prediction`` and what belongs to it."""
     """Version of each source that was read."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Other facts for the manifest: cut, target, unit."""
@@ -148,6 +151,11 @@ class Release:
 
 
 def write(folder: Path, contents: Contents) -> Release:
+    def judged(self) -> pl.DataFrame | None:
+        """Judged answers, one a row; none in releases of versions that kept none."""
+        file = self.folder / "judged.parquet"
+        return pl.read_parquet(file) if file.is_file() else None
+
     """Write a release: into a sibling folder first, synced to the disk, then renamed into place.
 
     A crash leaves either no ``folder`` or a complete one. Where ``folder`` already holds a
@@ -243,6 +251,8 @@ def _fill(draft: Path, contents: Contents) -> None:
 
 
 def _summary(draft: Path, contents: Contents) -> dict[str, Any]:
+    if contents.judged is not None:
+        contents.judged.write_parquet(draft / "judged.parquet")
     files = {
         file.relative_to(draft).as_posix(): {"sha256": _sum(file), "bytes": file.stat().st_size}
         for file in sorted(_files(draft))

@@ -68,6 +68,7 @@ def options(port: int) -> dict[str, Any]:
         "server.runOnSave": False,
         "server.showEmailPrompt": False,
         "browser.gatherUsageStats": False,
+        "runner.magicEnabled": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,

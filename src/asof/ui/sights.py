@@ -56,8 +56,8 @@ class Choice:
         """What a reader sees in the list: version, when it was made, and what it is called."""
         if self.record is None:
             return f"{self.name} (not registered)"
-        named = "".join(f", {alias}" for alias in self.record.aliases)
-        return f"Version {self.record.version}{named} · {self.record.created:%Y-%m-%d %H:%M}"
+        parts = [f"v{self.record.version}", *self.record.aliases, f"{self.record.created:%Y-%m-%d}"]
+        return " · ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,23 @@ class Sight:
     def standing(self) -> "Standing":
         """The release and the data of this moment."""
         return self.desk.standing
+
+    @property
+    def zone(self) -> str:
+        """Zone in which moments are told: that of the counted source."""
+        told = self.workspace.spec.sources[self.workspace.spec.predict.source].time
+        return told.zone if told is not None else "UTC"
+
+    @property
+    def outlined(self) -> bool:
+        """Whether questions are about places with outlines, which a line can cross."""
+        place = self.workspace.spec.predict.per.place
+        return self.of_periods and place is not None and (place.polygons is not None or place.h3 is not None)
+
+    @property
+    def of_periods(self) -> bool:
+        """Whether places and periods are the units, and not single rows."""
+        return not self.workspace.spec.predict.rows
 
     @property
     def is_champion(self) -> bool:

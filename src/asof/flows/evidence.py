@@ -1,0 +1,67 @@
+"""The judged answers as a release keeps them: what was predicted of each question, what came, and how far off it was.
+
+They are what a user would have got: the questions of the holdout, answered by the recipe as it was fitted at its
+cut, or those of the nested folds. The columns of a row are not kept, since they may tell of people; its key is.
+"""
+
+import polars as pl
+
+from asof import releases
+from asof.flows import nesting, picturing, predicting
+from asof.flows.found import Found
+from asof.flows.judging import Judged
+from asof.flows.learning import Bench
+from asof.flows.preparation import Prepared
+from asof.flows.workspace import Workspace
+from asof.intervals import Calibration
+
+MOST = 250_000
+"""Answers that are kept; of more, first the further horizons go, then the earlier periods."""
+
+
+def kept(workspace: Workspace, prepared: Prepared, found: Found) -> pl.DataFrame:
+    """Judged answers, one a row, in order of their periods.
+
+    Returns:
+        What the question is about (``predicting.identity``), ``label``, ``prediction`` and its interval or the
+        probabilities of the classes as answers have them, ``baseline`` (of numbers), ``outside`` (whether it lay
+        outside what training had seen), and ``loss`` and ``base_loss``, each by the metric that skill is measured by.
+    """
+    judged, panel, wanted = found.judged, prepared.panel, found.bench.wanted
+    losses = picturing.plain(judged.answers, wanted.task, wanted.loss).select("loss", "base_loss")
+    names = [name for name in predicting.identity(panel) if name in judged.answers.columns]
+    told = judged.answers.select(
+        *names, *_told(judged, panel.classes), outside(workspace, found.bench, judged), *losses.get_columns()
+    )
+    return _fewer(told) if panel.timed else told
+
+
+def outside(workspace: Workspace, bench: Bench, judged: Judged) -> pl.Series:
+    """Whether each judged question lay outside what the model that answered it was trained on."""
+    if not judged.opened:
+        return nesting.outside(workspace, bench)
+    trained = releases.seen(bench.material.features[bench.split.train])
+    return releases.outside(judged.asked.features, trained)
+
+
+def _told(judged: Judged, classes: tuple[str, ...]) -> list[pl.Series]:
+    """Label and answer of each question, as answers are told."""
+    answers = judged.answers
+    if isinstance(judged.calibration, Calibration):
+        return answers.select("label", "prediction", "low", "high", "baseline").get_columns()
+    names = pl.Series("label", classes, dtype=pl.String)
+    chances = answers["prediction"].to_numpy()
+    told = predicting.decided(chances, judged.calibration, classes)
+    return [names.gather(answers["label"].cast(pl.Int64)).alias("label"), *told]
+
+
+def _fewer(told: pl.DataFrame) -> pl.DataFrame:
+    """At most ``MOST`` of the answers: the nearest horizons and the latest periods."""
+    told = told.sort("start", maintain_order=True)
+    while told.height > MOST:
+        ahead = told["start"] - told["as_of"]
+        nearer = told.filter(ahead < ahead.max())
+        if nearer.height == 0:
+            return told.tail(MOST)
+        told = nearer
+    return told
