@@ -16,6 +16,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from asof.adapters import locks
+from asof.adapters.files import FilesReader
 from asof.adapters.lake import DeltaLake
 from asof.data import Severity
 from asof.errors import Busy, DataError, Refused
@@ -340,3 +341,35 @@ def test_a_second_ingest_of_a_store_is_told_of_the_first(tmp_path: Path) -> None
         first.communicate("", timeout=120)
     with locks.hold(tmp_path):
         assert run(DeltaLake(tmp_path / "lake"), many()).skipped
+
+
+def test_a_row_that_returns_to_a_former_content_is_what_it_says_last(lake: Lake) -> None:
+    """A, B, A: also where all three stand in one file, and where they came in one read."""
+    said: list[Lines] = [[("1", "2024-03-01 10:00", "48.8", "2.3", x)] for x in ("5", "6", "5")]
+    for day in range(3):
+        done = run(lake, ListReader(*said[: day + 1]), now=NOW + timedelta(days=day))
+        assert done.new == 1
+        assert lake.valid("a").select("x", "_file").rows() == [((5, 6, 5)[day], f"{day + 1}.csv")]
+    again = run(lake, ListReader(*said), now=NOW + timedelta(days=4))
+    assert (again.new, again.skipped) == (0, True)
+    spec = SPEC.model_copy(update={"checks": {"x": CheckSpec(type="integer")}})
+    ingest("at_once", spec, ListReader(*said), lake, now=NOW)
+    ingest("in_one", spec, ListReader([line for lines in said for line in lines]), lake, now=NOW)
+    assert [lake.valid(name)["x"].to_list() for name in ("at_once", "in_one")] == [[5], [5]]
+
+
+def test_files_read_from_the_start_again_take_nothing_back(lake: Lake, tmp_path: Path) -> None:
+    """January says A, February A too, March B; another setting reads all three again, and one is touched."""
+    for name, x in (("1", "5"), ("2", "5"), ("3", "6")):
+        (tmp_path / f"{name}.csv").write_text(f"id,when,lat,lon,x\n1,2024-03-01 10:00,48.8,2.3,{x}\n")
+        reader = FilesReader(FilesSpec(paths=("*.csv",)), tmp_path)
+        spec = SPEC.model_copy(update={"files": FilesSpec(paths=("*.csv",))})
+        run(lake, reader, spec, now=NOW + timedelta(days=int(name)))  # type: ignore[arg-type]
+    wide = spec.model_copy(update={"header": "lower"})
+    done = run(lake, FilesReader(FilesSpec(paths=("*.csv",)), tmp_path, header="lower"), wide)  # type: ignore[arg-type]
+    assert (done.read, done.new) == (3, 0)
+    with (tmp_path / "2.csv").open("a") as file:
+        file.write("2,2024-03-02 10:00,48.8,2.3,1\n")
+    done = run(lake, FilesReader(FilesSpec(paths=("*.csv",)), tmp_path, header="lower"), wide, now=NOW)  # type: ignore[arg-type]
+    assert (done.read, done.new) == (2, 1)
+    assert lake.valid("a").select("id", "x").rows() == [("1", 6), ("2", 1)]

@@ -78,9 +78,11 @@ def test_only_the_parts_concerned_are_read(tmp_path: Path, monkeypatch: pytest.M
     read = []
     whole = DeltaLake._read
 
-    def noting(self: DeltaLake, table: Any, address: str, columns: Any = (), months: Any = ()) -> pl.DataFrame:
+    def noting(
+        self: DeltaLake, table: Any, address: str, columns: Any = (), months: Any = (), keys: Any = ()
+    ) -> pl.DataFrame:
         read.append(list(months))
-        return whole(self, table, address, columns, months)
+        return whole(self, table, address, columns, months, keys)
 
     monkeypatch.setattr(DeltaLake, "_read", noting)
     lake.append("a", batch({"id": ["3"]}), ["id"], pl.Series(["2024-02"]))
@@ -120,16 +122,18 @@ def test_writers_at_once_neither_lose_nor_repeat_a_row(tmp_path: Path) -> None:
 def test_a_commit_that_comes_between_is_compared_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, other = DeltaLake(tmp_path), DeltaLake(tmp_path)
     lake.append("a", batch({"id": ["0"]}), ["id"], MONTH)
-    compare, calls = DeltaLake._unknown, []
+    compare, calls = DeltaLake._news, []
 
-    def compare_then_be_late(self: DeltaLake, table: Any, rows: pl.DataFrame) -> pl.DataFrame:
-        fresh = compare(self, table, rows)
+    def compare_then_be_late(
+        self: DeltaLake, source: str, table: Any, rows: pl.DataFrame, *, again: bool
+    ) -> pl.DataFrame:
+        fresh = compare(self, source, table, rows, again=again)
         calls.append(fresh.height)
         if len(calls) == 1:
             other.append("a", batch({"id": ["1"]}, "theirs"), ["id"], MONTH)
         return fresh
 
-    monkeypatch.setattr(DeltaLake, "_unknown", compare_then_be_late)
+    monkeypatch.setattr(DeltaLake, "_news", compare_then_be_late)
     assert lake.append("a", batch({"id": ["1", "2"]}, "ours"), ["id"], pl.Series(["2024-01"] * 2)) == 1
     assert calls == [2, 1, 1]
     assert sorted(lake.raw("a")["_key"].to_list()) == ["0", "1", "2"]

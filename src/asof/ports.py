@@ -28,6 +28,8 @@ class Batch:
     """Lines that could not be split into columns: ``_file``, ``_line``, ``text``, ``reason``."""
     findings: tuple[Finding, ...] = ()
     """What the reader noticed, such as a file that is gone; subjects without the name of the source."""
+    again: bool = False
+    """Whether its file was read before, in another state: then what it still says is no news."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Lake(Protocol):
     ) -> int:
         """Add the rows not yet there (by key and content hash); returns how many were new. One atomic commit.
 
+        A row that returns to a former content is a new version; ``fingerprints.news`` says when it does.
         ``seen`` is noted as ``_first_seen`` of the new rows; default: the moment of the call.
         """
         ...

@@ -152,13 +152,14 @@ class FilesReader:
 
     def _read(self, file: str, address: str, stamp: Stamp, known: "_Known") -> Iterator[Batch]:
         """Yield one file, and take note of it in ``known`` as it goes."""
-        begun = known.reached(file, stamp)
+        begun, again = known.reached(file, stamp), known.before(file)
         columns = Columns(self.columns, self.header, self.missing_values)
         held: list[Piece] = []
         for piece in _ahead(tables.read(address, file, self.spec, columns)):
             if held and sum(part.rows.height for part in held) >= self.rows:
-                known.files[file] = {"size": stamp.size, "mark": stamp.mark, "line": held[-1].last}
-                yield self._batch(held, file, known)
+                half = {"size": stamp.size, "mark": stamp.mark, "line": held[-1].last}
+                known.files[file] = half | ({"again": True} if again else {})
+                yield self._batch(held, file, known, again=again)
                 held = []
             if piece.last > begun:
                 held.append(_after(piece, begun))
@@ -169,9 +170,9 @@ class FilesReader:
             )
         known.files[file] = {"size": stamp.size, "mark": stamp.mark, "sha": sha}
         if any(piece.rows.height or piece.broken.height for piece in held):
-            yield self._batch(held, file, known)
+            yield self._batch(held, file, known, again=again)
 
-    def _batch(self, pieces: list[Piece], file: str, known: "_Known") -> Batch:
+    def _batch(self, pieces: list[Piece], file: str, known: "_Known", *, again: bool) -> Batch:
         rows = pl.concat([piece.rows for piece in pieces], how="diagonal")
         broken = pl.concat([piece.broken for piece in pieces])
         named = pl.lit(file).alias("_file")
@@ -180,6 +181,7 @@ class FilesReader:
             rows.drop("_line").with_columns(named, lines),
             known.dump(),
             broken.select(named, pl.all()) if broken.height else None,
+            again=again,
         )
 
 
@@ -210,6 +212,11 @@ class _Known:
         if entry is None or "sha" not in entry or entry["size"] != stamp.size:
             return False
         return bool(entry["mark"] == stamp.mark or entry["sha"] == _checksum(address, stamp))
+
+    def before(self, file: str) -> bool:
+        """Whether a file was once read to its end, whatever it held then."""
+        entry = self.files.get(file, {})
+        return "sha" in entry or bool(entry.get("again"))
 
     def reached(self, file: str, stamp: Stamp) -> int:
         """The last line read of a file that was left half-way and has not changed since, else 0."""

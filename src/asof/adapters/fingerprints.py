@@ -19,7 +19,7 @@ NAMED, ENDED, ESCAPE = "\x1f", "\x1e", "\x1b"
 
 
 def marked(batch: Batch, key: Sequence[str], month: pl.Series, seen: datetime) -> pl.DataFrame:
-    """Rows of a batch, broken lines included, with our columns, each pair of key and content once."""
+    """Rows of a batch, broken lines included, with our columns; see ``once``."""
     user = [name for name in batch.rows.columns if name not in ("_file", "_line")]
     taken = sorted(set(user) & set(OURS))
     if taken:
@@ -38,11 +38,38 @@ def marked(batch: Batch, key: Sequence[str], month: pl.Series, seen: datetime) -
 
 
 def once(rows: pl.DataFrame) -> pl.DataFrame:
-    """Keep the first row of each pair of ``_key`` and ``_hash``."""
+    """Leave out the rows that say the same of their ``_key`` as the row of that key before them."""
     # To count hashes is far cheaper than to compare rows, and nearly always shows that there is nothing to drop.
     if rows["_hash"].n_unique() == rows.height:
         return rows
-    return rows.unique(["_key", "_hash"], keep="first", maintain_order=True)
+    return rows.filter(pl.col("_hash").ne_missing(pl.col("_hash").shift().over("_key")))
+
+
+def news(rows: pl.DataFrame, versions: pl.DataFrame, *, again: bool = False) -> pl.DataFrame:
+    """Rows of a batch that are versions of their own: with a new content, or with a former one that came back.
+
+    What is read once more is no news: of a key of which all contents are known the last one told counts, and it is
+    held against the newest version. A file that has changed also repeats what other files have corrected since, so
+    with ``again`` it is held against the newest version out of the same file; where there is none nothing came back.
+
+    Args:
+        rows: n rows as ``marked`` gives them, in the order in which they were told.
+        versions: kept versions of their keys: ``_key``, ``_hash``, ``_first_seen``, ``_file``, ``_line``.
+        again: whether the file of the batch was read before, in another state.
+    """
+    known = versions.select("_key", "_hash", _known=pl.lit(True)).unique()
+    told = rows.with_row_index("_at").join(known, on=["_key", "_hash"], how="left", maintain_order="left")
+    told = told.with_columns(pl.col("_known").fill_null(value=False))
+    former = versions.sort("_first_seen", "_file", "_line", nulls_last=True)
+    by = ["_key", "_file"] if again else ["_key"]
+    newest = former.group_by(by, maintain_order=True).agg(_newest=pl.col("_hash").last())
+    told = told.join(newest, on=by, how="left", maintain_order="left")
+    begun = pl.col("_at").filter(~pl.col("_known")).min().over("_key")
+    back = begun.is_null() & (pl.col("_at") == pl.col("_at").max().over("_key"))
+    back &= pl.col("_hash") != pl.col("_newest")  # unknown, and so no news, where there is no newest
+    return told.filter((pl.col("_at") >= begun).fill_null(value=False) | back.fill_null(value=False)).select(
+        rows.columns
+    )
 
 
 def hashes(rows: pl.DataFrame) -> pl.Series:

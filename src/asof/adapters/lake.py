@@ -44,6 +44,7 @@ class DeltaLake:
         """Open the lake under ``root``: a folder, or ``s3://bucket/prefix`` with the options of its client."""
         self.root = str(root).rstrip("/")
         self.options = dict(storage_options or {})
+        self._keys: dict[str, tuple[datetime, set[str]]] = {}
 
     # raw
 
@@ -52,14 +53,15 @@ class DeltaLake:
     ) -> int:
         """Add the rows not yet there in one commit and return how many were new.
 
-        A row is known by its key and the hash of its content; one without a declared key by its hash alone. ``month``
-        names the part of each row (``2016-03``, or ``unknown``). ``seen`` is noted as ``_first_seen`` (default: now).
+        A row is known by its key and the hash of its content; one without a declared key by its hash alone. One that
+        returns to a former content is new: see ``fingerprints.news``. ``month`` names the part of each row
+        (``2016-03``, or ``unknown``). ``seen`` is noted as ``_first_seen`` (default: now).
         Rows that are there already change nothing; a moved watermark alone is a commit without rows.
         """
         rows = fingerprints.marked(batch, key, month, seen or datetime.now(UTC))
         for attempt in range(TRIES):
             table = self._table(source, "raw")
-            fresh = rows if table is None else self._unknown(table, rows)
+            fresh = rows if table is None else self._news(source, table, rows, again=batch.again)
             if fresh.is_empty() and table is not None and batch.watermark in (None, _watermark(table)):
                 return 0
             if self._append_once(source, fresh, batch.watermark, table):
@@ -147,22 +149,59 @@ class DeltaLake:
             "writer_properties": WriterProperties(compression="ZSTD", compression_level=3),
         }
 
-    def _read(self, table: Any, address: str, columns: Sequence[str] = (), months: Sequence[str] = ()) -> pl.DataFrame:
+    def _read(
+        self,
+        table: Any,
+        address: str,
+        columns: Sequence[str] = (),
+        months: Sequence[str] = (),
+        keys: Sequence[str] = (),
+    ) -> pl.DataFrame:
         with _outside(address):
             lazy = pl.scan_delta(table, storage_options=self.options or None)
             if months:
                 lazy = lazy.filter(pl.col("_month").is_in(list(months)))
+            if keys:
+                lazy = lazy.filter(pl.col("_key").is_in(list(keys)))
             return lazy.select(columns or pl.all()).collect()
 
-    def _unknown(self, table: Any, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows whose key and hash are not in the parts of the table that they would go to."""
+    def _news(self, source: str, table: Any, rows: pl.DataFrame, *, again: bool) -> pl.DataFrame:
+        """Rows whose key and hash are not in the parts of the table that they would go to, and those that came back."""
         months = rows["_month"].unique().to_list()
         known = {part["_month"] for part in table.partitions()}
         touched = [month for month in months if month in known]
         if not touched:
             return rows
         there = self._read(table, str(table.table_uri), ("_key", "_hash"), touched)
-        return rows.join(there, on=["_key", "_hash"], how="anti", maintain_order="left")
+        fresh = rows.join(there, on=["_key", "_hash"], how="anti", maintain_order="left")
+        if fresh.height == rows.height:
+            return rows
+        # Only a key with two contents or more can return to one of them: the keys of fresh rows become such.
+        several = self._several(source, table, rows["_first_seen"][0])
+        several |= set(fresh.join(there, on="_key", how="semi")["_key"])
+        several |= set(rows.filter(pl.col("_key").is_duplicated())["_key"])
+        asked = rows.filter(pl.col("_key").is_in(list(several))) if several else rows.clear()
+        if asked.is_empty():
+            return fresh
+        versions = self._versions(table, asked["_key"].unique().to_list())
+        returned = fingerprints.news(asked, versions, again=again).join(fresh, on=["_key", "_hash"], how="anti")
+        if returned.is_empty():
+            return fresh
+        kept = pl.concat([fresh, returned]).select("_file", "_line", "_key", "_hash")
+        return rows.join(kept, on=kept.columns, how="semi", maintain_order="left", nulls_equal=True)
+
+    def _several(self, source: str, table: Any, seen: datetime) -> set[str]:
+        """Keys of which there is more than one version; read once an ingest, and kept up by it."""
+        if self._keys.get(source, (None,))[0] != seen:
+            keys = self._read(table, str(table.table_uri), ("_key",))["_key"]
+            found = set() if keys.n_unique() == keys.len() else set(keys.filter(keys.is_duplicated()).unique())
+            self._keys[source] = (seen, found)
+        return self._keys[source][1]
+
+    def _versions(self, table: Any, keys: Sequence[str]) -> pl.DataFrame:
+        """All versions of ``keys``, in whatever part they lie: a corrected time may have moved a row."""
+        columns = ("_key", "_hash", "_first_seen", "_file", "_line")
+        return self._read(table, str(table.table_uri), columns, keys=keys)
 
     def _append_once(self, source: str, rows: pl.DataFrame, watermark: str | None, table: Any) -> bool:
         """Append in one commit; False when another writer's commit came first."""

@@ -113,7 +113,7 @@ def gate(findings: tuple[Finding, ...], name: str) -> None:
 
 
 def _ordered(raw: pl.DataFrame, spec: SourceSpec, name: str) -> tuple[pl.DataFrame, list[str]]:
-    """Rows in the order in which they were seen, each pair of key and content once; and the user's columns."""
+    """Versions of rows as they were seen, none that says the same as that of its key before it; the user's columns."""
     if raw.is_empty():
         raise DataError(f"source {name} has no rows: the files are empty or have only a header; see files: or socrata:")
     have = [column for column in raw.columns if column not in RAW]
@@ -126,7 +126,7 @@ def _ordered(raw: pl.DataFrame, spec: SourceSpec, name: str) -> tuple[pl.DataFra
     ordered = raw.sort("_first_seen", "_file", "_line", "_hash", nulls_last=True)
     kept = [column for column in have if not spec.columns or column in needed(spec)]
     if ordered["_hash"].n_unique() < ordered.height:
-        ordered = ordered.unique(["_key", "_hash"], keep="first", maintain_order=True)
+        ordered = ordered.filter(pl.col("_hash").ne_missing(pl.col("_hash").shift().over("_key")))
     return ordered, kept
 
 

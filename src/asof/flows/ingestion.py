@@ -221,9 +221,11 @@ def _read(
     noticed: list[Finding] = []
     asked = asked_hash(spec)
     watermark = reached(name, spec, lake)
+    # Files that are all read from the start say once more what they said; other sources tell how they are now.
+    retold = spec.files is not None and watermark is None and lake.version(name) is not None
     for number, batch in enumerate(reader.batches(watermark), start=1):
         refuse_foreign(name, spec, batch)
-        kept = _kept(batch, spec, asked)
+        kept = _kept(replace(batch, again=batch.again or retold), spec, asked)
         new += lake.append(name, kept, spec.key, months(kept.rows, spec), seen=now)
         count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
         alike += 0 if spec.key else kept.rows.height - kept.rows.drop("_file", "_line", strict=False).unique().height
@@ -267,7 +269,8 @@ def _kept(batch: Batch, spec: SourceSpec, asked: str) -> Batch:
     """The batch with the columns that the project keeps, all or those that it names, and what was asked for."""
     wanted = {*checks.needed(spec), "_file", "_line"} if spec.columns else set(batch.rows.columns)
     rows = batch.rows.select(column for column in batch.rows.columns if column in wanted)
-    return Batch(rows, None if batch.watermark is None else f"{asked} {batch.watermark}", batch.broken)
+    watermark = None if batch.watermark is None else f"{asked} {batch.watermark}"
+    return Batch(rows, watermark, batch.broken, again=batch.again)
 
 
 def _coverage(name: str, spec: SourceSpec, valid: pl.DataFrame) -> list[Finding]:

@@ -11,7 +11,7 @@ An author of a lake runs every function of ``EXAM`` against it::
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -50,7 +50,7 @@ class MemoryLake:
         """Add the rows not yet there, and the watermark."""
         rows = fingerprints.marked(batch, key, month, seen or datetime.now(UTC))
         versions = self._kept.tables.setdefault((source, "raw"), [])
-        fresh = rows.join(versions[-1], on=["_key", "_hash"], how="anti", maintain_order="left") if versions else rows
+        fresh = fingerprints.news(rows, versions[-1], again=batch.again) if versions else rows
         if versions and fresh.is_empty() and batch.watermark in (None, self.watermark(source)):
             return 0
         versions.append(pl.concat([versions[-1], fresh], how="diagonal") if versions else fresh)
@@ -151,6 +151,50 @@ def corrects(make: Make, root: Path) -> None:
     assert sorted(lake.raw("a")["x"].to_list()) == ["a", "b"]
 
 
+def takes_back(make: Make, root: Path) -> None:
+    """A row that returns to a former content is a new version, in another month too; what is only repeated is none."""
+    lake = make(root)
+    at = [SEEN + timedelta(days=day) for day in range(6)]
+    first, other = pl.Series(["2024-01"]), pl.Series(["2024-02"])
+    told = [({"id": ["1"], "x": [x]}, month) for x, month in (("a", first), ("b", other), ("a", first))]
+    for day, (rows, month) in enumerate(told):
+        assert lake.append("a", batch(rows), ["id"], month, seen=at[day]) == 1
+        assert make(root).append("a", batch(rows), ["id"], month, seen=at[day]) == 0
+    assert make(root).raw("a").sort("_first_seen")["x"].to_list() == ["a", "b", "a"]
+    both = batch({"id": ["1", "1", "1"], "x": ["a", "b", "a"]})
+    assert make(root).append("a", both, ["id"], pl.Series(["2024-01", "2024-02", "2024-01"]), seen=at[4]) == 0
+    grown = batch({"id": ["1", "1", "1"], "x": ["a", "c", "a"]})
+    assert make(root).append("a", grown, ["id"], pl.Series(["2024-01"] * 3), seen=at[5]) == 2
+    assert make(root).raw("a").sort("_first_seen", "_line")["x"].to_list() == ["a", "b", "a", "c", "a"]
+
+
+def keeps_corrections(make: Make, root: Path) -> None:
+    """A file that is read again does not undo what another file has corrected since; what it takes back itself does."""
+    lake = make(root)
+    month = pl.Series(["2024-01"])
+
+    def say(file: str, x: str, day: int, *, again: bool = False) -> int:
+        given = batch({"id": ["1"], "x": [x]})
+        said = Batch(given.rows.with_columns(_file=pl.lit(file)), again=again)
+        return make(root).append("a", said, ["id"], month, seen=SEEN + timedelta(days=day))
+
+    assert say("jan", "a", 0) == 1
+    assert say("feb", "a", 1) == 0
+    assert say("mar", "b", 2) == 1
+    assert say("jan", "a", 3, again=True) == 0
+    assert say("feb", "a", 4, again=True) == 0
+    assert say("apr", "a", 5) == 1
+    assert say("mar", "c", 6, again=True) == 1
+    assert say("mar", "b", 7, again=True) == 1
+    assert lake.raw("a").sort("_first_seen").select("_file", "x").rows() == [
+        ("jan", "a"),
+        ("mar", "b"),
+        ("apr", "a"),
+        ("mar", "c"),
+        ("mar", "b"),
+    ]
+
+
 def moves_the_watermark(make: Make, root: Path) -> None:
     """The watermark moves with the rows, or alone; a batch without one leaves it."""
     lake = make(root)
@@ -223,6 +267,8 @@ EXAM: tuple[Callable[[Make, Path], None], ...] = (
     appends,
     repeats,
     corrects,
+    takes_back,
+    keeps_corrections,
     moves_the_watermark,
     grows,
     keeps_broken_lines,
