@@ -33,8 +33,8 @@ FILES = {
     "intervals.json": "calibration of the intervals",
     "places.arrow": "the places known to it (where there are places)",
     "scores.parquet": "all scores, one a row",
-    "findings.json": "findings of checks and audit",
     "judged.parquet": "the judged answers, one a row (releases of earlier versions have none)",
+    "findings.json": "findings of checks and audit",
     "project.yaml": "the resolved project, without secrets",
     "environment.json": "Python, platform, packages, threads",
     "card.md": "the model on one page",
@@ -80,9 +80,9 @@ class Contents:
     """The model card as Markdown."""
     fingerprint: str
     places: pl.DataFrame | None = None
-    data: Mapping[str, str] = field(default_factory=dict)
     judged: pl.DataFrame | None = None
     """The judged answers: what was asked, ``label``, ``prediction`` and what belongs to it."""
+    data: Mapping[str, str] = field(default_factory=dict)
     """Version of each source that was read."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Other facts for the manifest: cut, target, unit."""
@@ -145,17 +145,17 @@ class Release:
         """All scores, one a row."""
         return pl.read_parquet(self.folder / "scores.parquet")
 
+    def judged(self) -> pl.DataFrame | None:
+        """Judged answers, one a row; none in releases of versions that kept none."""
+        file = self.folder / "judged.parquet"
+        return pl.read_parquet(file) if file.is_file() else None
+
     def findings(self) -> tuple[Finding, ...]:
         """Findings of checks and audit."""
         return tuple(Finding(**{**item, "severity": Severity(item["severity"])}) for item in self.json("findings"))
 
 
 def write(folder: Path, contents: Contents) -> Release:
-    def judged(self) -> pl.DataFrame | None:
-        """Judged answers, one a row; none in releases of versions that kept none."""
-        file = self.folder / "judged.parquet"
-        return pl.read_parquet(file) if file.is_file() else None
-
     """Write a release: into a sibling folder first, synced to the disk, then renamed into place.
 
     A crash leaves either no ``folder`` or a complete one. Where ``folder`` already holds a
@@ -245,14 +245,14 @@ def _fill(draft: Path, contents: Contents) -> None:
     for name, text in _texts(contents).items():
         (draft / name).write_text(text, "utf-8")
     contents.scores.write_parquet(draft / "scores.parquet")
+    if contents.judged is not None:
+        contents.judged.write_parquet(draft / "judged.parquet")
     if contents.places is not None:
         contents.places.write_ipc(draft / "places.arrow")
     (draft / "manifest.json").write_text(_json(_sealed(_summary(draft, contents))), "utf-8")
 
 
 def _summary(draft: Path, contents: Contents) -> dict[str, Any]:
-    if contents.judged is not None:
-        contents.judged.write_parquet(draft / "judged.parquet")
     files = {
         file.relative_to(draft).as_posix(): {"sha256": _sum(file), "bytes": file.stat().st_size}
         for file in sorted(_files(draft))
