@@ -1,10 +1,12 @@
 """``asof check``: the data as they are, and what is wrong or strange about them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asof import profiles
 from asof.data import SourceTable
 from asof.flows import intake
+from asof.flows.ingestion import Ingested
 from asof.flows.preparation import Prepared, prepare
 from asof.flows.workspace import Workspace
 
@@ -22,6 +24,17 @@ def check(workspace: Workspace) -> dict[str, Any]:
         with stages("check"):
             tables = intake.open_tables(workspace)
             prepared = prepare(workspace, tables)
+    return {**_told(workspace, done, tables, prepared), "seconds": stages.seconds}
+
+
+def look(workspace: Workspace, prepared: Prepared) -> dict[str, Any]:
+    """What ``check`` says of the data as they have been taken in, without reading a source; no ``seconds``."""
+    return _told(workspace, intake.kept(workspace), intake.open_tables(workspace), prepared)
+
+
+def _told(
+    workspace: Workspace, done: Sequence[Ingested], tables: Mapping[str, SourceTable], prepared: Prepared
+) -> dict[str, Any]:
     findings = [finding for one in done for finding in one.findings] + list(prepared.findings)
     refused = any(finding.severity == "error" for finding in findings)
     return {
@@ -30,7 +43,6 @@ def check(workspace: Workspace) -> dict[str, Any]:
         "profiles": {name: _profile(table) for name, table in tables.items()},
         "panel": describe(prepared),
         "findings": intake.plain(findings),
-        "seconds": stages.seconds,
         "refused": refused,
     }
 

@@ -288,6 +288,12 @@ def _current(last: Mapping[str, str], stamp: Mapping[str, str], now: datetime) -
     return all(last.get(part) == stamp[part] for part in SAME) and not (due and now >= datetime.fromisoformat(due))
 
 
+def recall(name: str, lake: Lake) -> Ingested | None:
+    """What the last validation of a source found; none where it has not been ingested, or was interrupted."""
+    last = lake.stamp(name)
+    return _recalled(name, last, 0, 0, {}) if last is not None else None
+
+
 def _recalled(name: str, last: Mapping[str, str], count: int, new: int, seconds: Mapping[str, float]) -> Ingested:
     """What the last validation found, from the stamp of its tables."""
     kept = [Finding(**{**entry, "severity": Severity(entry["severity"])}) for entry in json.loads(last["findings"])]

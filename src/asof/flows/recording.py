@@ -18,6 +18,7 @@ from asof.flows import auditing, comparing, evidence, intake, judging, learning,
 from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
 from asof.flows.preparation import Prepared
+from asof.flows.records import AUDIT, COSTS
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration
 from asof.ports import ReleaseRecord, Tracker
@@ -28,10 +29,6 @@ from asof.tuning import Plan
 
 RESULT = "result.json"
 """What ``asof run --json`` prints, kept in the release."""
-AUDIT = "audit.json"
-"""What each check of the audit answered, covered and found, and what the owner accepts with which reason."""
-COSTS = "costs.json"
-"""What candidates took: ``seconds`` to fit and to predict a fold of each trial, and ``offer``: what a blend gains."""
 SAMPLE = 200
 """Training questions whose predictions enter the fingerprint."""
 

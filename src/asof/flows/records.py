@@ -1,12 +1,20 @@
 """What is kept: the page of a release, and the list of releases and decisions."""
 
+import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from asof.errors import DataError, OutsideError
 from asof.flows.history import ROLLBACK, WATCH
 from asof.flows.workspace import Workspace
+from asof.releases import Release
+
+AUDIT = "audit.json"
+"""What each check of the audit answered, covered and found, and what the owner accepts with which reason."""
+COSTS = "costs.json"
+"""What candidates took: ``seconds`` to fit and to predict a fold of each trial, and ``offer``: what a blend gains."""
 
 
 def report(workspace: Workspace, which: str, out: Path | None = None) -> dict[str, Any]:
@@ -29,9 +37,34 @@ def report(workspace: Workspace, which: str, out: Path | None = None) -> dict[st
     return {"project": workspace.spec.name, "release": record.name, "page": str(out or page)}
 
 
+def audited(release: Release) -> Mapping[str, Any] | None:
+    """What the audit of its run answered: ``verdicts`` (check, outcome, coverage, findings) and ``accepted``, reasons.
+
+    None for a release of an earlier version of this program, which kept the names of the checks alone.
+    """
+    return _beside(release, AUDIT)
+
+
+def costs(release: Release) -> Mapping[str, Any]:
+    """What its candidates took: ``seconds`` (to fit, to predict) of each trial, and ``offer`` of a blend, or none.
+
+    Empty for a release of an earlier version of this program.
+    """
+    return _beside(release, COSTS) or {}
+
+
+def _beside(release: Release, name: str) -> Mapping[str, Any] | None:
+    """A file that says how a release came about; none where it was not kept."""
+    if not (release.folder / name).is_file():
+        return None
+    found: Mapping[str, Any] = json.loads(release.text(name))
+    return found
+
+
 def runs(workspace: Workspace) -> dict[str, Any]:
     """List releases, newest first, and decisions, newest first."""
     releases = workspace.registry.releases()
+    versions = {one.name: one.version for one in releases}
     metric = releases[0].facts.get("metric", "score") if releases else "score"
     return {
         "project": workspace.spec.name,
@@ -50,7 +83,7 @@ def runs(workspace: Workspace) -> dict[str, Any]:
             }
             for one in releases
         ],
-        "decisions": [_decision(one) for one in _told(workspace)],
+        "decisions": [{**told, "version": versions.get(told["release"])} for told in map(_decision, _told(workspace))],
     }
 
 

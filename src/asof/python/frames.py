@@ -1,7 +1,7 @@
 """Plain results of the flows as frames, and frames of other libraries as Polars."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -46,17 +46,24 @@ def scores(parts: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> pl.
     return pl.DataFrame(rows, schema=_SCORE)
 
 
-def candidates(plan: Plan, *, greater_is_better: bool) -> pl.DataFrame:
+def candidates(plan: Plan, *, greater_is_better: bool, seconds: Sequence[Sequence[float]] = ()) -> pl.DataFrame:
     """What was tried, the best first, those that are no candidate last.
 
     Columns: name, stage (baseline, portfolio, search or blend), estimator, score (mean over the folds), a column for
-    each fold, chosen, params (what differs from the estimator's defaults, as text), why (it is no candidate).
+    each fold, chosen, params (what differs from the estimator's defaults, as text), why (it is no candidate). With
+    ``seconds`` of each trial but a blend, also fit_seconds and predict_seconds, of a fold.
     """
     width = max((len(trial.scores) for trial in plan.trials), default=0)
     chosen = _settings(plan.chosen)
     rows = [_candidate(trial, width, chosen) for trial in plan.trials]
     numbers = {"score": pl.Float64, **{f"fold_{n}": pl.Float64 for n in range(1, width + 1)}}
     frame = pl.DataFrame(rows, schema_overrides=numbers, infer_schema_length=None)
+    if seconds:
+        took = [*seconds, *[(None, None)] * (len(rows) - len(seconds))]
+        frame = frame.with_columns(
+            pl.Series(f"{name}_seconds", [each[at] for each in took], dtype=pl.Float64)
+            for at, name in enumerate(("fit", "predict"))
+        )
     return frame.sort("score", descending=greater_is_better, nulls_last=True, maintain_order=True)
 
 

@@ -29,18 +29,14 @@ def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
 
     What the declared repairs did is a table of its own.
     """
-    done = [finding for finding in findings if finding["check"] == REPAIR and finding["severity"] == "note"]
-    findings = [finding for finding in findings if finding not in done]
+    done, findings = repaired(findings)
     if done:
         _repairs(done)
     if not findings:
         console().print("No findings.")
         return
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for finding in sorted(findings, key=lambda f: ORDER[f["severity"]]):
-        groups.setdefault((finding["severity"], finding["check"]), []).append(finding)
     title("Findings")
-    for (severity, check), group in groups.items():
+    for (severity, check), group in grouped(findings).items():
         many = len(group) > ALIKE
         for finding in group[: SHOWN if many else None]:
             text = f"{finding['subject']}: {finding['message']} ({check})"
@@ -48,6 +44,22 @@ def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
         if many:
             others = ", ".join(str(finding["subject"]) for finding in group[SHOWN:])
             paragraph("", f"and {len(group) - SHOWN} more of {check}: {others}; {EVERYTHING}", column=11)
+
+
+def repaired(
+    findings: Sequence[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """(What the declared repairs did, the other findings)."""
+    done = [finding for finding in findings if finding["check"] == REPAIR and finding["severity"] == "note"]
+    return done, [finding for finding in findings if finding not in done]
+
+
+def grouped(findings: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """Findings by severity and check, the gravest first."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for finding in sorted(findings, key=lambda f: ORDER[f["severity"]]):
+        groups.setdefault((finding["severity"], finding["check"]), []).append(finding)
+    return groups
 
 
 def _repairs(done: Sequence[Mapping[str, Any]]) -> None:
@@ -64,7 +76,7 @@ def show_check(result: Mapping[str, Any]) -> None:
     """Show the findings, what is asked, and the profile of each source."""
     show_findings(result["findings"])
     if result.get("panel"):
-        pairs("Asked", _asked(result["panel"]))
+        pairs("Asked", asked(result["panel"]))
     for source, profile in result["profiles"].items():
         columns = profile["columns"]
         covered = f", covered {profile['covered']}" if profile["covered"] else ""
@@ -72,7 +84,7 @@ def show_check(result: Mapping[str, Any]) -> None:
         _profile(columns)
 
 
-def _asked(panel: Mapping[str, Any]) -> list[tuple[str, str]]:
+def asked(panel: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the questions of the project are, in figures; what a kind of project does not have is left out."""
     rows = []
     if panel.get("rows"):

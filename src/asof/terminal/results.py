@@ -161,11 +161,10 @@ def show_runs(result: Mapping[str, Any]) -> None:
             )
         )
     pairs("Releases", rows or [("none yet", "`asof run` makes one")])
-    versions = {r["name"]: r["version"] for r in result["releases"]}
     if result["decisions"]:
         title("Decisions")
     for one in result["decisions"]:
-        about = f"{one['kind']} of version {versions[one['release']]}" if one["release"] in versions else one["kind"]
+        about = f"{one['kind']} of version {one['version']}" if one["version"] is not None else one["kind"]
         paragraph(str(one["at"]).replace("T", " "), f"{about}: {one['what']}", column=20)
 
 
