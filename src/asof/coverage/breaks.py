@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 
 from asof import times
 from asof.coverage.stretches import holidays, of
+from asof.coverage.timelines import Timeline
 from asof.data import UTC_TIME, Coverage, Finding, Severity
 
 Values = npt.NDArray[np.float64]
@@ -47,7 +48,7 @@ class Periods:
 
 
 def findings(
-    rows: pl.DataFrame,
+    rows: pl.DataFrame | Timeline,
     columns: Sequence[str],
     zone: str,
     *,
@@ -63,7 +64,7 @@ def findings(
     from the six before it; periods that stand out by themselves are left aside for that.
 
     Args:
-        rows: valid rows with ``_event`` (UTC).
+        rows: valid rows with ``_event`` (UTC), or their timeline with ``columns`` and ``others``.
         columns: needed columns, such as the coordinates: a break in them is a warning.
         zone: IANA zone whose days and months count.
         name: name of the source, for the findings.
@@ -73,26 +74,22 @@ def findings(
     Returns:
         Findings of the check ``coverage``, in the order of: holes, holidays, rows, columns.
     """
-    timed = rows.filter(pl.col("_event").is_not_null())
-    if timed.is_empty():
+    line = rows if isinstance(rows, Timeline) else Timeline.of(rows, zone, [*columns, *others])
+    if line.days.is_empty():
         return []
-    coverage = of(timed, zone, covered)
-    found = [] if covered else [*_holes(timed, coverage, zone, name), *_holidays(timed, coverage, zone, name)]
+    coverage = of(line, zone, covered)
+    found = [] if covered else [*_holes(line, coverage, zone, name), *_holidays(line, coverage, zone, name)]
     for every in ("1mo", "1w"):
-        periods = count(timed, [*columns, *others], coverage, zone, every)
+        periods = count(line, [*columns, *others], coverage, zone, every)
         if len(periods.names) >= FEWEST:
             return found + _of_rows(periods, name) + _of_columns(periods, name, set(columns))
     return found
 
 
-def count(rows: pl.DataFrame, columns: Sequence[str], coverage: Coverage, zone: str, every: str) -> Periods:
+def count(line: Timeline, columns: Sequence[str], coverage: Coverage, zone: str, every: str) -> Periods:
     """Count covered days, rows and shares of each local period (``1mo``, ``1w``) with a quarter of its days covered."""
-    local = rows.select(pl.col("_event"), *(pl.col(column).is_not_null() for column in columns))
-    local = local.with_columns(day=times.local(local["_event"], zone).dt.date())
-    marks = [pl.col(column).sum().alias(f"has {column}") for column in columns]
-    daily = local.group_by("day").agg(pl.len().alias("rows"), *marks)
     covered = _covered_days(coverage, zone)
-    days = covered.join(daily, on="day", how="left").with_columns(pl.all().exclude("day").fill_null(0))
+    days = covered.join(line.days, on="day", how="left").with_columns(pl.all().exclude("day").fill_null(0))
     whole = days.group_by(period=pl.col("day").dt.truncate(every)).agg(
         pl.len().alias("days"), pl.all().exclude("day").sum()
     )
@@ -124,18 +121,20 @@ def _together(shares: dict[str, Values]) -> dict[str, Values]:
     return {", ".join(names): shares[names[0]] for names in joined.values()}
 
 
-def _holes(rows: pl.DataFrame, coverage: Coverage, zone: str, name: str) -> list[Finding]:
+def _holes(line: Timeline, coverage: Coverage, zone: str, name: str) -> list[Finding]:
     """One finding for each stretch between covered ones, and one for the rows before the first."""
     found = []
-    before = rows.filter(pl.col("_event") < coverage.start).height
+    before = _between(line, None, coverage.start, zone)
     if before:
         begin = _day(coverage.start, zone)
         message = (
             f"{before:,} rows lie before {begin}, where coverage begins: too few a day; periods before it are unknown"
         )
-        found.append(Finding("coverage", Severity.NOTE, name, message, before / rows.height, None, before))
+        found.append(
+            Finding("coverage", Severity.NOTE, name, message, before / int(line.days["rows"].sum()), None, before)
+        )
     for end, start in zip(coverage.ends[:-1], coverage.starts[1:], strict=True):
-        inside = rows.filter(pl.col("_event").is_between(end, start, closed="left")).height
+        inside = _between(line, end, start, zone)
         message = (
             f"hole: {inside:,} rows from {_day(end, zone)} up to {_day(start, zone)} (exclusive), far fewer "
             "than usual: these days are unknown, not zero (declare covered: if they are complete)"
@@ -144,9 +143,16 @@ def _holes(rows: pl.DataFrame, coverage: Coverage, zone: str, name: str) -> list
     return found
 
 
-def _holidays(rows: pl.DataFrame, coverage: Coverage, zone: str, name: str) -> list[Finding]:
+def _between(line: Timeline, first: datetime | None, until: datetime, zone: str) -> int:
+    """Rows from one local midnight up to another."""
+    inside = pl.col("day") < _date(until, zone)
+    inside = inside if first is None else inside & (pl.col("day") >= _date(first, zone))
+    return int(line.days.filter(inside)["rows"].sum())
+
+
+def _holidays(line: Timeline, coverage: Coverage, zone: str, name: str) -> list[Finding]:
     """One finding for the busy days without rows that count as zeros."""
-    days = [str(day) for day in holidays(rows, zone) if times.midnight(day, zone) < coverage.end]
+    days = [str(day) for day in holidays(line) if times.midnight(day, zone) < coverage.end]
     if not days:
         return []
     shown = ", ".join(days[:6]) + (", …" if len(days) > 6 else "")
@@ -157,8 +163,13 @@ def _holidays(rows: pl.DataFrame, coverage: Coverage, zone: str, name: str) -> l
     return [Finding("coverage", Severity.NOTE, name, message, None, None, len(days))]
 
 
-def _day(moment: object, zone: str) -> str:
-    return str(times.local(pl.Series([moment], dtype=UTC_TIME), zone).dt.date()[0])
+def _day(moment: datetime, zone: str) -> str:
+    return str(_date(moment, zone))
+
+
+def _date(moment: datetime, zone: str) -> date:
+    found: date = times.local(pl.Series([moment], dtype=UTC_TIME), zone).dt.date()[0]
+    return found
 
 
 def _of_rows(periods: Periods, name: str) -> list[Finding]:

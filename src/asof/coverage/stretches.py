@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from asof import times
+from asof.coverage.timelines import Timeline
 from asof.data import Coverage
 
 Counts = npt.NDArray[np.int64]
@@ -40,7 +41,9 @@ CHANCE: Final = 0.001
 happens by chance with less than this (a Poisson count of the rows that lack), is a part of a day."""
 
 
-def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date | datetime, date | datetime]] = ()) -> Coverage:
+def of(
+    rows: pl.DataFrame | Timeline, zone: str, covered: Sequence[tuple[date | datetime, date | datetime]] = ()
+) -> Coverage:
     """Find the stretches that a source covers.
 
     Coverage begins with the local day of the first row: the next day, where the rows of the first begin late in it;
@@ -56,7 +59,7 @@ def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date | datetime, d
     where its rows end earlier than those of other days do.
 
     Args:
-        rows: n rows with ``_event`` and ``_ended`` (UTC).
+        rows: n rows with ``_event`` and ``_ended`` (UTC), or their timeline.
         zone: IANA zone whose local days count.
         covered: stretches [from, until) of local days, or local times, known to be complete; they win.
 
@@ -65,24 +68,25 @@ def of(rows: pl.DataFrame, zone: str, covered: Sequence[tuple[date | datetime, d
     """
     if covered:
         return _declared(covered, zone)
-    days, counts = daily(rows, zone)
+    line = rows if isinstance(rows, Timeline) else Timeline.of(rows, zone)
+    days, counts = daily(line)
     if not days:
         return Coverage((), ())
-    begin = _begin(counts, int(_begins_late(rows, zone, days, counts)))
+    begin = _begin(counts, int(_begins_late(line, zone, days, counts)))
     kept = np.zeros(len(counts), dtype=bool)
     kept[begin:], usual = _kept(counts[begin:])
-    if kept[-1] and _ends_early(rows, zone, [day for day, whole in zip(days, kept, strict=True) if whole], usual):
+    if kept[-1] and _ends_early(line, zone, [day for day, whole in zip(days, kept, strict=True) if whole], usual):
         kept[-1] = False
     edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(np.int8)))
     midnights = [*days, days[-1] + timedelta(days=1)]
     starts = tuple(times.midnight(midnights[index], zone) for index in edges[::2])
     ends = tuple(times.midnight(midnights[index], zone) for index in edges[1::2])
-    return Coverage(starts, (*ends[:-1], _last_end(rows, ends[-1], reaches_end=bool(kept[-1]))))
+    return Coverage(starts, (*ends[:-1], _last_end(line, ends[-1], reaches_end=bool(kept[-1]))))
 
 
-def holidays(rows: pl.DataFrame, zone: str) -> list[date]:
+def holidays(line: Timeline) -> list[date]:
     """Covered busy days with hardly a row, taken for holidays since the source rests on some weekday."""
-    days, counts = daily(rows, zone)
+    days, counts = daily(line)
     if not days:
         return []
     begin = _begin(counts, 0)
@@ -92,12 +96,11 @@ def holidays(rows: pl.DataFrame, zone: str) -> list[date]:
     return [days[begin + index] for index in judged.holidays]
 
 
-def daily(rows: pl.DataFrame, zone: str) -> tuple[list[date], Counts]:
+def daily(line: Timeline) -> tuple[list[date], Counts]:
     """All local days from the first row to the last, and the number of rows of each."""
-    events = rows["_event"].drop_nulls()
-    if events.is_empty():
+    counted = line.days.select("day", "rows")
+    if counted.is_empty():
         return [], np.zeros(0, np.int64)
-    counted = pl.DataFrame({"day": times.local(events, zone).dt.date()}).group_by("day").len("rows").sort("day")
     days = pl.DataFrame({"day": pl.date_range(counted["day"][0], counted["day"][-1], eager=True)})
     filled = days.join(counted, on="day", how="left", maintain_order="left")["rows"].fill_null(0)
     return days["day"].to_list(), filled.cast(pl.Int64).to_numpy()
@@ -127,9 +130,9 @@ def _begin(counts: Counts, first: int) -> int:
     return first
 
 
-def _begins_late(rows: pl.DataFrame, zone: str, days: Sequence[date], counts: Counts) -> bool:
+def _begins_late(line: Timeline, zone: str, days: Sequence[date], counts: Counts) -> bool:
     """Whether the rows of the first day begin too late for a whole day: by those of the days after it."""
-    local = _local(rows, zone, days[: 1 + USUAL_DAYS])
+    local = _local(line, zone, days[: 1 + USUAL_DAYS])
     first = local.filter(pl.col("day") == days[0])["event"].min()
     after = local.filter(pl.col("day") > days[0])["event"]
     if not isinstance(first, datetime) or after.is_empty():
@@ -138,9 +141,9 @@ def _begins_late(rows: pl.DataFrame, zone: str, days: Sequence[date], counts: Co
     return bool(np.exp(-missing) < CHANCE)
 
 
-def _ends_early(rows: pl.DataFrame, zone: str, covered: Sequence[date], usual: float) -> bool:
+def _ends_early(line: Timeline, zone: str, covered: Sequence[date], usual: float) -> bool:
     """Whether the rows of the last covered day end too early for a whole day: by those of the days before it."""
-    local = _local(rows, zone, covered[-1 - USUAL_DAYS :])
+    local = _local(line, zone, covered[-1 - USUAL_DAYS :])
     last = local.filter(pl.col("day") == covered[-1])["ended"].max()
     before = local.filter(pl.col("day") < covered[-1])["ended"]
     if not isinstance(last, datetime) or last.date() > covered[-1] or before.is_empty():
@@ -150,10 +153,10 @@ def _ends_early(rows: pl.DataFrame, zone: str, covered: Sequence[date], usual: f
     return bool(np.exp(-usual * later) < CHANCE)
 
 
-def _local(rows: pl.DataFrame, zone: str, days: Sequence[date]) -> pl.DataFrame:
+def _local(line: Timeline, zone: str, days: Sequence[date]) -> pl.DataFrame:
     """Rows of some days: local ``day``, ``event`` and ``ended``."""
-    events = times.local(rows["_event"], zone)
-    ended = times.local(rows["_ended"], zone) if "_ended" in rows.columns else events
+    rows = line.near(days[0], days[-1])
+    events, ended = times.local(rows["_event"], zone), times.local(rows["_ended"], zone)
     local = pl.DataFrame({"day": events.dt.date(), "event": events, "ended": ended})
     return local.filter(pl.col("day").is_in(list(days)))
 
@@ -225,7 +228,6 @@ class _Days:
         return any(float(np.median(same)) < LOWER * usual for same in known)
 
 
-def _last_end(rows: pl.DataFrame, end: datetime, *, reaches_end: bool) -> datetime:
+def _last_end(line: Timeline, end: datetime, *, reaches_end: bool) -> datetime:
     """End of coverage: where the last row describes a longer period than a day, the end of that period."""
-    ended = rows["_ended"].max() if "_ended" in rows.columns and reaches_end else None
-    return max(end, ended) if isinstance(ended, datetime) else end
+    return max(end, line.ended) if line.ended is not None and reaches_end else end
