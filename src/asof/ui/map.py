@@ -1,10 +1,166 @@
-"""View: predictions, errors, coverage by place."""
+"""View: a map of predictions, errors, coverage and what lies outside of what was seen, through time."""
 
+import html
+from datetime import datetime
+
+import polars as pl
 import streamlit as st
 
+from asof.pages import words
+from asof.ui import atlas, colours, decks, drawing, legends
+from asof.ui.atlas import FIGURES, Atlas
+from asof.ui.colours import Painted
 from asof.ui.sights import Sight
+
+KEPT = 6
+WHOLE, ONE, NEXT = "All judged", "One at a time", "What comes next"
+"""What of time is shown."""
+MEANING = {
+    "prediction": "What was predicted, on average over what is shown.",
+    "label": "What came, on average over what is shown.",
+    "error": "Prediction minus what came: orange is too low, violet too high.",
+    "held": "How often what came lay within the interval; the interval is made to hold 90 %.",
+    "outside": "How often the question lay outside of what the training had seen.",
+}
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner="Opening the data and reading the answers …")
+def _judged(name: str, of: str | None, _sight: Sight) -> Atlas | None:
+    del name
+    return atlas.judged(_sight, of)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner="Answering what comes next …")
+def _coming(name: str, stamp: str, of: str | None, _sight: Sight) -> Atlas | None:
+    del name, stamp
+    return atlas.coming(_sight, of)
 
 
 def show(sight: Sight) -> None:
     """Show the view."""
-    st.write(sight.release.name)
+    of = _class(sight)
+    kept = _judged(sight.release.name, of, sight)
+    stamp = str(sorted(sight.standing.stamps.items()))
+    coming = _coming(sight.release.name, stamp, of, sight)
+    times = [WHOLE, ONE] if kept is not None and kept.periods else [WHOLE] if kept is not None else []
+    times += [NEXT] if coming is not None else []
+    if not times:
+        st.info("No question of this project lies on a map.")
+        return
+    if kept is None:
+        st.caption("This release was made by a version that kept no judged answers; the next `asof run` keeps them.")
+    with st.container(horizontal=True, gap="medium"):
+        when = st.segmented_control("When", times, default=times[0], required=True, key="map_when") or times[0]
+        shown = coming if when == NEXT or kept is None else kept
+        assert shown is not None  # noqa: S101 - one of them is there, by the list of times
+        names = shown.figures
+        figure = st.segmented_control(
+            "Show", names, default=names[0], required=True, format_func=FIGURES.__getitem__, key=f"map_figure_{when}"
+        )
+        horizon = _horizon(shown)
+    period = _period(shown) if when == ONE else None
+    _draw(shown, figure or names[0], horizon, period)
+
+
+def _class(sight: Sight) -> str | None:
+    classes = sight.standing.oracle.classes
+    if len(classes) <= 2:
+        return None
+    return st.selectbox("Probability of", classes, key="map_class")
+
+
+def _horizon(shown: Atlas) -> str | None:
+    if len(shown.horizons) < 2:
+        return None
+    return st.selectbox("Asked ahead", shown.horizons, key="map_horizon", width=140)
+
+
+def _period(shown: Atlas) -> datetime | None:
+    periods = shown.periods
+    if len(periods) < 2:
+        return periods[0] if periods else None
+    return st.select_slider(
+        "Period", periods, value=periods[-1], format_func=lambda one: words.day(one, shown.zone), key="map_period"
+    )
+
+
+def _draw(shown: Atlas, figure: str, horizon: str | None, period: datetime | None) -> None:
+    frame = atlas.at(shown, horizon=horizon, period=period)
+    if frame.is_empty():
+        st.info("Nothing was asked about this period at this horizon.")
+        return
+    legends.tiles(atlas.summary(frame, chances=shown.chances))
+    painted = paint(frame, figure, chances=shown.chances)
+    picked = legends.picked("map_deck")
+    st.caption(MEANING[figure])
+    st.pydeck_chart(
+        decks.deck(frame, shown.outlines, painted.colours, told(frame, chances=shown.chances), picked=picked),
+        height=decks.HEIGHT,
+        on_select="rerun",
+        key="map_deck",
+        alt=f"Map of {frame.height:,} places by {FIGURES[figure].lower()}; its figures stand in the table below.",
+    )
+    legends.scale(painted)
+    _table(frame, shown)
+    if picked is not None:
+        _one(shown, picked, horizon)
+
+
+def paint(frame: pl.DataFrame, figure: str, *, chances: bool = False) -> Painted:
+    """Colours of the places of ``atlas.at`` by one figure."""
+    values = frame[figure]
+    alone = frame["rows"].max() == 1
+    if figure == "held":
+        if alone:
+            return colours.flags(values == 1, good="within the interval", bad="outside the interval", good_is_true=True)
+        return colours.shares(values, good_is_high=True)
+    if figure == "outside":
+        if alone:
+            return colours.flags(values == 1, good="as seen in training", bad="outside of it", good_is_true=False)
+        return colours.shares(values, good_is_high=False)
+    write = _percent if chances else words.compact
+    return colours.differences(values, write) if figure == "error" else colours.levels(values, write)
+
+
+def told(frame: pl.DataFrame, *, chances: bool = False) -> list[str]:
+    """What is told of each place of ``atlas.at`` on hover."""
+    write = _percent if chances else words.brief
+    texts = []
+    for row in frame.iter_rows(named=True):
+        lines = [f"<b>{html.escape(row['name'])}</b>", f"predicted {write(row['prediction'])}"]
+        if row["low"] is not None:
+            lines[-1] += f" ({write(row['low'])} to {write(row['high'])})"
+        if row["label"] is not None:
+            lines += [f"came {write(row['label'])}", f"error {words.signed(row['error'], write)}"]
+        if row["rows"] > 1:
+            lines.append(f"over {row['rows']:,} questions")
+        elif row["outside"]:
+            lines.append("outside of what was seen")
+        texts.append("<br>".join(lines))
+    return texts
+
+
+def _percent(value: float | None) -> str:
+    return words.percent(value, 0)
+
+
+def _table(frame: pl.DataFrame, shown: Atlas) -> None:
+    with st.expander("The same as a table"):
+        columns = ["name", *shown.figures, "rows"]
+        st.dataframe(
+            frame.select(columns).rename({**FIGURES, "name": "Place", "rows": "Questions"}, strict=False),
+            hide_index=True,
+            key="map_table",
+        )
+
+
+def _one(shown: Atlas, place: str, horizon: str | None) -> None:
+    """What is known of the place that was clicked."""
+    asked = atlas.of_place(shown, place, horizon or (shown.horizons[0] if shown.horizons else None))
+    if asked.is_empty():
+        return
+    st.subheader(asked["name"][0])
+    if asked["start"].n_unique() > 1:
+        st.plotly_chart(drawing.through_time(asked, shown.zone), config=drawing.CONFIG, key="map_place")
+    else:
+        st.html(told(atlas.at(shown).filter(pl.col("place") == place), chances=shown.chances)[0])
