@@ -344,10 +344,12 @@ class ServeSpec(Spec):
 
 
 class WatchSpec(Spec):
-    """Whom `asof watch` tells of an alarm."""
+    """What is kept for `asof watch`, and whom it tells of an alarm."""
 
     webhook: str | None = None
     """An address that takes JSON by POST, as a variable such as ``${ALARMS_URL}``; resolved when used, never shown."""
+    keep: bool = True
+    """Whether answers of `asof predict` and `asof serve` are kept in the store, as those of a run always are."""
 
 
 class ProjectSpec(Spec):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
     from fastapi import FastAPI, Request, Response
 
+    from asof.flows.logbook import Logbook
     from asof.flows.serving import Desk
 
 Made = TypeVar("Made")
@@ -41,6 +42,8 @@ class Settings:
     """What finds ways and addresses for ``/v1/along``."""
     renew: float = 10.0
     """Seconds between two looks for newer data or a new champion; 0: never."""
+    logbook: "Logbook | None" = None
+    """What keeps the answers that are given; none: they are not kept."""
 
 
 def create(desk: "Desk", settings: Settings | None = None) -> "FastAPI":
@@ -57,9 +60,13 @@ def create(desk: "Desk", settings: Settings | None = None) -> "FastAPI":
     @contextlib.asynccontextmanager
     async def live(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(server.renew())
+        if chosen.logbook is not None:
+            chosen.logbook.start()
         try:
             yield
         finally:
+            if chosen.logbook is not None:
+                await asyncio.to_thread(chosen.logbook.stop)
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
@@ -121,6 +128,7 @@ class _Server:
         """Tell the figures of the server."""
         from fastapi.responses import Response
 
+        self._figures.count(self._settings.logbook)
         body, kind = self._figures.text()
         return Response(body, media_type=kind)
 
@@ -140,6 +148,8 @@ class _Server:
         if at_hand is not None and at_hand.standing is self._desk.standing:
             ready = at_hand.answer(rows)
             if ready is not None:
+                if self._settings.logbook is not None:
+                    self._settings.logbook.keep_ready(at_hand.standing, rows)
                 self._figures.rows.labels("answered").inc(len(rows))
                 return Response(ready, media_type=kind)
         told = await self._computed(functools.partial(self._answer, rows))
@@ -150,8 +160,11 @@ class _Server:
 
     def _answer(self, rows: Sequence[quick.Record]) -> "pl.DataFrame":
         """Answer rows by a table, and learn from them what the quick way needs."""
-        told = self._desk.answer(bodies.table(rows))
+        table = bodies.table(rows)
+        told = self._desk.answer(table)
         now = self._desk.standing
+        if self._settings.logbook is not None:
+            self._settings.logbook.keep(now, told, table.columns)
         if self._quick is None or self._quick.standing is not now:
             self._quick = quick.Quick(self._desk.workspace, now)
         self._quick.learn(rows)

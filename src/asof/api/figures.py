@@ -24,6 +24,10 @@ class Figures:
         self.troubled = Gauge(
             "asof_renewal_failing", "1 while newer data or a newer release cannot be taken up.", registry=self._registry
         )
+        self._kept = Counter(
+            "asof_answers_kept", "Answers by what became of them in the store.", ("outcome",), registry=self._registry
+        )
+        self._counted = {"written": 0, "lost": 0}
         self._release = Gauge(
             "asof_release_info", "The release that answers.", ("release", "fingerprint"), registry=self._registry
         )
@@ -40,6 +44,14 @@ class Figures:
         self._release.labels(release.name, release.fingerprint[:16]).set(1)
         if standing.prepared.panel.timed:
             self._known_until.set(standing.prepared.last.timestamp())
+
+    def count(self, logbook: Any) -> None:
+        """Say how many answers have been kept, and how many were lost; nothing where none is kept."""
+        if logbook is None:
+            return
+        for outcome, now in (("written", logbook.kept), ("lost", logbook.lost)):
+            self._kept.labels(outcome).inc(now - self._counted[outcome])
+            self._counted[outcome] = now
 
     def text(self) -> tuple[bytes, str]:
         """Figures in Prometheus' text format, and its content type."""

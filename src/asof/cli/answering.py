@@ -66,11 +66,13 @@ def serve(
         sys.stdout.write(keyring.add(keys, new_key) + "\n")
         return
     from asof.api import serving
+    from asof.flows.logbook import Logbook
     from asof.flows.serving import Desk
 
     workspace = common.open()
     known = keyring.read(keys) if keys is not None else {}
-    settings = Settings(keys=known, guides=verbs.guides(workspace))
+    logbook = Logbook(workspace) if workspace.spec.watch.keep else None
+    settings = Settings(keys=known, guides=verbs.guides(workspace), logbook=logbook)
     desk = Desk(workspace, release)
     standing = desk.open()
 

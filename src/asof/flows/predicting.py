@@ -14,7 +14,7 @@ import polars as pl
 from asof import intervals, panels, probabilities, releases, times
 from asof.data import UTC_TIME
 from asof.errors import DataError
-from asof.flows import asking, delivering, intake, preparation, remembering
+from asof.flows import asking, delivering, intake, keeping, preparation, remembering
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration
@@ -66,6 +66,8 @@ class Told:
     """Columns that say what is asked, the release among them."""
     more: Sequence[str] = ()
     """Columns that tell rows apart whose key is not complete."""
+    kept: pl.DataFrame | None = None
+    """The answers alone, which the store keeps; none where rows have no key, so that no truth can be found for them."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ def predict(workspace: Workspace, asked: Asked, out: Path | str | None = None) -
                 file = Path(out) if out is not None else beside
                 delivering.write(answers, file)
                 where = {"file": str(file)}
+            if told.kept is not None and workspace.spec.watch.keep:
+                keeping.write(workspace, told.kept, identity(prepared.panel), keeping.PREDICT)
             stage.note = f"{answers.height:,} answers"
     unanswered = answers.filter(pl.col("reason").is_not_null())
     reasons = unanswered.group_by("reason").agg(rows=pl.len()).sort("rows", descending=True)
@@ -139,14 +143,7 @@ def predict_next(workspace: Workspace, prepared: Prepared) -> Written | None:
     file = delivering.default_file(oracle.release.folder, answers, prepared.panel.zone)
     delivering.write(answers, file)
     workspace.publish(file.parent)
-    kept = workspace.lake.predictions()
-    # Asked again, such as by a run after a crash or one that found nothing new, the lake holds each answer once.
-    unit = ["release", *(name for name in identity(prepared.panel) if name != "end")]
-    fresh = (
-        answers if kept is None else answers.join(kept, on=unit, how="anti", maintain_order="left", nulls_equal=True)
-    )
-    if fresh.height:
-        workspace.lake.write_predictions(fresh)
+    keeping.write(workspace, answers, identity(prepared.panel), keeping.RUN)
     table = delivering.own_table(workspace)
     if table is not None:
         table.write(answers, ["release", *identity(prepared.panel)])
@@ -282,9 +279,10 @@ def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: As
         rows, questions = asking.of_file(workspace, prepared, asked.input)
         answers = answer_all(workspace, prepared, oracle, questions)
         keyed = asking.keyed(workspace, prepared, rows.columns)
-        frame = _beside(rows, _remarked(prepared, oracle, answers, keyed=keyed))
+        remarked = _remarked(prepared, oracle, answers, keyed=keyed)
+        frame = _beside(rows, remarked)
         own = [name for name in frame.columns if name not in answers.columns and name != "learnt"]
-        return Told(frame, key, own) if keyed else Told(frame, [*key, *own])
+        return Told(frame, key, own, remarked) if keyed else Told(frame, [*key, *own])
     if asked.start is None or asked.end is None:
         questions = next_questions(prepared, oracle.places)
     else:
@@ -299,7 +297,8 @@ def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: As
             raise DataError(_unknown(asked.location, known, oracle))
         if asked.location in _known(prepared, oracle):
             questions = questions.filter(pl.col("place") == asked.location)
-    return Told(_remarked(prepared, oracle, answer_all(workspace, prepared, oracle, questions)), key)
+    frame = _remarked(prepared, oracle, answer_all(workspace, prepared, oracle, questions))
+    return Told(frame, key, kept=frame)
 
 
 def _known(prepared: Prepared, oracle: Oracle) -> list[str]:

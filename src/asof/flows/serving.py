@@ -136,24 +136,7 @@ class Desk:
         Raises:
             DataError: a column is missing that every question needs.
         """
-        now = self.standing
-        asked = asking.of_frame(self._workspace, now.prepared, rows, called)
-        if now.ready is None:
-            return predicting.answer_all(self._workspace, now.prepared, now.oracle, asked)
-        return self._with_ready(now, now.ready, asked)
-
-    def _with_ready(self, now: Standing, ready: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
-        """Take the answers that are there, and make the others."""
-        known = ready.with_row_index("_at").select(*_ASKED, "_at")
-        found = asked.join(known, on=list(_ASKED), how="left", maintain_order="left")["_at"]
-        found = found.set(asked["reason"].is_not_null(), None) if "reason" in asked.columns else found
-        there = found.is_not_null()
-        if there.all():
-            return ready[found]
-        made = predicting.answer_all(self._workspace, now.prepared, now.oracle, asked.filter(~there))
-        both = pl.concat([ready[found.drop_nulls()].select(made.columns), made])
-        order = pl.concat([there.arg_true(), (~there).arg_true()]).arg_sort()
-        return both[order]
+        return answered(self._workspace, self.standing, rows, called)
 
     def explain(
         self, rows: pl.DataFrame, label: str | None = None, called: str = "the request"
@@ -184,3 +167,25 @@ class Desk:
     def workspace(self) -> Workspace:
         """The project that is served."""
         return self._workspace
+
+
+def answered(workspace: Workspace, now: Standing, rows: pl.DataFrame, called: str) -> pl.DataFrame:
+    """Answer rows by what stands ``now``; as ``Desk.answer``."""
+    asked = asking.of_frame(workspace, now.prepared, rows, called)
+    if now.ready is None:
+        return predicting.answer_all(workspace, now.prepared, now.oracle, asked)
+    return _with_ready(workspace, now, now.ready, asked)
+
+
+def _with_ready(workspace: Workspace, now: Standing, ready: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """Take the answers that are there, and make the others."""
+    known = ready.with_row_index("_at").select(*_ASKED, "_at")
+    found = asked.join(known, on=list(_ASKED), how="left", maintain_order="left")["_at"]
+    found = found.set(asked["reason"].is_not_null(), None) if "reason" in asked.columns else found
+    there = found.is_not_null()
+    if there.all():
+        return ready[found]
+    made = predicting.answer_all(workspace, now.prepared, now.oracle, asked.filter(~there))
+    both = pl.concat([ready[found.drop_nulls()].select(made.columns), made])
+    order = pl.concat([there.arg_true(), (~there).arg_true()]).arg_sort()
+    return both[order]

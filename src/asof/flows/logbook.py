@@ -1,0 +1,149 @@
+"""The logbook of a server: its answers are kept in the store from a thread of its own, so that no answer waits."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from asof.errors import AsofError
+from asof.flows import asking, keeping, serving
+from asof.flows.serving import Standing
+from asof.flows.workspace import Workspace
+
+LOG = logging.getLogger("asof.serving")
+MOST_WAITING = 50_000
+"""Answers that wait to be written; more are counted as lost."""
+MOST_REMEMBERED = 200_000
+"""Questions of which it is remembered that they have been written."""
+SECONDS = 30.0
+"""Between two writes."""
+GRACE_SECONDS = 10.0
+"""For the last write when a server stops."""
+Key = tuple[str | None, str, str | None]
+Row = Mapping[str, Any]
+
+
+@dataclass
+class _Waiting:
+    """What has been handed over since the last write."""
+
+    frames: list[tuple[pl.DataFrame, datetime]] = field(default_factory=list)
+    """Answers, and when they were given."""
+    ahead: list[tuple[Standing, dict[Key, datetime]]] = field(default_factory=list)
+    """Questions to which a standing had its answers ready, and when they were asked."""
+    rows: int = 0
+
+
+class Logbook:
+    """Writes answers from a thread of its own: who answers hands them over and neither waits nor fails.
+
+    An answer to a question that the same release is asked again is kept once.
+    """
+
+    def __init__(self, workspace: Workspace, *, seconds: float = SECONDS, most: int = MOST_WAITING) -> None:
+        """Store where answers go, how often, and how many may wait."""
+        self._workspace = workspace
+        self._seconds = seconds
+        self._most = most
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._waiting = _Waiting()
+        self._met: set[Key] = set()
+        """Questions answered from what the present standing had ready, that have been handed over."""
+        self._written = pl.Series("written", [], dtype=pl.UInt64)
+        self.kept = 0
+        """Answers written."""
+        self.lost = 0
+        """Answers that were not kept: too many waited, or the store refused them."""
+        self.trouble = ""
+        """Why the latest write failed; empty when it did not."""
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread = threading.Thread(target=self._run, name="logbook", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits, and end; gives up after a while."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(GRACE_SECONDS)
+
+    def keep(self, standing: Standing, answers: pl.DataFrame, columns: Sequence[str]) -> None:
+        """Hand over answers to the rows of a request that has these columns."""
+        if not asking.keyed(self._workspace, standing.prepared, columns):
+            return  # such rows could never be joined with their truth
+        now = self._workspace.clock()
+        with self._lock:
+            if self._waiting.rows + answers.height > self._most:
+                self.lost += answers.height
+                return
+            self._waiting.frames.append((answers, now))
+            self._waiting.rows += answers.height
+
+    def keep_ready(self, standing: Standing, rows: Sequence[Row]) -> None:
+        """Hand over questions (place, start, horizon) to which ``standing`` has made its answers ahead."""
+        now = self._workspace.clock()
+        with self._lock:
+            waiting = self._waiting
+            if not waiting.ahead or waiting.ahead[-1][0] is not standing:
+                waiting.ahead.append((standing, {}))
+            asked = waiting.ahead[-1][1]
+            for row in rows:
+                key = (row.get("place"), row["start"], row.get("horizon"))
+                if key in self._met:
+                    continue
+                if waiting.rows >= self._most:
+                    self.lost += 1
+                    continue
+                self._met.add(key)
+                asked[key] = now
+                waiting.rows += 1
+
+    def flush(self) -> None:
+        """Write what waits; a store that refuses is told of, and what it refused is lost."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, _Waiting()
+            if waiting.ahead and (len(waiting.ahead) > 1 or len(self._met) > MOST_REMEMBERED):
+                self._met.clear()  # what another release or newer data answer is another answer
+        if not waiting.rows:
+            return
+        try:
+            self.kept += self._write(waiting)
+            self.trouble = ""
+        except (AsofError, OSError, pl.exceptions.PolarsError) as fault:
+            self.trouble = " ".join(str(fault).split())
+            self.lost += waiting.rows
+            LOG.warning("%d answers were not kept: %s", waiting.rows, self.trouble)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._seconds):
+            self.flush()
+        self.flush()
+
+    def _write(self, waiting: _Waiting) -> int:
+        parts = [keeping.shape(answers, moment, keeping.SERVER) for answers, moment in waiting.frames]
+        parts += [_made_ahead(self._workspace, standing, asked) for standing, asked in waiting.ahead if asked]
+        told = pl.concat(parts, how="diagonal_relaxed")
+        names = sorted({"release", "unit", "place", "start", "horizon", "as_of"} & set(told.columns))
+        told = told.with_columns(told.select(names).hash_rows(seed=1).alias("_hash"))
+        told = told.unique("_hash", keep="first", maintain_order=True)
+        fresh = told.filter(~pl.col("_hash").is_in(self._written.implode()))
+        if fresh.height:
+            self._workspace.lake.write_predictions(fresh.drop("_hash"))
+            self._written = pl.concat([self._written, fresh["_hash"].alias("written")]).tail(MOST_REMEMBERED)
+        return fresh.height
+
+
+def _made_ahead(workspace: Workspace, standing: Standing, asked: Mapping[Key, datetime]) -> pl.DataFrame:
+    """Answers to questions whose answers were ready."""
+    names = ("place", "start", "horizon")
+    rows = pl.DataFrame([dict(zip(names, key, strict=True)) for key in asked], schema=dict.fromkeys(names, pl.String))
+    given = rows.drop(name for name in ("place", "horizon") if rows[name].null_count() == rows.height)
+    told = serving.answered(workspace, standing, given, "the request")
+    return keeping.shape(told, min(asked.values()), keeping.SERVER)

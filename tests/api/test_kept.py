@@ -1,0 +1,137 @@
+"""Answers of a server are kept in the store as questions, and never at the cost of an answer."""
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import asof
+from asof.api import Settings
+from asof.errors import OutsideError
+from asof.flows.logbook import Logbook
+from asof.flows.serving import Desk
+from tests.api.conftest import opened, standing
+
+NEXT = 3
+"""Questions of the next day that are asked."""
+
+
+def kept(desk: Desk) -> pl.DataFrame:
+    told = desk.workspace.lake.predictions()
+    assert told is not None
+    return told.filter(pl.col("door") == "server")
+
+
+def asked(desk: Desk) -> list[dict[str, Any]]:
+    """Questions that have their answers ready, and one of a past day that has not."""
+    ready = desk.standing.ready
+    assert ready is not None
+    rows = ready.head(NEXT).select("place", pl.col("start").dt.convert_time_zone("America/New_York"), "horizon")
+    return [
+        *rows.with_columns(pl.col("start").dt.strftime("%Y-%m-%d")).to_dicts(),
+        {"place": "z1", "start": "2021-06-01", "horizon": "1d"},
+    ]
+
+
+def test_answers_are_kept_once_whichever_way_they_were_made(own: Path) -> None:
+    desk = opened(own)
+    with standing(desk, Settings(renew=0, logbook=Logbook(desk.workspace, seconds=60))) as client:
+        rows = asked(desk)
+        first = client.post("/v1/predict", json={"rows": rows}).json()["predictions"]
+        for _ in range(2):  # the second time they come from what was made ahead
+            client.post("/v1/predict", json={"rows": rows[:NEXT]})
+        client.post("/v1/predict", json={"rows": [{"place": "z1", "start": "no day"}]})
+    told = kept(desk).sort("start", "place", "horizon")
+    assert told.height == NEXT + 1
+    wanted = sorted(first, key=lambda one: (one["start"], one["place"], one["horizon"]))
+    assert told["prediction"].to_list() == pytest.approx([one["prediction"] for one in wanted])
+    assert told["low"].null_count() == 0
+    assert told["release"].unique().to_list() == [desk.standing.oracle.release.name]
+    assert (told["as_of"] < told["start"]).all()
+    assert (told["moment"] <= datetime.now(UTC)).all()
+
+
+def test_the_columns_of_a_row_are_never_kept(people: Path, tmp_path: Path) -> None:
+    """Only the key, with the answer; a row without its key is not kept at all."""
+    import shutil
+
+    folder = Path(shutil.copytree(people, tmp_path / "people"))
+    desk = opened(folder)
+    row = {"id": "p_new", "sex": "female", "age": "31", "family": "f_secret"}
+    with standing(desk, Settings(renew=0, logbook=Logbook(desk.workspace))) as client:
+        assert client.post("/v1/predict", json={"rows": [row]}).status_code == 200
+        nameless = {name: value for name, value in row.items() if name != "id"}
+        assert client.post("/v1/predict", json={"rows": [nameless]}).status_code == 200
+    told = kept(desk)
+    assert told["unit"].to_list() == ["p_new"]
+    assert not {"sex", "age", "family"} & set(told.columns)
+    assert "f_secret" not in str(told.to_dicts())
+
+
+class Broken:
+    """A store that refuses, or that hangs until it is let go."""
+
+    def __init__(self, lake: Any) -> None:
+        self.lake = lake
+        self.go = threading.Event()
+        self.fail = True
+
+    def __getattr__(self, name: str) -> Any:  # noqa: D105 - of a fake
+        return getattr(self.lake, name)
+
+    def write_predictions(self, rows: pl.DataFrame) -> None:
+        if self.fail:
+            raise OutsideError("the disk is full")
+        self.go.wait(20)
+        self.lake.write_predictions(rows)
+
+
+def test_a_store_that_fails_or_hangs_fails_no_answer_and_is_counted(own: Path) -> None:
+    desk = opened(own)
+    lake = Broken(desk.workspace.lake)
+    desk.workspace.lake = lake  # type: ignore[assignment]
+    book = Logbook(desk.workspace, seconds=60, most=NEXT)
+    with standing(desk, Settings(renew=0, logbook=book)) as client:
+        rows = asked(desk)
+        assert client.post("/v1/predict", json={"rows": rows[:NEXT]}).status_code == 200
+        book.flush()
+        assert (book.kept, book.lost, book.trouble) == (0, NEXT, "the disk is full")
+        lake.fail = False
+        assert client.post("/v1/predict", json={"rows": rows[1:]}).status_code == 200
+        writing = threading.Thread(target=book.flush)
+        writing.start()
+        # While the store hangs answers go on, and as many wait as may.
+        for day in range(1, 6):
+            answer = client.post("/v1/predict", json={"rows": [{"place": "z1", "start": f"2021-05-0{day}"}]})
+            assert answer.json()["predictions"][0]["reason"] is None
+        assert book.lost == NEXT + 2
+        lake.go.set()
+        writing.join(20)
+        told = client.get("/metrics").text
+    assert 'asof_answers_kept_total{outcome="lost"} 5.0' in told
+    assert 'asof_answers_kept_total{outcome="written"} 3.0' in told
+    assert kept(desk).height == NEXT + NEXT
+
+
+def test_answers_of_a_file_and_a_range_are_kept_unless_the_page_says_no(own: Path) -> None:
+    """With as_of and moment; asked again nothing is added."""
+    from asof.flows import predicting
+
+    def ask(**settings: Any) -> pl.DataFrame:
+        workspace = asof.open_project(str(own), overrides=settings.get("overrides", ()))
+        wish = predicting.Asked(start="2021-07-01", end="2021-07-03", location=settings.get("place"))
+        predicting.predict(workspace, wish, own / "out.parquet")
+        told = workspace.lake.predictions()
+        assert told is not None
+        return told.filter(pl.col("door") == "predict")
+
+    assert ask(overrides=["watch.keep=false"]).height == 0
+    first = ask(place="z2")
+    assert first.height == 2 * 2
+    again = ask()
+    assert again.height == 2 * 2 * 6
+    assert again.select("place", "start", "horizon").is_duplicated().sum() == 0
+    assert again["as_of"].null_count() == again["moment"].null_count() == 0
