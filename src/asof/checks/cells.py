@@ -1,5 +1,6 @@
 """From cells of text to typed columns; cells that cannot be read are named, one fault each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,28 +44,45 @@ class Cells:
 
 
 def clean(rows: pl.DataFrame, missing: tuple[str, ...]) -> pl.DataFrame:
-    """Strip the text of every column, and turn what stands for a missing value into null."""
-    stripped = rows.with_columns(pl.all().str.strip_chars())
+    """Strip every column of text, and turn what stands for a missing value into null; other columns stay."""
+    names = [name for name, dtype in rows.schema.items() if dtype == pl.String]
+    if not names:
+        return rows
+    stripped = rows.with_columns(pl.col(names).str.strip_chars())
     return stripped.with_columns(
-        pl.when(pl.col(name).is_in([*missing, ""])).then(None).otherwise(pl.col(name)).alias(name)
-        for name in rows.columns
+        pl.when(pl.col(name).is_in([*missing, ""])).then(None).otherwise(pl.col(name)).alias(name) for name in names
     )
 
 
-def typed(text: pl.DataFrame, where: pl.DataFrame, name: str, spec: SourceSpec) -> Cells:
+@dataclass(frozen=True)
+class Known:
+    """What all rows of a source show, of which some are at hand."""
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """``integer``, ``number`` or ``text``, by column: those whose type is found, and those with a range."""
+    beside: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """Texts of times that stand for all others (see ``facts``), by column of dates, or ``time``."""
+
+
+def typed(text: pl.DataFrame, where: pl.DataFrame, name: str, spec: SourceSpec, known: Known) -> Cells:
     """Read each column of ``text`` (cleaned, n rows) as its declared type, or as the one that its values show.
 
-    ``where`` holds ``_file`` and ``_line`` of the n rows, ``name`` is the source's. A cell that is not of its
-    column's *declared* type is a fault; one that differs from the type *found* becomes null with a finding.
+    ``where`` holds ``_file`` and ``_line`` of the n rows, ``name`` is the source's, ``known`` what more rows than
+    these show. A cell that is not of its column's *declared* type is a fault; one that differs from the type *found*
+    becomes null with a finding.
     """
     declared = declared_types(spec)
     cells = Cells(pl.DataFrame())
     columns: list[pl.Series] = []
     for column in text.iter_columns():
         kind = declared.get(column.name)
-        values = (
-            column if kind == "text" else _found(column, where, name, cells) if kind is None else read(column, kind)
-        )
+        shown = known.kinds.get(column.name)
+        if kind is None:
+            values = _found(column, where, name, cells, shown)
+        elif kind == "date":
+            values = _dates(column, known.beside.get(column.name))
+        else:
+            values = read(column, shown if kind == "range" and shown else kind)
         columns.append(values)
         if kind in ("integer", "number", "range"):
             cells.findings += _changes(column, values, where, name)
@@ -92,11 +110,11 @@ def declared_types(spec: SourceSpec) -> dict[str, str]:
 def read(column: pl.Series, kind: str) -> pl.Series:
     """Read a column of clean text as ``integer``, ``number``, ``boolean``, ``date`` or ``text``; null where not."""
     if kind == "integer":
-        return _integers(column)
+        return integers(column)
     if kind == "number":
-        return _numbers(column)
+        return numbers(column)
     if kind == "range":
-        return _whole(column, _numbers(column))
+        return _whole(column, numbers(column))
     if kind == "boolean":
         lower = column.str.to_lowercase()
         known = pl.when(lower.is_in(TRUE)).then(True).when(lower.is_in(FALSE)).then(False)
@@ -134,22 +152,23 @@ def short(value: object) -> str:
 def first_text(rows: pl.DataFrame, column: str) -> str:
     """Name the first value of a column of valid rows that is no number, and where it stands; empty where all are."""
     texts = rows.select("_file", "_line", value=pl.col(column).cast(pl.String)).drop_nulls("value")
-    wrong = texts.filter(_numbers(texts["value"]).is_null()).sort("_file", "_line").head(1)
+    wrong = texts.filter(numbers(texts["value"]).is_null()).sort("_file", "_line").head(1)
     return f"{short(wrong['value'][0])} in {place(wrong.select('_file', '_line'), 0)}" if wrong.height else ""
 
 
-def _found(column: pl.Series, where: pl.DataFrame, name: str, cells: Cells) -> pl.Series:
-    """Read a column as numbers where nearly all of its values are, else leave it text."""
+def _found(column: pl.Series, where: pl.DataFrame, name: str, cells: Cells, shown: str | None) -> pl.Series:
+    """Read a column as numbers where nearly all of its values are (or ``shown`` says so), else leave it text."""
     given = column.len() - column.null_count()
     if given == 0:
-        return column
-    numbers = _numbers(column)
-    readable = given - (numbers.null_count() - column.null_count())
-    changes = _changes(column, numbers, where, name) if 0 < readable < given else []
+        return column if shown is None else read(column, shown)
+    values = numbers(column)
+    readable = given - (values.null_count() - column.null_count())
+    changes = _changes(column, values, where, name) if 0 < readable < given else []
     cells.findings += changes
-    wrong = (numbers.is_null() & column.is_not_null()).arg_true()
+    wrong = (values.is_null() & column.is_not_null()).arg_true()
     example = f"{short(column[wrong[0]])} in {place(where, wrong[0])}" if readable < given else ""
-    if readable < AGREE * given or column.str.contains(LEADING_ZERO).any():
+    is_text = readable < AGREE * given or column.str.contains(LEADING_ZERO).any() if shown is None else shown == "text"
+    if is_text:
         if MIXED * given <= readable < given and not changes:
             message = f"{readable:,} of {given:,} values are numbers; it is text for the others, the first {example}"
             share = readable / given
@@ -165,13 +184,13 @@ def _found(column: pl.Series, where: pl.DataFrame, name: str, cells: Cells) -> p
         cells.findings.append(
             Finding("type", Severity.WARNING, f"{name}.{column.name}", message, len(wrong) / given, 0.0, len(wrong))
         )
-    return _whole(column, numbers)
+    return _whole(column, values) if shown is None else read(column, shown)
 
 
-def _whole(column: pl.Series, numbers: pl.Series) -> pl.Series:
+def _whole(column: pl.Series, values: pl.Series) -> pl.Series:
     """Return whole numbers where all numbers of a column are."""
-    whole = _integers(column)
-    return whole if whole.null_count() == numbers.null_count() else numbers
+    whole = integers(column)
+    return whole if whole.null_count() == values.null_count() else values
 
 
 def _changes(column: pl.Series, numbers: pl.Series, where: pl.DataFrame, name: str) -> list[Finding]:
@@ -193,20 +212,23 @@ def _changes(column: pl.Series, numbers: pl.Series, where: pl.DataFrame, name: s
     return [Finding("type change", Severity.WARNING, f"{name}.{column.name}", message, rows / len(given), None, rows)]
 
 
-def _numbers(column: pl.Series) -> pl.Series:
+def numbers(column: pl.Series) -> pl.Series:
+    """Read text as Float64; null where it is no finite number."""
     values = column.cast(pl.Float64, strict=False)
     return values.set(~values.is_finite(), None)
 
 
-def _integers(column: pl.Series) -> pl.Series:
+def integers(column: pl.Series) -> pl.Series:
+    """Read text as Int64, ``5.0`` too; null where it is no whole number."""
     whole = column.cast(pl.Int64, strict=False)
     if whole.null_count() == column.null_count():
         return whole
-    values = _numbers(column)
+    values = numbers(column)
     exact = (values == values.floor()) & (values.abs() < 2.0**53)
     return whole.fill_null(values.set(~exact, None).cast(pl.Int64))
 
 
-def _dates(column: pl.Series) -> pl.Series:
-    times = clocks.read(pl.DataFrame([column]), TimeSpec(columns=(column.name,)), Step(0, "h")).times
+def _dates(column: pl.Series, beside: pl.DataFrame | None = None) -> pl.Series:
+    spec = TimeSpec(columns=(column.name,))
+    times = clocks.read(pl.DataFrame([column]), spec, Step(0, "h"), beside=beside).times
     return times["_event"].dt.date().set(times["_reason"].is_not_null(), None).alias(column.name)

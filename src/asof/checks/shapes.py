@@ -15,10 +15,13 @@ IQR_TO_SD: Final = 0.7413
 """And this many interquartile ranges."""
 
 
-def findings(valid: pl.DataFrame, spec: SourceSpec, name: str) -> list[Finding]:
-    """Findings on the distribution of each column; none of them refuses a row."""
+def findings(valid: pl.DataFrame, spec: SourceSpec, name: str, *, whole: bool = True) -> list[Finding]:
+    """Findings on the distribution of each column; none of them refuses a row.
+
+    Of a part (not ``whole``) only what adds up: an outlier of a month is none of the year.
+    """
     found = _without_place(valid, spec, name)
-    for column in valid.iter_columns():
+    for column in valid.iter_columns() if whole else ():
         if not column.name.startswith("_"):
             found += _constant(column, name) + _outliers(column, name)
     return found

@@ -1,7 +1,7 @@
 """One pass over all rows of a source: cells, clock, rules, versions of a key, shape."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Final
@@ -9,8 +9,9 @@ from typing import Final
 import polars as pl
 
 from asof import clocks, repairs
-from asof.checks import cells, rules, shapes
-from asof.checks.cells import FAULTS, fault_table, place, short
+from asof.checks import cells, facts, rules, shapes
+from asof.checks.cells import FAULTS, Known, fault_table, place, short
+from asof.checks.facts import Facts
 from asof.data import UTC_TIME, Finding, Severity
 from asof.errors import DataError, Problem, ProjectError, Refused
 from asof.specs import PointSpec, SourceSpec
@@ -19,6 +20,22 @@ from asof.times import Step
 OURS: Final = ("_key", "_event", "_ended", "_available", "_first_seen", "_file", "_line")
 """Columns of valid rows besides the user's."""
 RAW: Final = ("_key", "_hash", "_file", "_line", "_first_seen", "_month", "_broken", "_text")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What the limits of a source are held against; numbers that add up over its parts."""
+
+    read: int = 0
+    """Versions of rows, and lines that could not be split."""
+    valid: int = 0
+    refused: int = 0
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """Valid rows without a value, by checked column."""
+    given: Mapping[str, int] = field(default_factory=dict)
+    """Values of the newest versions, by checked column."""
+    faulty: Mapping[str, int] = field(default_factory=dict)
+    """Of these, values that break a rule."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +50,7 @@ class Validated:
     """A finding of severity ``error`` refuses the source (see ``gate``)."""
     next_due: datetime | None = None
     """When the first of the rows refused as future ones will have happened: time to validate again."""
+    tally: Tally = Tally()
 
 
 def needed(spec: SourceSpec) -> tuple[str, ...]:
@@ -51,14 +69,25 @@ def _read_by(spec: SourceSpec) -> list[str]:
     return [name for name in names if name not in new]
 
 
-def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = "source") -> Validated:
-    """Check all rows of a source.
+def look(raw: pl.DataFrame, spec: SourceSpec, *, name: str = "source") -> Facts:
+    """Gather what a part of a source's raw rows shows of its types and times; raises as ``validate`` does."""
+    rows, user = _ordered(raw, spec, name)
+    written = rows.filter(rows["_broken"].is_null())
+    as_read = cells.clean(written.select(user), spec.missing_values)
+    return facts.look(repairs.apply(as_read, spec.repairs, name, kept=spec.key).text, spec)
+
+
+def validate(
+    raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = "source", known: Known | None = None
+) -> Validated:
+    """Check all rows of a source, or a part of them that holds all versions of its keys.
 
     Args:
         raw: versions of rows as text, with the columns of ``Lake.raw``.
         spec: what the project says about the source.
         now: moment of the check (UTC); an event later than this is refused.
         name: name of the source, for findings.
+        known: what all rows show, where these are a part: then nothing is said of all (their limits, their shape).
 
     Returns:
         Every row once: valid, refused, or an earlier version of a row (counted in a finding).
@@ -75,8 +104,9 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     repaired = repairs.apply(as_read, spec.repairs, name, kept=spec.key)
     text = repaired.text
     where = written.select("_file", "_line")
-    read = cells.typed(text, where, name, spec)
-    frame, clock = _clocked(read.frame, text, written, spec, name)
+    shown = known or Known()
+    read = cells.typed(text, where, name, spec, shown)
+    frame, clock = _clocked(read.frame, text, written, spec, name, shown)
     findings += repaired.findings + read.findings + _doubled(clock, name)
     judged = rules.judge(frame, text, [*read.faults, _unreadable(clock, text, spec)], spec, now=now, name=name)
     frame, wrong = judged.frame, judged.refused
@@ -89,7 +119,9 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     newest = _newest(frame, text, spec)
     findings += _corrected(wrong, newest, name)
     wrong = _of(wrong, newest)
-    findings += _faulty(judged, text, where, newest, spec, name)
+    given, faulty = _broken_rules(judged, text, newest, spec)
+    findings += _faulty(judged, where, newest, given, name)
+    findings += [] if known else too_faulty(given, faulty, spec, name)
     again = rules.repeated(current, text[current["_row"]], spec)
     again = again.with_columns(index=current["_row"].gather(again["index"]).cast(pl.UInt32))
     wrong = pl.concat([wrong, again])
@@ -97,8 +129,11 @@ def validate(raw: pl.DataFrame, spec: SourceSpec, *, now: datetime, name: str = 
     valid = valid.sort("_ended", "_available", "_key", nulls_last=True)
     quarantine = _quarantine(written, lost, wrong, user)
     refusals = _refusals(wrong, where, lost, name)
-    findings += refusals + shapes.findings(valid, spec, name) + _limits(valid, quarantine.height, refusals, spec, name)
-    return Validated(valid, quarantine, tuple(findings), due)
+    missing = {column: valid[column].null_count() for column in spec.checks}
+    tally = Tally(raw.height, valid.height, quarantine.height, missing, given, faulty)
+    findings += refusals + shapes.findings(valid, spec, name, whole=known is None)
+    findings += [] if known else limits(tally, refusals, spec, name)
+    return Validated(valid, quarantine, tuple(findings), due, tally)
 
 
 def gate(findings: tuple[Finding, ...], name: str) -> None:
@@ -169,7 +204,7 @@ def _in_rule(column: str, spec: SourceSpec) -> str:
 
 
 def _clocked(
-    typed: pl.DataFrame, text: pl.DataFrame, written: pl.DataFrame, spec: SourceSpec, name: str
+    typed: pl.DataFrame, text: pl.DataFrame, written: pl.DataFrame, spec: SourceSpec, name: str, known: Known
 ) -> tuple[pl.DataFrame, "clocks.TimesRead | None"]:
     """Typed rows with their key, origin and the three moments of each (null without a time)."""
     frame = typed.hstack(written.select("_key", "_first_seen", "_file", "_line"))
@@ -177,7 +212,7 @@ def _clocked(
         nothing = pl.lit(None, UTC_TIME)
         return frame.with_columns(_event=nothing, _ended=nothing, _available=nothing), None
     try:
-        clock = clocks.read(text, spec.time, Step.parse(spec.delay))
+        clock = clocks.read(text, spec.time, Step.parse(spec.delay), beside=known.beside.get(facts.TIME))
     except DataError as error:
         raise DataError(f"source {name}: {error}") from error
     return frame.hstack(clock.times.select("_event", "_ended", "_available")), clock
@@ -282,37 +317,46 @@ def _refusals(wrong: pl.DataFrame, where: pl.DataFrame, lost: pl.DataFrame, name
     return sorted(result, key=lambda finding: -(finding.rows or 0))
 
 
+def _broken_rules(
+    judged: rules.Judged, text: pl.DataFrame, newest: pl.Series, spec: SourceSpec
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Values of the newest versions, and those of them that break a rule, by checked column."""
+    every = _of(pl.concat([judged.lost, judged.refused]), newest).filter(pl.col("value").is_not_null())
+    given = {column: int((text[column].is_not_null() & newest).sum()) for column in spec.checks}
+    counted = every.group_by("column").agg(pl.col("index").n_unique())
+    wrong = dict(counted.iter_rows())
+    return given, {column: int(wrong.get(column, 0)) for column in spec.checks}
+
+
 def _faulty(
-    judged: rules.Judged, text: pl.DataFrame, where: pl.DataFrame, newest: pl.Series, spec: SourceSpec, name: str
+    judged: rules.Judged, where: pl.DataFrame, newest: pl.Series, given: Mapping[str, int], name: str
 ) -> list[Finding]:
-    """Values that break a rule: those that count as missing, by reason; and columns with more than their share."""
+    """Values that break a rule and count as missing, by reason."""
     found = []
-    lost, every = _of(judged.lost, newest), _of(pl.concat([judged.lost, judged.refused]), newest)
-    groups = lost.sort("index").group_by("column", "kind", maintain_order=True)
+    groups = _of(judged.lost, newest).sort("index").group_by("column", "kind", maintain_order=True)
     for column, kind, count, index, value in groups.agg(pl.len(), pl.first("index"), pl.first("value")).iter_rows():
-        given = int((text[column].is_not_null() & newest).sum())
-        message = (
-            f"{count:,} of {given:,} values count as missing: {kind} (such as {place(where, index)}, {short(value)})"
-        )
-        found.append(Finding("faulty", Severity.WARNING, f"{name}.{column}", message, count / given, None, count))
-    every = every.filter(pl.col("value").is_not_null())
+        of = given[column]
+        message = f"{count:,} of {of:,} values count as missing: {kind} (such as {place(where, index)}, {short(value)})"
+        found.append(Finding("faulty", Severity.WARNING, f"{name}.{column}", message, count / of, None, count))
+    return found
+
+
+def too_faulty(given: Mapping[str, int], faulty: Mapping[str, int], spec: SourceSpec, name: str) -> list[Finding]:
+    """Columns of which more than their share breaks a rule."""
+    found = []
     for column, rule in spec.checks.items():
-        if rule.faulty is None:
-            continue
-        given = int((text[column].is_not_null() & newest).sum())
-        count = every.filter(pl.col("column") == column)["index"].n_unique()
-        if count > rule.faulty * given:
-            share = count / given
+        if rule.faulty is not None and faulty[column] > rule.faulty * given[column]:
+            count, share = faulty[column], faulty[column] / given[column]
             message = f"{column}: {share:.1%} of the values break a rule (at most {rule.faulty:.1%})"
             found.append(Finding("faulty", Severity.ERROR, f"{name}.{column}", message, share, rule.faulty, count))
     return found
 
 
-def _limits(valid: pl.DataFrame, refused: int, refusals: list[Finding], spec: SourceSpec, name: str) -> list[Finding]:
+def limits(tally: Tally, refusals: Sequence[Finding], spec: SourceSpec, name: str) -> list[Finding]:
     """Findings that refuse the source: nothing left, too much refused, too much missing."""
-    total = valid.height + refused
+    refused, total = tally.refused, tally.valid + tally.refused
     said = "; ".join(finding.message for finding in refusals[:3])
-    if valid.is_empty():
+    if tally.valid == 0:
         message = f"no valid row is left of {total:,}: {said}"
         return [Finding("quarantine", Severity.ERROR, name, message, 1.0, spec.quarantine, refused)]
     found = []
@@ -322,9 +366,9 @@ def _limits(valid: pl.DataFrame, refused: int, refusals: list[Finding], spec: So
         )
         found.append(Finding("quarantine", Severity.ERROR, name, message, refused / total, spec.quarantine, refused))
     for column, rule in spec.checks.items():
-        missing = valid[column].null_count()
-        if rule.missing is not None and missing > rule.missing * valid.height:
-            share = missing / valid.height
+        missing = tally.missing[column]
+        if rule.missing is not None and missing > rule.missing * tally.valid:
+            share = missing / tally.valid
             message = f"{column} is missing in {share:.1%} of the rows (at most {rule.missing:.1%})"
             found.append(Finding("missing", Severity.ERROR, f"{name}.{column}", message, share, rule.missing, missing))
     return found

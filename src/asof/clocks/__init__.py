@@ -47,7 +47,7 @@ class _Periods:
     resolution: Step
 
 
-def read(rows: pl.DataFrame, spec: TimeSpec, delay: Step) -> TimesRead:
+def read(rows: pl.DataFrame, spec: TimeSpec, delay: Step, *, beside: pl.DataFrame | None = None) -> TimesRead:
     """Read when each row happened, when that was over, and when it could be known.
 
     Args:
@@ -55,6 +55,7 @@ def read(rows: pl.DataFrame, spec: TimeSpec, delay: Step) -> TimesRead:
         spec: which columns, in which zone, in which formats.
         delay: from the end of the smallest period to the moment at which the row could be known; ``d``,
             ``w`` and ``mo`` are steps of the local calendar.
+        beside: further rows with the columns of time, which say with these how times are written, and get no clock.
 
     Returns:
         The clock of the n rows. A time that is missing, cannot be read or does not exist gets a ``_reason``.
@@ -67,6 +68,8 @@ def read(rows: pl.DataFrame, spec: TimeSpec, delay: Step) -> TimesRead:
     for column in (*spec.columns, *([spec.available] if spec.available else [])):
         if column not in rows.columns:
             raise DataError(f"the column of time {column!r} is missing; the columns are {', '.join(rows.columns)}")
+    if beside is not None and beside.height:
+        return _of_many(rows, spec, delay, beside)
     written = texts.read([rows[column] for column in spec.columns], spec.formats)
     happened = _periods(written, spec)
     frame = happened.frame.with_columns(_available=times.shift(happened.frame["end"], delay, spec.zone))
@@ -81,6 +84,13 @@ def read(rows: pl.DataFrame, spec: TimeSpec, delay: Step) -> TimesRead:
         _reason=pl.col("reason"),
     )
     return TimesRead(clock, happened.doubled, happened.resolution, written.formats)
+
+
+def _of_many(rows: pl.DataFrame, spec: TimeSpec, delay: Step, beside: pl.DataFrame) -> TimesRead:
+    """Read rows together with others, and leave those out of what is told."""
+    both = read(pl.concat([rows.select(beside.columns), beside]), spec, delay)
+    doubled = both.doubled - read(beside, spec, delay).doubled
+    return TimesRead(both.times[: rows.height], doubled, both.resolution, both.formats)
 
 
 def _announced(column: pl.Series, formats: tuple[str, ...]) -> Texts:
