@@ -79,10 +79,10 @@ def test_only_the_parts_concerned_are_read(tmp_path: Path, monkeypatch: pytest.M
     whole = DeltaLake._read
 
     def noting(
-        self: DeltaLake, table: Any, address: str, columns: Any = (), months: Any = (), keys: Any = ()
+        self: DeltaLake, table: Any, address: str, columns: Any = (), months: Any = (), where: Any = None
     ) -> pl.DataFrame:
         read.append(list(months))
-        return whole(self, table, address, columns, months, keys)
+        return whole(self, table, address, columns, months, where)
 
     monkeypatch.setattr(DeltaLake, "_read", noting)
     lake.append("a", batch({"id": ["3"]}), ["id"], pl.Series(["2024-02"]))
@@ -124,10 +124,8 @@ def test_a_commit_that_comes_between_is_compared_again(tmp_path: Path, monkeypat
     lake.append("a", batch({"id": ["0"]}), ["id"], MONTH)
     compare, calls = DeltaLake._news, []
 
-    def compare_then_be_late(
-        self: DeltaLake, source: str, table: Any, rows: pl.DataFrame, *, again: bool
-    ) -> pl.DataFrame:
-        fresh = compare(self, source, table, rows, again=again)
+    def compare_then_be_late(self: DeltaLake, table: Any, rows: pl.DataFrame, again: Any) -> pl.DataFrame:
+        fresh = compare(self, table, rows, again)
         calls.append(fresh.height)
         if len(calls) == 1:
             other.append("a", batch({"id": ["1"]}, "theirs"), ["id"], MONTH)

@@ -15,6 +15,10 @@ import polars as pl
 from asof.data import Finding
 from asof.specs import TimeSpec
 
+Again = Literal["", "file", "all"]
+"""What is told again: nothing; a ``file``, read before in another state, so that what it still says is no news; or
+``all`` of a source from the start, where a content that is known is none."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -28,8 +32,8 @@ class Batch:
     """Lines that could not be split into columns: ``_file``, ``_line``, ``text``, ``reason``."""
     findings: tuple[Finding, ...] = ()
     """What the reader noticed, such as a file that is gone; subjects without the name of the source."""
-    again: bool = False
-    """Whether its file was read before, in another state: then what it still says is no news."""
+    again: Again = ""
+    """Whether it tells how things are now, or repeats in part what was told before."""
 
 
 @dataclass(frozen=True)

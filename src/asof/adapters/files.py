@@ -23,7 +23,7 @@ from asof.adapters import objects, tables, watches
 from asof.adapters.objects import Stamp
 from asof.adapters.tables import Columns, Piece
 from asof.errors import DataError
-from asof.ports import Batch
+from asof.ports import Again, Batch
 from asof.specs import FilesSpec
 
 ROWS: Final = 500_000
@@ -152,14 +152,14 @@ class FilesReader:
 
     def _read(self, file: str, address: str, stamp: Stamp, known: "_Known") -> Iterator[Batch]:
         """Yield one file, and take note of it in ``known`` as it goes."""
-        begun, again = known.reached(file, stamp), known.before(file)
+        begun, again = known.reached(file, stamp), known.again(file)
         columns = Columns(self.columns, self.header, self.missing_values)
         held: list[Piece] = []
         for piece in _ahead(tables.read(address, file, self.spec, columns)):
             if held and sum(part.rows.height for part in held) >= self.rows:
                 half = {"size": stamp.size, "mark": stamp.mark, "line": held[-1].last}
-                known.files[file] = half | ({"again": True} if again else {})
-                yield self._batch(held, file, known, again=again)
+                known.files[file] = half | ({"again": again} if again else {})
+                yield self._batch(held, file, known, again)
                 held = []
             if piece.last > begun:
                 held.append(_after(piece, begun))
@@ -170,9 +170,9 @@ class FilesReader:
             )
         known.files[file] = {"size": stamp.size, "mark": stamp.mark, "sha": sha}
         if any(piece.rows.height or piece.broken.height for piece in held):
-            yield self._batch(held, file, known, again=again)
+            yield self._batch(held, file, known, again)
 
-    def _batch(self, pieces: list[Piece], file: str, known: "_Known", *, again: bool) -> Batch:
+    def _batch(self, pieces: list[Piece], file: str, known: "_Known", again: Again) -> Batch:
         rows = pl.concat([piece.rows for piece in pieces], how="diagonal")
         broken = pl.concat([piece.broken for piece in pieces])
         named = pl.lit(file).alias("_file")
@@ -213,10 +213,10 @@ class _Known:
             return False
         return bool(entry["mark"] == stamp.mark or entry["sha"] == _checksum(address, stamp))
 
-    def before(self, file: str) -> bool:
+    def again(self, file: str) -> Again:
         """Whether a file was once read to its end, whatever it held then."""
         entry = self.files.get(file, {})
-        return "sha" in entry or bool(entry.get("again"))
+        return "file" if "sha" in entry or "again" in entry else ""
 
     def reached(self, file: str, stamp: Stamp) -> int:
         """The last line read of a file that was left half-way and has not changed since, else 0."""

@@ -24,10 +24,12 @@ import polars as pl
 
 from asof.adapters import fingerprints
 from asof.errors import DataError, OutsideError
-from asof.ports import Batch
+from asof.ports import Again, Batch
 
 TRIES = 30
 """How often an append is tried while others append to the same table."""
+VERSION = ("_key", "_hash", "_first_seen", "_file", "_line")
+"""Columns that tell versions of rows apart, and their order."""
 KEEP_LOG = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 36500 days"}
 """Old versions of ``raw`` stay readable: a run names the version that it used."""
 KEPT_HOURS = 7 * 24
@@ -44,7 +46,6 @@ class DeltaLake:
         """Open the lake under ``root``: a folder, or ``s3://bucket/prefix`` with the options of its client."""
         self.root = str(root).rstrip("/")
         self.options = dict(storage_options or {})
-        self._keys: dict[str, tuple[datetime, set[str]]] = {}
 
     # raw
 
@@ -61,7 +62,7 @@ class DeltaLake:
         rows = fingerprints.marked(batch, key, month, seen or datetime.now(UTC))
         for attempt in range(TRIES):
             table = self._table(source, "raw")
-            fresh = rows if table is None else self._news(source, table, rows, again=batch.again)
+            fresh = rows if table is None else self._news(table, rows, batch.again)
             if fresh.is_empty() and table is not None and batch.watermark in (None, _watermark(table)):
                 return 0
             if self._append_once(source, fresh, batch.watermark, table):
@@ -155,17 +156,17 @@ class DeltaLake:
         address: str,
         columns: Sequence[str] = (),
         months: Sequence[str] = (),
-        keys: Sequence[str] = (),
+        where: pl.Expr | None = None,
     ) -> pl.DataFrame:
         with _outside(address):
             lazy = pl.scan_delta(table, storage_options=self.options or None)
             if months:
                 lazy = lazy.filter(pl.col("_month").is_in(list(months)))
-            if keys:
-                lazy = lazy.filter(pl.col("_key").is_in(list(keys)))
+            if where is not None:
+                lazy = lazy.filter(where)
             return lazy.select(columns or pl.all()).collect()
 
-    def _news(self, source: str, table: Any, rows: pl.DataFrame, *, again: bool) -> pl.DataFrame:
+    def _news(self, table: Any, rows: pl.DataFrame, again: Again) -> pl.DataFrame:
         """Rows whose key and hash are not in the parts of the table that they would go to, and those that came back."""
         months = rows["_month"].unique().to_list()
         known = {part["_month"] for part in table.partitions()}
@@ -174,34 +175,33 @@ class DeltaLake:
             return rows
         there = self._read(table, str(table.table_uri), ("_key", "_hash"), touched)
         fresh = rows.join(there, on=["_key", "_hash"], how="anti", maintain_order="left")
-        if fresh.height == rows.height:
-            return rows
-        # Only a key with two contents or more can return to one of them: the keys of fresh rows become such.
-        several = self._several(source, table, rows["_first_seen"][0])
-        several |= set(fresh.join(there, on="_key", how="semi")["_key"])
-        several |= set(rows.filter(pl.col("_key").is_duplicated())["_key"])
-        asked = rows.filter(pl.col("_key").is_in(list(several))) if several else rows.clear()
+        told = rows.filter(pl.col("_key") != pl.col("_hash")) if fresh.height < rows.height else rows.clear()
+        told = told.join(there, on=["_key", "_hash"], how="semi")
+        if told.is_empty() or again == "all":
+            return fresh
+        asked = rows.join(self._several(table, rows, told["_key"].unique(), there), on="_key", how="semi")
         if asked.is_empty():
             return fresh
-        versions = self._versions(table, asked["_key"].unique().to_list())
-        returned = fingerprints.news(asked, versions, again=again).join(fresh, on=["_key", "_hash"], how="anti")
-        if returned.is_empty():
-            return fresh
+        of = pl.col("_key").is_in(asked["_key"].unique().implode())
+        versions = self._read(table, str(table.table_uri), VERSION, where=of)
+        returned = fingerprints.news(asked, versions, again=again == "file")
         kept = pl.concat([fresh, returned]).select("_file", "_line", "_key", "_hash")
         return rows.join(kept, on=kept.columns, how="semi", maintain_order="left", nulls_equal=True)
 
-    def _several(self, source: str, table: Any, seen: datetime) -> set[str]:
-        """Keys of which there is more than one version; read once an ingest, and kept up by it."""
-        if self._keys.get(source, (None,))[0] != seen:
-            keys = self._read(table, str(table.table_uri), ("_key",))["_key"]
-            found = set() if keys.n_unique() == keys.len() else set(keys.filter(keys.is_duplicated()).unique())
-            self._keys[source] = (seen, found)
-        return self._keys[source][1]
+    def _several(self, table: Any, rows: pl.DataFrame, keys: pl.Series, there: pl.DataFrame) -> pl.DataFrame:
+        """Those of ``keys`` with two contents or more: no other row can return to a former one.
 
-    def _versions(self, table: Any, keys: Sequence[str]) -> pl.DataFrame:
-        """All versions of ``keys``, in whatever part they lie: a corrected time may have moved a row."""
-        columns = ("_key", "_hash", "_first_seen", "_file", "_line")
-        return self._read(table, str(table.table_uri), columns, keys=keys)
+        A time that was corrected has moved its row to another part; by the range of its keys most of a part is skipped.
+        """
+        touched = pl.col("_month").is_in(rows["_month"].unique().implode())
+        within = pl.col("_key").is_between(pl.lit(keys.min()), pl.lit(keys.max())) & pl.col("_key").is_in(
+            keys.implode()
+        )
+        moved = self._read(table, str(table.table_uri), ("_key", "_hash"), where=within & ~touched)
+        wanted = keys.to_frame("_key")
+        parts = [part.join(wanted, on="_key", how="semi") for part in (there, rows.select("_key", "_hash"))]
+        counted = pl.concat([*parts, moved]).group_by("_key").agg(pl.col("_hash").n_unique())
+        return counted.filter(pl.col("_hash") > 1).select("_key")
 
     def _append_once(self, source: str, rows: pl.DataFrame, watermark: str | None, table: Any) -> bool:
         """Append in one commit; False when another writer's commit came first."""

@@ -14,7 +14,7 @@ import polars as pl
 from asof import checks, clocks, coverage, repairs, times
 from asof.data import Finding, Severity, SourceTable
 from asof.errors import DataError, ProjectError
-from asof.ports import Batch, FolderReader, Lake, Reader
+from asof.ports import Again, Batch, FolderReader, Lake, Reader
 from asof.specs import PointSpec, SourceSpec
 from asof.times import Step
 
@@ -222,10 +222,10 @@ def _read(
     asked = asked_hash(spec)
     watermark = reached(name, spec, lake)
     # Files that are all read from the start say once more what they said; other sources tell how they are now.
-    retold = spec.files is not None and watermark is None and lake.version(name) is not None
+    retold: Again = "all" if spec.files and watermark is None and lake.version(name) is not None else ""
     for number, batch in enumerate(reader.batches(watermark), start=1):
         refuse_foreign(name, spec, batch)
-        kept = _kept(replace(batch, again=batch.again or retold), spec, asked)
+        kept = _kept(replace(batch, again=retold or batch.again), spec, asked)
         new += lake.append(name, kept, spec.key, months(kept.rows, spec), seen=now)
         count += batch.rows.height + (0 if batch.broken is None else batch.broken.height)
         alike += 0 if spec.key else kept.rows.height - kept.rows.drop("_file", "_line", strict=False).unique().height

@@ -20,7 +20,7 @@ import polars as pl
 from asof.adapters import fingerprints
 from asof.data import UTC_TIME
 from asof.errors import DataError
-from asof.ports import Batch, Lake
+from asof.ports import Again, Batch, Lake
 
 Make = Callable[[Path], Lake]
 SEEN = datetime(2024, 5, 1, tzinfo=UTC)
@@ -50,7 +50,11 @@ class MemoryLake:
         """Add the rows not yet there, and the watermark."""
         rows = fingerprints.marked(batch, key, month, seen or datetime.now(UTC))
         versions = self._kept.tables.setdefault((source, "raw"), [])
-        fresh = fingerprints.news(rows, versions[-1], again=batch.again) if versions else rows
+        fresh = rows
+        if versions and batch.again == "all":
+            fresh = rows.join(versions[-1], on=["_key", "_hash"], how="anti", maintain_order="left")
+        elif versions:
+            fresh = fingerprints.news(rows, versions[-1], again=batch.again == "file")
         if versions and fresh.is_empty() and batch.watermark in (None, self.watermark(source)):
             return 0
         versions.append(pl.concat([versions[-1], fresh], how="diagonal") if versions else fresh)
@@ -173,7 +177,7 @@ def keeps_corrections(make: Make, root: Path) -> None:
     lake = make(root)
     month = pl.Series(["2024-01"])
 
-    def say(file: str, x: str, day: int, *, again: bool = False) -> int:
+    def say(file: str, x: str, day: int, again: Again = "") -> int:
         given = batch({"id": ["1"], "x": [x]})
         said = Batch(given.rows.with_columns(_file=pl.lit(file)), again=again)
         return make(root).append("a", said, ["id"], month, seen=SEEN + timedelta(days=day))
@@ -181,11 +185,12 @@ def keeps_corrections(make: Make, root: Path) -> None:
     assert say("jan", "a", 0) == 1
     assert say("feb", "a", 1) == 0
     assert say("mar", "b", 2) == 1
-    assert say("jan", "a", 3, again=True) == 0
-    assert say("feb", "a", 4, again=True) == 0
+    assert say("jan", "a", 3, "file") == 0
+    assert say("feb", "a", 4, "file") == 0
+    assert say("feb", "a", 4, "all") == 0
     assert say("apr", "a", 5) == 1
-    assert say("mar", "c", 6, again=True) == 1
-    assert say("mar", "b", 7, again=True) == 1
+    assert say("mar", "c", 6, "file") == 1
+    assert say("mar", "b", 7, "file") == 1
     assert lake.raw("a").sort("_first_seen").select("_file", "x").rows() == [
         ("jan", "a"),
         ("mar", "b"),
