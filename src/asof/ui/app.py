@@ -31,11 +31,12 @@ h2 { font-size: 1.25rem !important; } h3 { font-size: 1.05rem !important; }
 [data-testid="stMetricValue"] { font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em; }
 [data-testid="stMetric"] { overflow-wrap: anywhere; }
 :focus-visible { outline: 2px solid #22638f !important; outline-offset: 2px; }
-.asof-tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1px; margin: 0;
+.asof-tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr)); gap: 1px; margin: 0;
   border: 1px solid var(--asof-line); border-radius: .6rem; overflow: hidden; }
-.asof-tile { padding: .7rem .9rem; box-shadow: 0 0 0 1px var(--asof-line); }
-.asof-tile dt { font-size: .85rem; opacity: .78; } .asof-tile p { margin: .1rem 0 0; font-size: .8rem; opacity: .78; }
-.asof-tile dd { margin: 0; font-size: 1.45rem; font-weight: 650; letter-spacing: -.02em; line-height: 1.3; }
+.asof-tile { padding: .7rem .9rem; box-shadow: 0 0 0 1px var(--asof-line); display: flex; flex-direction: column; }
+.asof-tile small { font-size: .82rem; opacity: .8; line-height: 1.4; }
+.asof-tile strong { font-size: 1.4rem; font-weight: 650; letter-spacing: -.02em; line-height: 1.35; }
+[data-testid="stNumberInputStepUp"], [data-testid="stNumberInputStepDown"] { display: none; }
 .asof-scale { display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; margin: 0; padding: 0;
   font-size: .85rem; }
 .asof-scale li { display: flex; align-items: center; gap: .4rem; margin: 0; }

@@ -8,12 +8,14 @@ from typing import Any
 import polars as pl
 
 from asof import times
+from asof.data import UTC_TIME
 from asof.errors import DataError
 from asof.flows import picturing, predicting, preparation
 from asof.flows.predicting import CHANCE
 from asof.flows.preparation import Prepared
 from asof.lookups import OWN
 from asof.pages import words
+from asof.places.lines import Point
 from asof.times import Step
 from asof.ui.sights import Sight
 
@@ -25,6 +27,8 @@ FIGURES = {
     "outside": "Outside",
 }
 """What can be shown of each place, and its name."""
+MOST_KNOWN = 4_000
+"""Of more rows the latest can be clicked on."""
 ROWS_PER = Step(1, "mo")
 """Single rows with a time are shown a month at a time."""
 
@@ -80,6 +84,32 @@ def coming(sight: Sight, of: str | None = None) -> Atlas | None:
             return None
         ready = predicting.answer_all(sight.workspace, standing.prepared, standing.oracle, asked)
     return _atlas(sight, ready.with_columns(label=pl.lit(None, dtype=pl.Float64)), of)
+
+
+def known(sight: Sight) -> Atlas | None:
+    """Places, or rows, that can be asked about, without any figure; none where nothing lies on a map."""
+    prepared = sight.standing.prepared
+    panel = prepared.panel
+    if panel.rows:
+        latest = preparation.of_rows(prepared).unique("unit", keep="last", maintain_order=True).tail(MOST_KNOWN)
+        asked = latest.select("unit")
+    else:
+        asked = pl.DataFrame({"place": panel.places.ids})
+    placed = _placed(prepared, asked)
+    if placed is None or placed.is_empty():
+        return None
+    nothing = {name: pl.lit(None, dtype=pl.Float64) for name in ("prediction", "low", "high", "label", "error")}
+    flags = {name: pl.lit(None, dtype=pl.Boolean) for name in ("held", "outside")}
+    moment = {"start": pl.lit(None, dtype=UTC_TIME), "horizon": pl.lit(None, dtype=pl.String)}
+    cases = placed.select("place", "name", "lat", "lon").with_columns(**moment, **nothing, **flags)
+    return Atlas(cases, outlines(sight, prepared, cases["place"]), panel.zone)
+
+
+def ends(atlas: Atlas) -> tuple[Point, Point]:
+    """Two points to begin a line with: those of the places furthest to the south-west and to the north-east."""
+    lying = atlas.cases.filter(pl.col("lat").is_not_null()).sort(pl.col("lat") + pl.col("lon"), "place")
+    points = [(float(lat), float(lon)) for lat, lon in lying.select("lat", "lon").iter_rows()]
+    return points[0], points[-1]
 
 
 def at(atlas: Atlas, *, horizon: str | None = None, period: datetime | None = None) -> pl.DataFrame:
@@ -146,7 +176,7 @@ def _atlas(sight: Sight, answers: pl.DataFrame, of: str | None) -> Atlas | None:
     classes = sight.standing.oracle.classes
     told = _plain(placed, classes, of) if classes else placed.with_columns(pl.col("label").cast(pl.Float64))
     if "start" not in told.columns:
-        told = told.with_columns(start=pl.lit(None, dtype=pl.Datetime("us", "UTC")), horizon=pl.lit(None, pl.String))
+        told = told.with_columns(start=pl.lit(None, dtype=UTC_TIME), horizon=pl.lit(None, pl.String))
     elif prepared.panel.rows:
         told = told.with_columns(times.floor(told["start"], ROWS_PER, prepared.panel.zone).alias("start"))
     cases = told.select(

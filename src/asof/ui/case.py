@@ -1,10 +1,163 @@
-"""View: one case, answered with its reasons."""
+"""View: one case, asked through a form or a click on the map, with its interval and its reasons."""
 
+import html
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
 import streamlit as st
 
+from asof.errors import AsofError
+from asof.ui import atlas, colours, decks, drawing, forms, legends, replies
+from asof.ui.atlas import Atlas
+from asof.ui.forms import Field
 from asof.ui.sights import Sight
+
+NEAREST = "as near as can be"
+DECK = "case_deck"
 
 
 def show(sight: Sight) -> None:
     """Show the view."""
-    st.write(sight.release.name)
+    with st.spinner("Opening the data …"):
+        prepared = sight.standing.prepared
+    clicked = legends.picked(DECK)
+    asked, told = st.columns([2, 3], gap="large")
+    with asked:
+        rows = _row(sight, clicked) if prepared.panel.rows else _period(sight, clicked)
+    with told:
+        _reply(sight, rows)
+    _map(sight, clicked)
+
+
+def _reply(sight: Sight, rows: pl.DataFrame) -> None:
+    """Show the answer to one row, and why."""
+    classes = sight.standing.oracle.classes
+    label = None
+    if len(classes) > 2:
+        label = st.selectbox("Reasons for the probability of", classes, key="case_class")
+    try:
+        with st.spinner("Answering …"):
+            reply = replies.ask(sight, rows, label)
+    except AsofError as fault:
+        st.error(str(fault))
+        return
+    if reply.refused:
+        st.warning(f"No answer: {reply.refused}.")
+        return
+    legends.tiles(replies.tiles(sight, reply))
+    if reply.chances:
+        st.plotly_chart(drawing.chances(reply.chances, reply.answer["prediction"]), config=drawing.CONFIG)
+    st.subheader("Why")
+    st.caption(replies.spoken(reply, label))
+    scale, unit = (100.0, "percentage points") if reply.chances else (1.0, replies.noun(sight))
+    bars = [{**one, "reason": scale * one["reason"]} for one in reply.reasons]
+    st.plotly_chart(drawing.reasons(bars, unit), config=drawing.CONFIG, key="case_reasons")
+    st.caption(f"Answered by {sight.release.name}.")
+
+
+def _period(sight: Sight, clicked: str | None) -> pl.DataFrame:
+    """The form of a place and a period."""
+    prepared = sight.standing.prepared
+    panel, known = prepared.panel, prepared.panel.places
+    told = forms.of_periods(prepared)
+    names = dict(zip(known.ids, known.names if known.names is not None else known.ids, strict=True))
+    place, horizon = None, None
+    with st.form("case_period"):
+        if known.kind != "all":
+            ids = list(names)
+            place = st.selectbox(
+                "Place",
+                ids,
+                index=ids.index(clicked) if clicked in names else 0,
+                format_func=lambda one: one if one == names[one] else f"{names[one]} ({one})",
+                key=f"case_place_{clicked}",
+            )
+        start = legends.period(told, "case")
+        if len(panel.horizons) > 1:
+            ahead = [NEAREST, *map(str, panel.horizons)]
+            horizon = st.selectbox("Asked how far ahead", ahead, key="case_horizon")
+        st.form_submit_button("Answer", type="primary")
+    return forms.period(prepared, place, start, None if horizon == NEAREST else horizon)
+
+
+def _row(sight: Sight, clicked: str | None) -> pl.DataFrame:
+    """The form of a row: a field for each column that the release goes by."""
+    fields = forms.of_rows(sight)
+    source = sight.standing.prepared.panel.source
+    key = " and ".join(sight.workspace.spec.sources[source].key)
+    begun = ""
+    if key:
+        label = f"Begin with a row of {source}, by its {key}"
+        begun = st.text_input(label, key="case_unit", placeholder="the usual row")
+    unit = begun.strip() or clicked or ""
+    known = forms.of_row(sight, unit) if unit else {}
+    if begun.strip() and not known:
+        st.warning(f"No row of {source} has the {key} {begun.strip()!r}; the usual row stands here.")
+    given: dict[str, Any] = {}
+    with st.form("case_row"):
+        st.form_submit_button("Answer", type="primary")
+        if fields.time:
+            day = st.date_input(f"{fields.time}: as of which day", value=None, key="case_time")
+            given[fields.time] = day.isoformat() if isinstance(day, date) else None
+        used = [field for field in fields.columns if field.used]
+        rest = [field for field in fields.columns if not field.used]
+        given |= _fields(used, known, unit)
+        if rest:
+            with st.expander(f"{len(rest)} more columns, which no feature is made of directly"):
+                given |= _fields(rest, known, unit)
+    return forms.texts({name: value for name, value in given.items() if name != fields.time or value})
+
+
+def _fields(fields: list[Field], known: Mapping[str, Any], unit: str) -> dict[str, Any]:
+    sides = st.columns(2, gap="small")
+    return {field.name: _field(field, known, unit, sides[at % 2]) for at, field in enumerate(fields)}
+
+
+def _field(field: Field, known: Mapping[str, Any], unit: str, where: Any) -> Any:
+    """One field, beginning with the value of a known row or the usual one; an empty one is unknown."""
+    value = known.get(field.name) if known else field.usual
+    told = {"label": field.name, "help": field.hint, "key": f"case_{unit}_{field.name}"}
+    if field.kind == "choice":
+        at = field.options.index(str(value)) if str(value) in field.options else None
+        return where.selectbox(options=field.options, index=at, placeholder="unknown", **told)
+    if field.kind == "whole":
+        return where.number_input(value=None if value is None else int(value), step=1, placeholder="unknown", **told)
+    if field.kind == "number":
+        return where.number_input(
+            value=None if value is None else float(value), format="%g", placeholder="unknown", **told
+        )
+    if field.kind == "day":
+        chosen = where.date_input(value=value, **told)
+        return chosen.isoformat() if isinstance(chosen, date) else None
+    return where.text_input(value="" if value is None else str(value), placeholder="unknown", **told)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _known(name: str, stamp: str, _sight: Sight) -> Atlas | None:
+    del name, stamp
+    return atlas.known(_sight)
+
+
+def _map(sight: Sight, picked: str | None) -> None:
+    """Show what can be clicked on to ask about it."""
+    shown = _known(sight.release.name, str(sorted(sight.standing.stamps.items())), sight)
+    if shown is None:
+        return
+    frame = atlas.at(shown)
+    what = "row, to begin with what it holds" if sight.standing.prepared.panel.rows else "place, to ask about it"
+    st.caption(f"Or click on a {what}.")
+    st.pydeck_chart(
+        decks.deck(
+            frame,
+            shown.outlines,
+            [colours.RISING[2]] * frame.height,
+            [f"<b>{html.escape(name)}</b>" for name in frame["name"]],
+            picked=picked,
+        ),
+        height=decks.HEIGHT,
+        on_select="rerun",
+        key=DECK,
+        alt=f"Map of {frame.height:,} places to click on; the form above offers the same.",
+    )

@@ -72,8 +72,7 @@ def deck(
     return pydeck.Deck(
         layers=layers,
         initial_view_state=pydeck.ViewState(latitude=seen.lat, longitude=seen.lon, zoom=seen.zoom),
-        map_provider=None,
-        map_style=None,
+        map_provider=None,  # no map beneath; a style would be fetched even so
         tooltip={"html": "{told}", "style": {"fontSize": "0.85rem", "maxWidth": "16rem"}},
     )
 

@@ -1,12 +1,13 @@
 """Small parts that the views share: tiles of figures, the scale of a map, and what was clicked on it."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from asof.ui import decks
 from asof.ui.colours import Painted
+from asof.ui.forms import Periods
 
 Tile = tuple[str, str, str]
 """A name, a figure, and what it means."""
@@ -15,11 +16,38 @@ Tile = tuple[str, str, str]
 def tiles(told: Sequence[Tile]) -> None:
     """Show figures beside each other; below each other where the screen is narrow."""
     parts = "".join(
-        f"<div class='asof-tile'><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
-        f"<p>{html.escape(note)}</p></div>"
+        f"<div class='asof-tile' role='listitem'><small>{html.escape(name)}</small>"
+        f"<strong>{html.escape(value)}</strong><small>{html.escape(note)}</small></div>"
         for name, value, note in told
     )
-    st.html(f"<dl class='asof-tiles'>{parts}</dl>")
+    st.html(f"<div class='asof-tiles' role='list'>{parts}</div>")
+
+
+def choice(label: str, options: Sequence[str], *, key: str, names: Mapping[str, str] | None = None) -> str:
+    """Let the reader choose one of a few, side by side; the first to begin with."""
+    chosen = st.segmented_control(
+        label,
+        options,
+        default=options[0],
+        required=True,
+        format_func=lambda one: names[one] if names else one,
+        label_visibility="collapsed",
+        wrap=True,
+        key=key,
+    )
+    return chosen or options[0]
+
+
+def period(told: Periods, name: str) -> str:
+    """Let the reader choose a period; returns its start as written on the clock of the place."""
+    first, last = told.earliest.date(), told.latest.date()
+    day = st.date_input("Day", value=last, min_value=first, max_value=last, key=f"{name}_day")
+    if not told.hours:
+        return day.isoformat()
+    latest = f"{told.latest:%H:%M}"
+    at = told.hours.index(latest) if latest in told.hours else 0
+    hour = st.selectbox("Begins at", told.hours, index=at, key=f"{name}_hour")
+    return f"{day.isoformat()}T{hour}"
 
 
 def scale(painted: Painted) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import streamlit as st
 
 from asof.pages import words
-from asof.ui import atlas, colours, decks, drawing, legends
+from asof.ui import atlas, colours, decks, drawing, legends, replies
 from asof.ui.atlas import FIGURES, Atlas
 from asof.ui.colours import Painted
 from asof.ui.sights import Sight
@@ -49,17 +49,14 @@ def show(sight: Sight) -> None:
         return
     if kept is None:
         st.caption("This release was made by a version that kept no judged answers; the next `asof run` keeps them.")
-    with st.container(horizontal=True, gap="medium"):
-        when = st.segmented_control("When", times, default=times[0], required=True, key="map_when") or times[0]
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        when = legends.choice("When", times, key="map_when")
         shown = coming if when == NEXT or kept is None else kept
         assert shown is not None  # noqa: S101 - one of them is there, by the list of times
-        names = shown.figures
-        figure = st.segmented_control(
-            "Show", names, default=names[0], required=True, format_func=FIGURES.__getitem__, key=f"map_figure_{when}"
-        )
         horizon = _horizon(shown)
+    figure = legends.choice("Show", shown.figures, key=f"map_figure_{when}", names=FIGURES)
     period = _period(shown) if when == ONE else None
-    _draw(shown, figure or names[0], horizon, period)
+    _draw(shown, figure, horizon, period)
 
 
 def _class(sight: Sight) -> str | None:
@@ -72,7 +69,14 @@ def _class(sight: Sight) -> str | None:
 def _horizon(shown: Atlas) -> str | None:
     if len(shown.horizons) < 2:
         return None
-    return st.selectbox("Asked ahead", shown.horizons, key="map_horizon", width=140)
+    return st.selectbox(
+        "Asked how far ahead",
+        shown.horizons,
+        format_func=lambda one: f"{one} ahead",
+        label_visibility="collapsed",
+        key="map_horizon",
+        width=140,
+    )
 
 
 def _period(shown: Atlas) -> datetime | None:
@@ -129,7 +133,7 @@ def told(frame: pl.DataFrame, *, chances: bool = False) -> list[str]:
     for row in frame.iter_rows(named=True):
         lines = [f"<b>{html.escape(row['name'])}</b>", f"predicted {write(row['prediction'])}"]
         if row["low"] is not None:
-            lines[-1] += f" ({write(row['low'])} to {write(row['high'])})"
+            lines[-1] += f" ({replies.between(row['low'], row['high'])})"
         if row["label"] is not None:
             lines += [f"came {write(row['label'])}", f"error {words.signed(row['error'], write)}"]
         if row["rows"] > 1:
