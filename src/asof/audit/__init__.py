@@ -6,7 +6,7 @@ measures, by a figure and its limit.
 """
 
 from asof.audit import drift, fit, future, parity, rerun, split, too_good
-from asof.audit.base import Audit, Learnt, Outcome, Rows, Verdict, accept, attempt, join, untold
+from asof.audit.base import Audit, Learnt, Outcome, Rows, Verdict, accept, attempt, excuse, join, untold
 
 __all__ = [
     "Audit",
@@ -17,6 +17,7 @@ __all__ = [
     "accept",
     "attempt",
     "drift",
+    "excuse",
     "fit",
     "future",
     "join",

@@ -80,15 +80,16 @@ def accept(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> Audit:
     """
     settled = []
     for verdict in verdicts:
-        kept = [f for f in verdict.findings if not _excused(verdict.check, f.subject, reasons)]
+        kept = [f for f in verdict.findings if excuse(verdict.check, f.subject, reasons) is None]
         failing = [f for f in kept if f.severity is Severity.ERROR]
         excused = verdict.outcome is Outcome.FAILED and not failing and len(kept) < len(verdict.findings)
         settled.append(replace(verdict, outcome=Outcome.PASSED) if excused else verdict)
     return Audit(tuple(settled), dict(reasons))
 
 
-def _excused(check: str, subject: str, reasons: Mapping[str, str]) -> bool:
-    return any(reason == check or fnmatchcase(f"{check}:{subject}", reason) for reason in reasons)
+def excuse(check: str, subject: str, reasons: Mapping[str, str]) -> str | None:
+    """Return the name in ``reasons`` by which a finding is accepted; none where none fits."""
+    return next((name for name in reasons if name == check or fnmatchcase(f"{check}:{subject}", name)), None)
 
 
 def settle(check: str, coverage: str, findings: Sequence[Finding]) -> Verdict:

@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import polars as pl
@@ -67,6 +68,21 @@ def default_file(folder: Path, answers: pl.DataFrame, zone: str, place: str | No
 def _part(place: str) -> str:
     """A place as part of a path."""
     return re.sub(r"^[^A-Za-z0-9%]", lambda found: f"%{ord(found[0]):02X}", quote(place, safe=""))
+
+
+def counts(answers: pl.DataFrame) -> dict[str, Any]:
+    """How many rows were answered, of how many of these the outcome had been learnt, and why the others were not.
+
+    Returns ``answered``, ``unanswered``, ``learnt`` and ``reasons`` (``reason``, ``rows``; the most frequent first).
+    """
+    unanswered = answers.filter(pl.col("reason").is_not_null())
+    reasons = unanswered.group_by("reason").agg(rows=pl.len()).sort("rows", "reason", descending=[True, False])
+    return {
+        "answered": answers.height - unanswered.height,
+        "unanswered": unanswered.height,
+        "learnt": int(answers["learnt"].sum()),
+        "reasons": reasons.to_dicts(),
+    }
 
 
 def write(answers: pl.DataFrame, file: Path) -> None:

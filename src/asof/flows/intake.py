@@ -88,19 +88,20 @@ def reasons(workspace: Workspace, source: str) -> list[dict[str, Any]]:
 
 def told(refused: pl.DataFrame) -> list[dict[str, Any]]:
     """Reasons of refused rows: ``reason`` and ``rows``, the most frequent first."""
+    return [
+        {"reason": f"{column}: {reason}".removeprefix(": "), "rows": rows.height}
+        for column, reason, rows in refusals(refused)
+    ]
+
+
+def refusals(refused: pl.DataFrame) -> list[tuple[str, str, pl.DataFrame]]:
+    """Refused rows by (column, or several; reason), the most frequent first."""
     if refused.height == 0:
         return []
     column = pl.col("_column") if "_column" in refused.columns else pl.lit("")
-    named = refused.select(column.fill_null("").alias("column"), reason=pl.col("_reason"))
-    grouped = (
-        named.group_by("column", "reason")
-        .agg(rows=pl.len())
-        .sort("rows", "column", "reason", descending=[True, False, False])
-    )
-    return [
-        {"reason": f"{row['column']}: {row['reason']}".removeprefix(": "), "rows": row["rows"]}
-        for row in grouped.iter_rows(named=True)
-    ]
+    parts = refused.group_by(column.fill_null("").alias("column"), pl.col("_reason"), maintain_order=True)
+    found = [(str(column), str(reason), rows) for (column, reason), rows in parts]
+    return sorted(found, key=lambda one: (-one[2].height, one[0], one[1]))
 
 
 def plain(findings: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ def predict(workspace: Workspace, asked: Asked, out: Path | str | None = None) -
                 intake.take_in(workspace, stale)
             prepared = preparation.prepare(workspace, intake.open_tables(workspace))
         with workspace.stages("predict") as stage:
-            told = _answers(workspace, prepared, oracle, asked)
+            told = reply(workspace, prepared, oracle, asked)
             answers = told.frame
             if table is not None:
                 where: dict[str, Any] = {"table": table.called, "changed": table.write(answers, told.key, told.more)}
@@ -116,15 +116,10 @@ def predict(workspace: Workspace, asked: Asked, out: Path | str | None = None) -
             if told.kept is not None and workspace.spec.watch.keep:
                 keeping.write(workspace, told.kept, identity(prepared.panel), keeping.PREDICT)
             stage.note = f"{answers.height:,} answers"
-    unanswered = answers.filter(pl.col("reason").is_not_null())
-    reasons = unanswered.group_by("reason").agg(rows=pl.len()).sort("rows", descending=True)
     return {
         "project": workspace.spec.name,
         "release": oracle.release.name,
-        "answered": answers.height - unanswered.height,
-        "unanswered": unanswered.height,
-        "learnt": int(answers["learnt"].sum()),
-        "reasons": reasons.to_dicts(),
+        **delivering.counts(answers),
         **where,
         "seconds": workspace.stages.seconds,
     }
@@ -270,7 +265,8 @@ def _refuse_other_page(workspace: Workspace, oracle: Oracle) -> None:
         raise OtherFeatures(message)
 
 
-def _answers(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked) -> Told:
+def reply(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked) -> Told:
+    """Answer what is asked by the data as they are laid out."""
     key = ["release", *identity(prepared.panel)]
     if asked.input is not None:
         if asked.location not in {None, workspace.spec.location}:

@@ -61,7 +61,7 @@ def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any
     return ReportFacts(
         project=workspace.spec.name,
         predicts=about(prepared),
-        unit=_unit(prepared),
+        unit=unit(prepared),
         task=wanted.task,
         classes=prepared.panel.classes,
         model=auditing.words(plan.chosen),
@@ -89,7 +89,8 @@ def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any
     )
 
 
-def _unit(prepared: Prepared) -> str:
+def unit(prepared: Prepared) -> str:
+    """What one counts or measures, as the project calls it; of classes what each is about."""
     panel = prepared.panel
     return panel.source if panel.measure == "count" or panel.classes else str(panel.column)
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from asof import explanation, metrics, monitoring
 from asof.errors import DataError
-from asof.flows import asking, looking, predicting, preparation, reasoning, recording, running
+from asof.flows import asking, looking, outcomes, predicting, preparation, reasoning, recording, running
 from asof.flows.history import WATCH
 from asof.flows.looking import Laid
 from asof.flows.predicting import CHANCE, Oracle
@@ -126,7 +126,7 @@ def _look(
     draw: Callable[[pl.DataFrame, pl.DataFrame], None] | None,
 ) -> dict[str, Any]:
     served, wish = what
-    answered = _with_truth(prepared, served)
+    answered = outcomes.with_truth(prepared, served)
     known = answered.filter(pl.col("label").is_not_null())
     laid = looking.lay(workspace, prepared, oracle, answered)
     judged, rate = _judge(workspace, prepared, oracle, laid, wish.rate)
@@ -172,15 +172,6 @@ def _too_little(judged: Judged) -> str:
         f"what was learnt from holds {judged.looks:.1f} earlier looks that do not overlap, too few to know how far "
         f"stretches usually differ; expected at least {monitoring.alarms.LEAST_LOOKS}"
     )
-
-
-def _with_truth(prepared: Prepared, served: pl.DataFrame) -> pl.DataFrame:
-    """Served answers with ``label``, null where it is not known yet."""
-    if not prepared.panel.rows:
-        return preparation.label(prepared, served)
-    rows = preparation.of_rows(prepared)
-    there = [name for name in rows.columns if name not in served.columns or name == "unit"]
-    return served.join(rows.select(there), on="unit", how="inner", maintain_order="left")
 
 
 def _judge(workspace: Workspace, prepared: Prepared, oracle: Oracle, laid: Laid, rate: float) -> tuple[Judged, float]:

@@ -52,6 +52,12 @@ class Places:
         """Return the number of places."""
         return len(self.ids)
 
+    @property
+    def called(self) -> dict[str, str]:
+        """Name of each place for people, by its id."""
+        names = self.ids if self.names is None else self.names
+        return dict(zip(self.ids.to_list(), names.to_list(), strict=True))
+
 
 def kind_of(spec: PlaceSpec) -> Kind:
     """Say which kind of place a spec describes.

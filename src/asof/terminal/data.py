@@ -65,7 +65,7 @@ def grouped(findings: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list
 def _repairs(done: Sequence[Mapping[str, Any]]) -> None:
     """What each rule did to the cells of a column; of those that changed nothing, how many there are."""
     told = [one for one in done if one["rows"]]
-    rows = [(clip(one["subject"], LONG), one["message"], f"{one['rows']:,}", _share(one["figure"])) for one in told]
+    rows = [(clip(one["subject"], LONG), one["message"], f"{one['rows']:,}", share(one["figure"])) for one in told]
     if len(told) < len(done):
         rest = len(done) - len(told)
         rows.append(("", f"{rest} more {'rule' if rest == 1 else 'rules'} changed no cell", "", ""))
@@ -123,7 +123,7 @@ def _kind(name: str, figures: Sequence[str], columns: Sequence[Mapping[str, Any]
     rows = [
         (
             clip(NAMES.get(c["column"], str(c["column"])), CELL),
-            _share(c["missing"]),
+            share(c["missing"]),
             f"{c['distinct']:,}",
             *(clip(str(c[f] or ""), CELL) if len(figures) > 1 else str(c[f] or "") for f in figures),
         )
@@ -136,10 +136,11 @@ def _kind(name: str, figures: Sequence[str], columns: Sequence[Mapping[str, Any]
     console().print()
 
 
-def _share(share: float) -> str:
-    if share == 0:
+def share(figure: float) -> str:
+    """Write a share in per cent; a small one is never written as none."""
+    if figure == 0:
         return "0 %"
-    return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
+    return f"{100 * figure:.1f} %" if figure >= 0.001 else "< 0.1 %"
 
 
 def _only(column: Mapping[str, Any]) -> str:
