@@ -14,6 +14,7 @@ import polars as pl
 from asof import checks, clocks, coverage, repairs, times
 from asof.data import Finding, Severity, SourceTable
 from asof.errors import DataError, ProjectError
+from asof.flows import hindsight
 from asof.ports import Again, Batch, FolderReader, Lake, Reader
 from asof.specs import PointSpec, SourceSpec
 from asof.times import Step
@@ -99,9 +100,9 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
         recalled = _recalled(name, last, count, new, seconds)
         return replace(recalled, findings=(*recalled.findings, *noticed, *moved))
     begun = time.perf_counter()
-    validated = checks.validate(lake.raw(name), spec, now=now, name=name)
-    checks.gate(validated.findings, name)
-    findings = (*validated.findings, *_coverage(name, spec, validated.valid))
+    raw = lake.raw(name)
+    validated = checks.validate(raw, spec, now=now, name=name)
+    findings = passed(name, spec, raw, validated)
     seconds["validate"] = time.perf_counter() - begun
     tell(0.8)
     begun = time.perf_counter()
@@ -118,6 +119,17 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     tell(1.0)
     findings = (*findings, *noticed, *moved)
     return Ingested(name, count, new, validated.valid.height, validated.quarantine.height, findings, seconds)
+
+
+def passed(name: str, spec: SourceSpec, raw: pl.DataFrame, validated: checks.Validated) -> tuple[Finding, ...]:
+    """All findings of a source that passes: of its rows, of what they cover, of how far back its history is known.
+
+    Raises ``Refused`` where it does not.
+    """
+    checks.gate(validated.findings, name)
+    zone = spec.time.zone if spec.time else "UTC"
+    covered = _coverage(name, spec, validated.valid)
+    return (*validated.findings, *covered, *hindsight.findings(raw, validated.valid, zone, name))
 
 
 def _told_apart(name: str, spec: SourceSpec, last: Mapping[str, str], project: str) -> tuple[Finding, ...]:

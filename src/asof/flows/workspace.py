@@ -117,6 +117,8 @@ class Workspace:
     """What a release records of this machine: python, platform, package versions."""
     stages: Stages = field(default_factory=Stages)
     force: bool = False
+    known_at: datetime | None = None
+    """Moment (UTC) as of which the data are looked at, as they were known; none: as they are."""
     listen: "Callable[[Desk], AbstractContextManager[Ask]] | None" = None
     """Opens a server on loopback, where the extra ``serve`` is installed."""
     _registry: Registry | None = None
