@@ -142,7 +142,7 @@ def test_a_database_from_the_command_line(shop: Path, capsys: Capture, monkeypat
     rows = [(i, f"2024-03-{1 + i % 28:02d} 10:00:00", f"s{i % 3}", i / 2) for i in range(100)]
     fill(shop, rows)
     told, _ = ingest(shop, capsys)
-    assert told["rows"] == {"read": 100, "valid": 100, "quarantined": 0}
+    assert told["rows"] == {"read": 100, "valid": 100, "quarantined": 0, "repeated": 0}
     rows[7] = (7, "2024-03-28 12:00:00", "s1", 99.0)
     fill(shop, [*rows, (100, "2999-01-01 00:00:00", "s1", 1.0)])
     told, _ = ingest(shop, capsys)
@@ -179,7 +179,7 @@ def test_an_api_from_the_command_line(
         assert said in ingest(folder, capsys, 3)[1]
     monkeypatch.setenv("SHOP_TOKEN", "hush-hush")
     told, _ = ingest(folder, capsys)
-    assert told["rows"] == {"read": 90, "valid": 90, "quarantined": 0}
+    assert told["rows"] == {"read": 90, "valid": 90, "quarantined": 0, "repeated": 0}
     corrected = pl.DataFrame([("5", "2024-03-28T11:00:00Z", "s9")], schema=server.rows.schema, orient="row")
     server.rows = pl.concat([server.rows.filter(pl.col("id") != "5"), corrected])
     assert ingest(folder, capsys)[0]["sources"][0]["new"] == 1

@@ -265,7 +265,7 @@ def written(stations: Path) -> pl.DataFrame:
 def test_station_files_are_repaired_and_every_cell_counted(stations: Path, written: pl.DataFrame) -> None:
     workspace = verbs.open_project(str(stations))
     told = checking.check(workspace)
-    assert told["rows"] == {"read": 7845, "valid": 7845, "quarantined": 0}
+    assert told["rows"] == {"read": 7845, "valid": 7845, "quarantined": 0, "repeated": 0}
     valid = workspace.lake.valid("stations").sort("_key")
     assert not [name for name in valid.columns if name.endswith("_ATTRIBUTES")]
     done = {(one["subject"], one["message"]): one["rows"] for one in told["findings"] if one["check"] == "repair"}

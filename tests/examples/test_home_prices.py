@@ -28,7 +28,7 @@ def listings(folder: Path) -> pl.DataFrame:
 
 def test_prices_are_told_within_honest_bounds(ran: Ran) -> None:
     result = ran[1]
-    assert result["rows"] == {"read": 653, "valid": 650, "quarantined": 0}, "three rows repeat another"
+    assert result["rows"] == {"read": 653, "valid": 650, "quarantined": 0, "repeated": 3}, "three rows repeat another"
     rmse = result["holdout"]["rmse"]
     assert 65_000 < rmse["value"] < 110_000, "less would be the label in disguise"
     assert rmse["low"] < rmse["value"] < rmse["high"]

@@ -39,7 +39,7 @@ def test_places_never_met_have_a_figure_of_their_own(ran: Ran) -> None:
 
 def test_the_house_of_33_bedrooms_is_refused_and_question_marks_are_missing(ran: Ran) -> None:
     folder, result = ran
-    assert result["rows"] == {"read": 21_597, "valid": 21_596, "quarantined": 1}
+    assert result["rows"] == {"read": 21_597, "valid": 21_596, "quarantined": 1, "repeated": 0}
     refused = [finding for finding in result["findings"] if finding["check"] == "quarantine"]
     assert ["bedrooms: not between 0 and 15" in finding["message"] for finding in refused] == [True]
     sales = intake.open_tables(asof.open_project(str(folder)))["sales"].rows

@@ -23,7 +23,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_it_beats_the_rule_that_women_live_by_an_honest_margin(ran: Ran) -> None:
     result = ran[1]
-    assert result["rows"] == {"read": 891, "valid": 891, "quarantined": 0}
+    assert result["rows"] == {"read": 891, "valid": 891, "quarantined": 0, "repeated": 0}
     assert result["judged_by"] == "nested folds"
     assert result["baseline"]["value"] == pytest.approx(0.517, abs=0.01), "women live"
     assert 0.40 < result["holdout"]["log_loss"]["value"] < 0.48

@@ -86,7 +86,7 @@ def test_many_files_are_one_ingest_and_each_is_told(shops: Path) -> None:
 
     (told,) = watched(shops, lambda: None, drop, lambda: None)
     assert came(told) == {f"raw/{number}.csv": "10+0" for number in range(5)} | {"raw/odd.csv": "0+3"}
-    assert told["rows"] == {"read": 53, "valid": 50, "quarantined": 3}
+    assert told["rows"] == {"read": 53, "valid": 50, "quarantined": 3, "repeated": 0}
     assert told["files"][5]["reasons"] == [{"reason": "price: not between 0 and 100", "rows": 3}]
     assert told["refusals"] == []
 

@@ -66,11 +66,11 @@ def test_the_tail_of_a_broken_record_is_set_aside(few: pl.DataFrame, tmp_path: P
     header, rows = (folder / "calls.csv").read_text().split("\n", 1)
     (folder / "calls.csv").write_text(f'{header}\n" PARKING LOT).""",0,0\n{rows}')
     told = shown(capsys, "ingest", folder)
-    assert told["rows"] == {"read": few.height + 1, "valid": few.height, "quarantined": 1}
+    assert told["rows"] == {"read": few.height + 1, "valid": few.height, "quarantined": 1, "repeated": 0}
     assert told["sources"][0]["reasons"] == [{"reason": "at: no date", "rows": 1}]
     kept = asof.open_project(str(folder)).lake.quarantine("calls")
     assert kept.select("id", "at", "zone", "_file", "_line").rows() == [(' PARKING LOT)."', "0", "0", "calls.csv", 2)]
-    assert shown(capsys, "ingest", folder)["rows"] == {"read": 0, "valid": few.height, "quarantined": 1}
+    assert shown(capsys, "ingest", folder)["rows"] == {"read": 0, "valid": few.height, "quarantined": 1, "repeated": 0}
 
 
 @pytest.mark.needs("shared data")
@@ -86,7 +86,7 @@ def test_the_tail_of_a_real_broken_record_is_set_aside(shared_data: Path, tmp_pa
         "predict:\n  count: crashes\n  per: {place: h3:7, every: 1d}\n"
     )
     told = shown(capsys, "ingest", tmp_path)
-    assert told["rows"] == {"read": 199, "valid": 198, "quarantined": 1}
+    assert told["rows"] == {"read": 199, "valid": 198, "quarantined": 1, "repeated": 0}
     kept = asof.open_project(str(tmp_path)).lake.quarantine("crashes")
     assert kept.select("crash_date", "crash_time", "_file", "_line").rows() == [
         (' PARKING LOT)."', "0", "crashes.csv", 2)

@@ -35,7 +35,7 @@ def answers_to(folder: Path, capsys: Capture, rows: pl.DataFrame) -> pl.DataFram
 def test_a_label_missing_in_some_rows(grown: Ran) -> None:
     """They are not learnt from but answered, each with a class and its chance."""
     _, result = grown
-    assert result["rows"] == {"read": 180, "valid": 180, "quarantined": 0}
+    assert result["rows"] == {"read": 180, "valid": 180, "quarantined": 0, "repeated": 0}
     waiting = pl.read_parquet(result["files"]["predictions"])
     assert waiting["unit"].to_list() == [f"f{row}" for row in range(174, 180)]
     assert waiting["reason"].null_count() == 6

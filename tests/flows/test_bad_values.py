@@ -18,7 +18,7 @@ def test_a_column_that_changes_type_half_way(few: pl.DataFrame, tmp_path: Path, 
     rows = few.with_columns(n=pl.when(pl.int_range(pl.len()) < 2000).then(pl.lit("5")).otherwise(pl.lit("many")))
     folder = world.make(tmp_path / "world", rows=rows)
     told = shown(capsys, "ingest", folder)
-    assert told["rows"] == {"read": few.height, "valid": few.height, "quarantined": 0}
+    assert told["rows"] == {"read": few.height, "valid": few.height, "quarantined": 0, "repeated": 0}
     assert [(one["subject"], one["message"]) for one in told["findings"] if one["check"] == "type change"] == [
         ("calls.n", "the column holds numbers up to here and text from calls.csv:2002 on ('many')")
     ]
@@ -53,7 +53,7 @@ def test_a_third_of_the_rows_has_no_coordinates(tmp_path: Path, capsys: Capture)
     told = shown(capsys, "run", folder)
     missing = rows["lat"].null_count()
     assert told["promoted"] is True
-    assert told["rows"] == {"read": rows.height, "valid": rows.height, "quarantined": 0}
+    assert told["rows"] == {"read": rows.height, "valid": rows.height, "quarantined": 0, "repeated": 0}
     found = {one["check"]: one for one in told["findings"] if one["check"] in {"place", "places"}}
     assert found["place"]["severity"] == found["places"]["severity"] == "warning"
     assert found["place"]["rows"] == found["places"]["rows"] == missing
@@ -68,7 +68,7 @@ def test_keys_that_come_again_with_different_content(few: pl.DataFrame, tmp_path
     revised = few.head(5).with_columns(zone=pl.lit("z9"))
     folder = world.make(tmp_path / "world", rows=pl.concat([few, revised]))
     told = shown(capsys, "ingest", folder)
-    assert told["rows"] == {"read": few.height + 5, "valid": few.height, "quarantined": 0}
+    assert told["rows"] == {"read": few.height + 5, "valid": few.height, "quarantined": 0, "repeated": 5}
     [found] = [one for one in told["findings"] if one["check"] == "revised"]
     assert found["rows"] == 5
     assert "5 rows whose key comes again with different content; the last seen is used" in found["message"]
@@ -88,7 +88,7 @@ def test_times_that_do_not_exist_or_exist_twice(few: pl.DataFrame, tmp_path: Pat
     )
     folder = world.make(tmp_path / "world", rows=rows)
     told = shown(capsys, "ingest", folder)
-    assert told["rows"] == {"read": few.height, "valid": few.height - 1, "quarantined": 1}
+    assert told["rows"] == {"read": few.height, "valid": few.height - 1, "quarantined": 1, "repeated": 0}
     assert told["sources"][0]["reasons"] == [{"reason": "at: time does not exist in America/New_York", "rows": 1}]
     [found] = [one for one in told["findings"] if one["check"] == "doubled time"]
     assert found["rows"] == 1
@@ -167,7 +167,7 @@ def test_rows_that_are_equal_and_have_no_key_are_counted(tmp_path: Path) -> None
         "predict: {count: calls, per: {place: zone, every: 1d}}\n"
     )
     told = asof.ingest(asof.open_project(str(tmp_path)))
-    assert told["rows"] == {"read": 4, "valid": 2, "quarantined": 0}
+    assert told["rows"] == {"read": 4, "valid": 2, "quarantined": 0, "repeated": 2}
     (found,) = [one for one in told["findings"] if one["check"] == "equal rows"]
     assert (found["subject"], found["rows"]) == ("calls", 2)
     assert "give the source a key" in found["message"]

@@ -37,7 +37,7 @@ def test_a_run_ends_with_the_documented_object(finished: Finished) -> None:
     assert set(result) >= KEYS
     assert result["project"] == "world"
     assert result["promoted"] is True
-    assert result["rows"] == {"read": 7103, "valid": 7103, "quarantined": 0}
+    assert result["rows"] == {"read": 7103, "valid": 7103, "quarantined": 0, "repeated": 0}
     assert result["audit"] == {
         "passed": ["future", "fit", "parity", "split", "drift", "rerun"],
         "failed": [],

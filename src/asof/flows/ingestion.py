@@ -48,6 +48,9 @@ class Ingested:
     """Seconds of each stage: read, validate, derive."""
     skipped: bool = False
     """Whether the derived tables were current already."""
+    repeated: int = 0
+    """Rows that came and are no row of their own: one that was there already, or another version of one. Of a first
+    ingest, read = valid + quarantined + repeated."""
 
 
 def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
@@ -109,6 +112,7 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     stamp |= {
         "valid": str(validated.valid.height),
         "quarantined": str(validated.quarantine.height),
+        "versions": str(raw.height),
         "findings": json.dumps([asdict(finding) for finding in findings]),
         "due": validated.next_due.isoformat() if validated.next_due else "",
         "project": project,
@@ -118,7 +122,15 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     seconds["derive"] = time.perf_counter() - begun
     tell(1.0)
     findings = (*findings, *noticed, *moved)
-    return Ingested(name, count, new, validated.valid.height, validated.quarantine.height, findings, seconds)
+    repeated = count - new + max(_replaced(stamp) - _replaced(last or {}), 0)
+    counts = (validated.valid.height, validated.quarantine.height)
+    return Ingested(name, count, new, *counts, findings, seconds, repeated=repeated)
+
+
+def _replaced(stamp: Mapping[str, str]) -> int:
+    """Kept versions of rows that are neither valid nor refused, since a later one took their place."""
+    versions, valid, quarantined = (int(stamp.get(part, 0)) for part in ("versions", "valid", "quarantined"))
+    return max(versions - valid - quarantined, 0)
 
 
 def passed(name: str, spec: SourceSpec, raw: pl.DataFrame, validated: checks.Validated) -> tuple[Finding, ...]:
@@ -309,4 +321,5 @@ def recall(name: str, lake: Lake) -> Ingested | None:
 def _recalled(name: str, last: Mapping[str, str], count: int, new: int, seconds: Mapping[str, float]) -> Ingested:
     """What the last validation found, from the stamp of its tables."""
     kept = [Finding(**{**entry, "severity": Severity(entry["severity"])}) for entry in json.loads(last["findings"])]
-    return Ingested(name, count, new, int(last["valid"]), int(last["quarantined"]), tuple(kept), seconds, skipped=True)
+    rows = (int(last["valid"]), int(last["quarantined"]))
+    return Ingested(name, count, new, *rows, tuple(kept), seconds, skipped=True, repeated=count - new)

@@ -71,11 +71,12 @@ def kept(workspace: Workspace) -> list[Ingested]:
 
 
 def counts(done: Sequence[Ingested]) -> dict[str, int]:
-    """Rows read, valid and quarantined, over all sources."""
+    """Rows read, valid, quarantined and repeated (of those read, no row of their own), over all sources."""
     return {
         "read": sum(one.read for one in done),
         "valid": sum(one.valid for one in done),
         "quarantined": sum(one.quarantined for one in done),
+        "repeated": sum(one.repeated for one in done),
     }
 
 
@@ -118,6 +119,7 @@ def view(workspace: Workspace, done: Sequence[Ingested]) -> Mapping[str, Any]:
             "new": one.new,
             "valid": one.valid,
             "quarantined": one.quarantined,
+            "repeated": one.repeated,
             "note": "unchanged" if one.skipped else "",
             "seconds": dict(one.seconds),
             "reasons": reasons(workspace, one.source)[:10],

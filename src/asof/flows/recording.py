@@ -352,7 +352,7 @@ def _rows(workspace: Workspace, prepared: Prepared) -> dict[str, int]:
     """Rows kept, where nothing was read now."""
     valid = sum(prepared.past.table(name).rows.height for name in workspace.spec.sources)
     refused = sum(workspace.lake.quarantine(name).height for name in workspace.spec.sources)
-    return {"read": 0, "valid": valid, "quarantined": refused}
+    return {"read": 0, "valid": valid, "quarantined": refused, "repeated": 0}
 
 
 def _sources(workspace: Workspace, prepared: Prepared, done: Sequence[Ingested]) -> pl.DataFrame:

@@ -157,10 +157,11 @@ def _listed(names: Sequence[str]) -> str:
 def show_ingest(result: Mapping[str, Any]) -> None:
     """Show what was read, source by source."""
     rows = [
-        (s["source"], *(f"{s[k]:,}" for k in ("read", "new", "valid", "quarantined")), s["note"])
+        (s["source"], *(f"{s[k]:,}" for k in ("read", "new", "valid", "quarantined", "repeated")), s["note"])
         for s in result["sources"]
     ]
-    table("", ("source", "read", "new", "valid", "quarantined", ""), rows, right=(1, 2, 3, 4))
+    heads = ("source", "read", "new", "valid", "quarantined", "repeated", "")
+    table("", heads, rows, right=(1, 2, 3, 4, 5))
     reasons = [(s["source"], r["reason"], f"{r['rows']:,}") for s in result["sources"] for r in s["reasons"]]
     if reasons:
         table("Quarantine", ("source", "reason", "rows"), reasons, right=(2,))

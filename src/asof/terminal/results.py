@@ -56,6 +56,7 @@ def show_run(result: Mapping[str, Any]) -> None:
             ("read", f"{rows_read['read']:,}"),
             ("valid", f"{rows_read['valid']:,}"),
             ("quarantined", f"{rows_read['quarantined']:,}"),
+            *([("repeated", f"{rows_read['repeated']:,}")] if rows_read.get("repeated") else []),
         ],
     )
     pairs("Files", [(name, path(file)) for name, file in result.get("files", {}).items()])
