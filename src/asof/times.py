@@ -123,8 +123,9 @@ def local(times: pl.Series, zone: str) -> pl.Series:
 
 def _period(times: pl.Series, step: Step, zone: str) -> pl.DataFrame:
     """``start`` and ``end`` of the period of each moment."""
-    index = _index(times, step, zone).drop_nulls()
-    numbers = range(int(index.to_numpy().min()), int(index.to_numpy().max()) + 3) if len(index) else range(0)
+    found = _index(times, step, zone).drop_nulls().unique()
+    # Each period and the two after it, and not all in between: moments may lie a thousand years apart.
+    numbers = sorted({number + more for number in found for more in range(3)})
     edges = _start(pl.Series("start", numbers, dtype=pl.Int64), step, zone).cast(UTC_TIME).unique().sort()
     periods = pl.DataFrame({"start": edges, "end": edges.shift(-1), "edge": edges})
     # A clock that is put back over midnight names the day before once more: the moment belongs to the later day.

@@ -9,26 +9,24 @@ stands before every route.
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from asof.api import answers, bodies, quick, schemas, trips
 from asof.api.bodies import Refusal
 from asof.api.figures import Figures
 from asof.api.guards import Guard, Limits
-from asof.errors import AsofError, UserError
-from asof.flows import travelling
+from asof.api.turns import Answered, Turns
+from asof.flows import asking, travelling
+from asof.flows.serving import answered
 from asof.flows.travelling import Guides
 
 if TYPE_CHECKING:
-    import polars as pl
     from fastapi import FastAPI, Request, Response
 
     from asof.flows.logbook import Logbook
     from asof.flows.serving import Desk
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,7 @@ class _Server:
         self._desk = desk
         self._settings = settings
         self._figures = figures
-        # One computation at a time: it uses all threads that it may, so two at once would only wait for each other.
-        self._turn = asyncio.Semaphore(1)
+        self._turns = Turns(self._answer, lambda: desk.standing.apart, settings.limits.seconds)
         self._quick: quick.Quick | None = None
 
     async def renew(self) -> None:
@@ -152,23 +149,24 @@ class _Server:
                     self._settings.logbook.keep_ready(at_hand.standing, rows)
                 self._figures.rows.labels("answered").inc(len(rows))
                 return Response(ready, media_type=kind)
-        told = await self._computed(functools.partial(self._answer, rows))
-        refused = told.height - told["reason"].null_count()
-        self._figures.rows.labels("answered").inc(told.height - refused)
-        self._figures.rows.labels("refused").inc(refused)
-        return Response(answers.write(told, kind), media_type=kind)
+        told = await self._turns.answer(kind, rows)
+        self._figures.rows.labels("answered").inc(len(rows) - told.refused)
+        self._figures.rows.labels("refused").inc(told.refused)
+        return Response(told.body, media_type=kind)
 
-    def _answer(self, rows: Sequence[quick.Record]) -> "pl.DataFrame":
-        """Answer rows by a table, and learn from them what the quick way needs."""
-        table = bodies.table(rows)
-        told = self._desk.answer(table)
+    def _answer(self, kind: str, asked: Sequence[Sequence[quick.Record]]) -> list[Answered]:
+        """Answer rows of requests by one table, and learn from them what the quick way needs."""
+        rows = asked[0] if len(asked) == 1 else [row for one in asked for row in one]
         now = self._desk.standing
+        table = bodies.table(rows, now.numbers)
+        told = answered(self._desk.workspace, now, table, "the request")
         if self._settings.logbook is not None:
             self._settings.logbook.keep(now, told, table.columns)
         if self._quick is None or self._quick.standing is not now:
             self._quick = quick.Quick(self._desk.workspace, now)
         self._quick.learn(rows)
-        return told
+        numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)
+        return answers.part(told, [len(one) for one in asked], kind, numbered=numbered)
 
     async def explain(self, request: "Request") -> "Response":
         """Answer each row with its reasons; ``?class=NAME`` says whose probability is explained."""
@@ -177,7 +175,7 @@ class _Server:
         answers.only_json(request.headers.get("accept", ""))
         rows = await self._rows(request, bodies.MOST_EXPLAINED)
         label = request.query_params.get("class")
-        told, reasons = await self._computed(functools.partial(self._desk.explain, bodies.table(rows), label))
+        told, reasons = await self._turns.do(functools.partial(self._desk.explain, bodies.table(rows), label))
         explained = [row | why for row, why in zip(answers.shape(told).to_dicts(), reasons, strict=True)]
         return Response(answers.write_plain({"explanations": explained}), media_type=bodies.JSON)
 
@@ -191,22 +189,9 @@ class _Server:
         work = functools.partial(
             travelling.travel, self._desk.workspace, self._desk.standing, self._settings.guides, trip
         )
-        return Response(answers.write_plain(await self._computed(work)), media_type=bodies.JSON)
+        return Response(answers.write_plain(await self._turns.do(work)), media_type=bodies.JSON)
 
     async def _rows(self, request: "Request", most: int) -> Sequence[quick.Record]:
         rows = bodies.read(request.headers.get("content-type", bodies.JSON), await request.body(), most)
         request.scope["asof.rows"] = len(rows)
         return rows
-
-    async def _computed(self, work: Callable[[], Made]) -> Made:
-        """Do ``work`` in a thread, in its turn and in time; Refusal for what its sender did wrong."""
-        try:
-            async with asyncio.timeout(self._settings.limits.seconds):
-                async with self._turn:
-                    return await asyncio.to_thread(work)
-        except TimeoutError as fault:
-            raise Refusal(503, f"no answer within {self._settings.limits.seconds:g} s: ask about fewer rows") from fault
-        except UserError as fault:
-            raise Refusal(422, " ".join(str(fault).split())) from fault
-        except AsofError as fault:
-            raise Refusal(503, "the answer could not be made: what it needs outside of this server failed") from fault

@@ -2,12 +2,15 @@
 
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 import polars as pl
 
 from asof.api.bodies import ALSO, CSV, JSON, LINES, Refusal
+from asof.api.turns import Answered
 from asof.flows.predicting import CHANCE
 
 WRITES = (JSON, CSV, LINES)
@@ -64,6 +67,34 @@ def write(answers: pl.DataFrame, kind: str) -> bytes:
     if kind == LINES:
         return write_lines(shaped)
     return b'{"predictions":' + shaped.write_json().encode() + b"}"
+
+
+def part(answers: pl.DataFrame, sizes: Sequence[int], kind: str, *, numbered: bool) -> list[Answered]:
+    """Write the answers to several requests, each of so many rows, as if it had been alone.
+
+    ``numbered``: units are the numbers of rows, which begin anew with each request.
+    """
+    if len(sizes) == 1:
+        return [Answered(write(answers, kind), _refused(answers))]
+    if numbered:
+        units = [str(number) for size in sizes for number in range(1, size + 1)]
+        answers = answers.with_columns(pl.Series("unit", units))
+    ends = list(accumulate(sizes))
+    parts = [answers.slice(end - size, size) for size, end in zip(sizes, ends, strict=True)]
+    if kind != JSON:
+        return [Answered(write(one, kind), _refused(one)) for one in parts]
+    lines = write_lines(shape(answers)).splitlines()
+    told = [join(lines[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+    return [Answered(body, _refused(one)) for body, one in zip(told, parts, strict=True)]
+
+
+def _refused(answers: pl.DataFrame) -> int:
+    return answers.height - answers["reason"].null_count()
+
+
+def join(lines: Sequence[bytes]) -> bytes:
+    """Join answers, an object each, to what ``write`` makes of them as JSON."""
+    return b'{"predictions":[' + b",".join(lines) + b"]}"
 
 
 def write_lines(shaped: pl.DataFrame) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import polars as pl
+from pydantic_core import from_json
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 ALSO = {"application/x-ndjson": LINES, "application/jsonl": LINES, "text/json": JSON}
@@ -41,14 +42,10 @@ def read(kind: str, body: bytes, most_rows: int) -> list[Mapping[str, Any]]:
     charset = parameters.get("charset", "utf-8").lower()
     if charset not in {"utf-8", "utf8", "us-ascii"}:
         raise Refusal(415, f"charset {charset[:40]!r} is not read; expected utf-8")
-    readers: Mapping[str, Callable[[str], list[Mapping[str, Any]]]] = {CSV: _csv, JSON: _json, LINES: _lines}
+    readers: Mapping[str, Callable[[bytes], list[Mapping[str, Any]]]] = {CSV: _csv, JSON: _json, LINES: _lines}
     if name not in readers:
         raise Refusal(415, f"content type {name[:80]!r} is not read; expected one of {', '.join(readers)}")
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise Refusal(400, f"byte {fault.start} is not UTF-8") from fault
-    rows = readers[name](text)
+    rows = readers[name](body)
     if not rows:
         raise Refusal(422, "there is no row to answer")
     if len(rows) > most_rows:
@@ -70,7 +67,15 @@ def _kind(written: str) -> tuple[str, dict[str, str]]:
     return ALSO.get(plain, plain), {key.lower(): value.strip('"') for key, value in parameters.items()}
 
 
-def _csv(text: str) -> list[Mapping[str, Any]]:
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise Refusal(400, f"byte {fault.start} is not UTF-8") from fault
+
+
+def _csv(body: bytes) -> list[Mapping[str, Any]]:
+    text = _decoded(body)
     if "\x00" in text:
         raise Refusal(400, "there is a NUL character in the text")
     try:
@@ -87,16 +92,18 @@ def _csv(text: str) -> list[Mapping[str, Any]]:
     return [dict(zip(header, (cell or None for cell in line), strict=True)) for line in lines[1:]]
 
 
-def _lines(text: str) -> list[Mapping[str, Any]]:
-    return [
-        _record(_parsed(line), f"line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()
-    ]
+def _lines(body: bytes) -> list[Mapping[str, Any]]:
+    lines = _decoded(body).splitlines()
+    return [_record(_parsed(line), f"line {number}") for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _json(text: str) -> list[Mapping[str, Any]]:
-    told = _parsed(text)
+def _json(body: bytes) -> list[Mapping[str, Any]]:
+    try:
+        told = from_json(body, allow_inf_nan=False)
+    except ValueError:  # said in words, or read after all, by the reader that takes its time
+        told = _parsed(_decoded(body))
     if isinstance(told, list):
-        return [_record(row, f"row {number}") for number, row in enumerate(told, 1)]
+        return _records(told, "row")
     given = [name for name in SHAPES if isinstance(told, dict) and name in told]
     if len(given) != 1:
         raise Refusal(422, f"expected an object with one of {', '.join(SHAPES)}, got {_words(told)}")
@@ -107,7 +114,7 @@ def _json(text: str) -> list[Mapping[str, Any]]:
         raise Refusal(
             422, f"{given[0]} holds {_words(rows)}; expected a list of rows, each an object of values by name"
         )
-    return [_record(row, f"{given[0]}, row {number}") for number, row in enumerate(rows, 1)]
+    return _records(rows, f"{given[0]}, row")
 
 
 def _split(told: Any) -> list[Mapping[str, Any]]:
@@ -136,6 +143,12 @@ def _parsed(text: str) -> Any:
         raise Refusal(400, f"not readable as JSON: {fault}") from fault
 
 
+def _records(rows: list[Any], where: str) -> list[Mapping[str, Any]]:
+    if set(map(type, rows)) <= {dict}:
+        return rows
+    return [_record(row, f"{where} {number}") for number, row in enumerate(rows, 1)]
+
+
 def _record(row: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(row, dict):
         raise Refusal(422, f"{where} is {_words(row)}; expected an object of values by name")
@@ -148,18 +161,40 @@ def _distinct(names: Sequence[str]) -> None:
         raise Refusal(422, f"column {twice[0][:80]!r} is there twice")
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Rows of text, null where nothing stands; Refusal 413 or 422 for what is no table."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
+def table(rows: Sequence[Mapping[str, Any]], numbers: Mapping[str, frozenset[float]] | None = None) -> pl.DataFrame:
+    """Rows as columns of text, null where nothing stands; Refusal 413 or 422 for what is no table.
+
+    ``numbers``: columns that may stay what they are (Float64) where they hold nothing but numbers, each with those
+    that have to be text because they stand for something else.
+    """
+    names = dict.fromkeys(rows[0]) if rows else {}
+    for row in rows:
+        if row.keys() != names.keys():
+            names |= dict.fromkeys(row)
     if len(names) > MOST_COLUMNS:
         raise Refusal(413, f"{len(names):,} columns are more than {MOST_COLUMNS:,}")
-    columns = [
-        pl.Series(name, [_text(row.get(name), number, name) for number, row in enumerate(rows, 1)], dtype=pl.String)
-        for name in names
-    ]
-    if not columns:
+    if not names:
         raise Refusal(422, "the rows hold no value")
-    return pl.DataFrame(columns)
+    direct = numbers or {}
+    return pl.DataFrame([_column(name, [row.get(name) for row in rows], direct.get(name)) for name in names])
+
+
+def _column(name: str, values: list[Any], others: frozenset[float] | None) -> pl.Series:
+    kinds = set(map(type, values))
+    if others is not None and kinds <= _PLAIN:
+        known = [value for value in values if value is not None] if type(None) in kinds else values
+        # A number that is none is larger than all: what is not within the bounds is refused below, with its row.
+        if known and min(known) >= -MOST_NUMBER and max(known) <= MOST_NUMBER and others.isdisjoint(known):
+            return pl.Series(name, values, dtype=pl.Float64, strict=False)
+    if kinds <= _TEXTS:
+        joined = "".join(filter(None, values))
+        if len(joined) <= MOST_TEXT and joined.isascii():
+            return pl.Series(name, values, dtype=pl.String)
+    return pl.Series(name, [_text(value, number, name) for number, value in enumerate(values, 1)], dtype=pl.String)
+
+
+_PLAIN = frozenset({int, float, type(None)})
+_TEXTS = frozenset({str, type(None)})
 
 
 def _text(value: Any, row: int, name: str) -> str | None:

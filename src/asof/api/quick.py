@@ -51,7 +51,7 @@ class Quick:
             if line is None:
                 return None
             found.append(line)
-        return b'{"predictions":[' + b",".join(found) + b"]}"
+        return answers.join(found)
 
     def _find(self, row: Record) -> bytes | None:
         place, start, horizon = row.get(PLACE_NAME), row.get("start"), row.get("horizon")

@@ -132,7 +132,9 @@ def matrix(features: pl.DataFrame) -> Floats:
         raise DataError(
             f"text in {', '.join(text)}: this estimator reads numbers; add the encoder categories or onehot"
         )
-    out: Floats = features.select(pl.all().cast(pl.Float64)).to_numpy()
+    if any(dtype != pl.Float64 for dtype in features.schema.values()):
+        features = features.select(pl.all().cast(pl.Float64))
+    out: Floats = features.to_numpy()
     return out
 
 

@@ -37,11 +37,42 @@ def of_file(workspace: Workspace, prepared: Prepared, file: Path) -> tuple[pl.Da
 def of_frame(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, called: str) -> pl.DataFrame:
     """A question about each row of a table, in its order; ``called`` is what messages call the table.
 
-    Rows of single units hold text, as files do: ``as_texts`` makes it of other values.
+    Rows of single units hold text, as files do: ``as_texts`` makes it of other values, those of ``numbers`` aside.
     """
     if prepared.panel.rows:
         return _rows_of(workspace, prepared, given, called)
     return _periods_of(workspace, prepared, given, called)
+
+
+def numbers(workspace: Workspace, prepared: Prepared) -> dict[str, frozenset[float]]:
+    """Columns of single rows that may be given as numbers (Float64) in place of text, by name.
+
+    Each with the numbers whose text stands for a missing value: a column that holds one of them has to be text.
+    """
+    if not prepared.panel.rows:
+        return {}
+    schema, spec = prepared.counted.rows.schema, workspace.spec.sources[prepared.panel.source]
+    missing = frozenset(number for text in spec.missing_values if (number := _number(text)) is not None)
+    return {name: missing for name in prepared.panel.own if _kind(schema[name]) == "number"}
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def alone(workspace: Workspace, prepared: Prepared) -> bool:
+    """Whether what a row asks is read from that row alone, so that rows of several requests may be read as one table.
+
+    How dates and times are written is told from all rows of a table.
+    """
+    if not prepared.panel.rows:
+        return True
+    schema = prepared.counted.rows.schema
+    timed = workspace.spec.sources[prepared.panel.source].time is not None
+    return not timed and all(_kind(schema[name]) != "date" for name in prepared.panel.own)
 
 
 def keyed(workspace: Workspace, prepared: Prepared, columns: Sequence[str]) -> bool:
@@ -176,23 +207,24 @@ def _rows_of(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, call
     reasons = pl.Series("reason", [None] * text.height, dtype=pl.String)
     columns = []
     for name in panel.own:
-        kind = _kind(schema[name])
-        read = cells.read(text[name], kind)
+        written, kind = text[name], _kind(schema[name])
+        if kind == "number" and written.dtype == pl.Float64:
+            columns.append(written.alias(OWN + name))
+            continue
+        read = cells.read(written, kind)
         columns.append(units.own(read).alias(OWN + name))
-        reasons = _first(reasons, read.is_null() & text[name].is_not_null(), f"{name} is {cells.KINDS[kind]}")
+        if read.null_count() > written.null_count():
+            reasons = _first(reasons, read.is_null() & written.is_not_null(), f"{name} is {cells.KINDS[kind]}")
     begun, ended, late = _moments_of(prepared, spec, text)
-    reasons = _first(reasons, late, "its time is missing or cannot be read")
+    if late.any():
+        reasons = _first(reasons, late, "its time is missing or cannot be read")
     place = places.assign(
         _degrees(text, prepared), prepared.counted.place, workspace.spec.predict.per.place, panel.places
     )
     horizon = panel.horizons[0]
-    asked = pl.DataFrame({"place": place.alias("place"), "start": begun, "end": ended, "unit": _units(text, spec)})
-    return asked.with_columns(
-        times.shift(begun, horizon, panel.zone, -1).alias("as_of"),
-        pl.lit(str(horizon)).alias("horizon"),
-        *columns,
-        reasons,
-    )
+    as_of = times.shift(begun, horizon, panel.zone, -1).alias("as_of")
+    ahead = pl.Series("horizon", [str(horizon)]).new_from_index(0, text.height)
+    return pl.DataFrame([place.alias("place"), begun, ended, _units(text, spec), as_of, ahead, *columns, reasons])
 
 
 def _kind(dtype: pl.DataType) -> str:
@@ -217,10 +249,10 @@ def _moments_of(prepared: Prepared, spec: SourceSpec, text: pl.DataFrame) -> tup
     """Start and end of each row's own time, and where it cannot be read; without a column of time it is now."""
     if spec.time is None:
         nothing = pl.Series("start", [None] * text.height, dtype=UTC_TIME)
-        return nothing, nothing.alias("end"), pl.repeat(value=False, n=text.height, dtype=pl.Boolean, eager=True)
+        return nothing, nothing.alias("end"), pl.Series([False]).new_from_index(0, text.height)
     if any(name not in text.columns for name in spec.time.columns):
         now = pl.Series("start", [prepared.last], dtype=UTC_TIME).new_from_index(0, text.height)
-        return now, now.alias("end"), pl.repeat(value=False, n=text.height, dtype=pl.Boolean, eager=True)
+        return now, now.alias("end"), pl.Series([False]).new_from_index(0, text.height)
     told = spec.time.model_copy(update={"available": None, "formats": _formats(prepared, spec.time)})
     clock = clocks.read(text, told, Step(0, "h")).times
     begun, ended = (clock[name].cast(UTC_TIME) for name in ("_event", "_ended"))
@@ -240,7 +272,8 @@ def _degrees(text: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
     """The file with its coordinates as numbers."""
     point = prepared.counted.place
     names = point if isinstance(point, tuple) else ()
-    return text.with_columns(cells.read(text[name], "number") for name in names if name in text.columns)
+    read = [cells.read(text[name], "number") for name in names if name in text.columns]
+    return text.with_columns(read) if read else text
 
 
 def _units(text: pl.DataFrame, spec: SourceSpec) -> pl.Series:
@@ -248,7 +281,7 @@ def _units(text: pl.DataFrame, spec: SourceSpec) -> pl.Series:
     if spec.key and all(name in text.columns for name in spec.key):
         joined = text.select(pl.concat_str(list(spec.key), separator="|", ignore_nulls=True)).to_series()
         return joined.alias("unit")
-    return pl.int_range(1, text.height + 1, eager=True).cast(pl.String).alias("unit")
+    return pl.Series("unit", range(1, text.height + 1), dtype=pl.Int64).cast(pl.String)
 
 
 def moment(text: str, zone: str) -> datetime:

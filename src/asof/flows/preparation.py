@@ -175,11 +175,13 @@ def read(prepared: Prepared, questions: pl.DataFrame, leave_out: Mapping[str, st
     Raises:
         ProjectError: something is left out that is neither a feature nor a column of a source.
     """
-    table = looking.features(questions.select(asked_columns(questions)), prepared.lookups, prepared.past)
+    asked = pl.DataFrame([questions[name] for name in asked_columns(questions)])
+    table = looking.features(asked, prepared.lookups, prepared.past)
     unknown = [name for name in leave_out if name not in table.columns and name not in prepared.left_out]
     if unknown:
         raise ProjectError([_no_such(name, table.columns) for name in unknown])
-    return table.drop([column for column in leave_out if column in table.columns])
+    out = [column for column in leave_out if column in table.columns]
+    return table.drop(out) if out else table
 
 
 def families(prepared: Prepared, questions: pl.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, ...]]:

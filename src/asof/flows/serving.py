@@ -31,6 +31,10 @@ class Standing:
     """Answers to the questions that come next, where units are places and periods."""
     usual: dict[str, pl.DataFrame] = field(default_factory=dict)
     """Rows that reasons are told against, by class; made at the first question for reasons."""
+    numbers: Mapping[str, frozenset[float]] = field(default_factory=dict)
+    """Columns that may be given as numbers: see ``asking.numbers``."""
+    apart: bool = False
+    """Whether what a row asks hangs on that row alone."""
 
 
 def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapping[str, str]) -> Standing:
@@ -41,7 +45,8 @@ def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapp
         ready = predicting.answer_all(workspace, prepared, oracle, asked)
     else:
         predicting.answer(workspace, prepared, oracle, preparation.of_rows(prepared)[:1])
-    return Standing(oracle, prepared, stamps, ready)
+    numbers, apart = asking.numbers(workspace, prepared), asking.alone(workspace, prepared)
+    return Standing(oracle, prepared, stamps, ready, numbers=numbers, apart=apart)
 
 
 class Desk:

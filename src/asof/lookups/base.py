@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
@@ -95,5 +96,13 @@ def table_of(columns: Mapping[str, pl.Series | Floats], height: int) -> pl.DataF
     """Join columns to a frame of ``height`` rows: numbers as Float64 with null for unknown, text as it is."""
     if not columns:
         return pl.DataFrame(height=height)
+    made = pl.DataFrame(dict(columns))
+    if all(dtype == pl.String or (dtype == pl.Float64 and _known(made[name])) for name, dtype in made.schema.items()):
+        return made
     numbers = (pl.selectors.numeric() | pl.selectors.boolean()).cast(pl.Float64).fill_nan(None)
-    return pl.DataFrame(dict(columns)).with_columns(numbers)
+    return made.with_columns(numbers)
+
+
+def _known(column: pl.Series) -> bool:
+    """Whether no number is NaN: what is unknown is null."""
+    return int(np.count_nonzero(np.isnan(column.to_numpy()))) == column.null_count()

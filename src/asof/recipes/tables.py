@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 
 from asof.data import Table
@@ -30,6 +31,8 @@ def prepare(features: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
         raise DataError(
             f"features do not fit the model: {'; '.join(parts)}; expected the {len(columns)} it was made with"
         )
+    if list(features.columns) == list(columns) and _ready(features, columns):
+        return features
     cast = []
     for name, kind in columns.items():
         dtype = features.schema[name]
@@ -38,6 +41,19 @@ def prepare(features: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
         wanted = pl.col(name).cast(pl.Float64 if kind == "number" else pl.String)
         cast.append(pl.when(wanted.is_finite()).then(wanted).alias(name) if kind == "number" else wanted)
     return features.select(cast)
+
+
+def _ready(features: pl.DataFrame, columns: Mapping[str, str]) -> bool:
+    """Whether columns are what is asked for already, and no number is NaN or infinite."""
+    if any(
+        dtype != (pl.Float64 if columns[name] == "number" else pl.String) for name, dtype in features.schema.items()
+    ):
+        return False
+    told = [column for column in features.iter_columns() if column.dtype == pl.Float64]
+    if not told:
+        return True
+    finite = np.isfinite(pl.DataFrame(told).to_numpy())
+    return bool(finite.size - np.count_nonzero(finite) == sum(column.null_count() for column in told))
 
 
 def check_labels(table: Table) -> None:

@@ -1,5 +1,6 @@
 """Writing and reading a release folder; see ``FILES`` for what it holds."""
 
+import functools
 import hashlib
 import json
 import os
@@ -134,6 +135,11 @@ class Release:
 
     def schema(self) -> tuple[Seen, ...]:
         """Features as seen in training, in the order of the model."""
+        return self._schema
+
+    @functools.cached_property
+    def _schema(self) -> tuple[Seen, ...]:
+        """Read once: every answer is held against it."""
         return tuple(Seen.from_plain(item) for item in self.json("schema"))
 
     def places(self) -> pl.DataFrame | None:

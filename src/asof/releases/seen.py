@@ -1,9 +1,11 @@
 """What the features looked like in training, to tell later which questions lie outside of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from asof.errors import DataError
@@ -73,10 +75,17 @@ def outside(features: pl.DataFrame, schema: Sequence[Seen]) -> pl.Series:
     if gone:
         message = f"the questions lack the feature(s) {', '.join(gone)}: the release needs {len(schema)} features"
         raise DataError(message)
-    tests = [_test(item) for item in schema]
-    if not tests:
-        return pl.repeat(value=False, n=features.height, dtype=pl.Boolean, eager=True).alias("outside")
-    return features.select(pl.any_horizontal(tests).alias("outside")).to_series()
+    told = np.zeros(features.height, dtype=np.bool_)
+    numbers = [item for item in schema if item.kind == "number"]
+    if numbers:
+        values = pl.DataFrame([features[item.name].cast(pl.Float64) for item in numbers]).to_numpy()
+        low, high = (np.array(ends) for ends in zip(*map(_ends, numbers), strict=True))
+        never = ~np.array([item.missing for item in numbers])
+        told |= np.where(np.isnan(values), never, (values < low) | (values > high)).any(axis=1)
+    for item in schema:
+        if item.kind != "number" and features.height:
+            told |= _odd(features[item.name], item).to_numpy()
+    return pl.Series("outside", told, dtype=pl.Boolean)
 
 
 def _one(column: pl.Series) -> Seen:
@@ -97,21 +106,17 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _beyond(number: pl.Expr, item: Seen) -> pl.Expr:
-    low, high = float(item.low or 0.0), float(item.high or 0.0)
-    margin = MARGIN * (high - low)
-    return (number < low - margin) | (number > high + margin)
+def _ends(item: Seen) -> tuple[float, float]:
+    """Numbers below the one or above the other lie outside; all do where none was ever seen."""
+    if item.low is None or item.high is None:
+        return math.inf, -math.inf
+    margin = MARGIN * (item.high - item.low)
+    return item.low - margin, item.high + margin
 
 
-def _test(item: Seen) -> pl.Expr:
-    column = pl.col(item.name)
-    if item.kind == "number":
-        number = column.cast(pl.Float64)
-        unknown = number.is_null() | number.is_nan()
-        beyond = pl.lit(value=True) if item.low is None else _beyond(number, item)
-    else:
-        unknown = column.is_null()
-        beyond = (
-            pl.lit(value=False) if item.categories is None else ~column.cast(pl.String).is_in(list(item.categories))
-        )
-    return pl.when(unknown).then(pl.lit(value=not item.missing)).otherwise(beyond)
+def _odd(column: pl.Series, item: Seen) -> pl.Series:
+    """Which texts were never met, or are unknown where none was; Boolean, never null."""
+    new = pl.repeat(value=False, n=column.len(), dtype=pl.Boolean, eager=True)
+    if item.categories is not None:
+        new = ~column.cast(pl.String).is_in(pl.Series([item.categories], dtype=pl.List(pl.String)))
+    return new.set(column.is_null(), not item.missing)
