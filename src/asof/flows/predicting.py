@@ -208,12 +208,19 @@ def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: 
     _refuse_other_page(workspace, oracle)
     told = oracle.model.predict(features) if questions.height else _none(oracle)
     new = questions["place"].is_not_null() & ~questions["place"].is_in(oracle.places.implode())
-    return questions.select(identity(panel)).with_columns(
-        *_told(told, oracle, new.to_numpy()),
-        (releases.outside(features, oracle.release.schema()) | new).alias("outside"),
-        pl.lit(None, dtype=pl.String).alias("reason"),
-        pl.lit(oracle.release.name).alias("release"),
+    return pl.DataFrame(
+        [
+            *(questions[name] for name in identity(panel)),
+            *_told(told, oracle, new.to_numpy()),
+            (releases.outside(features, oracle.release.schema()) | new).alias("outside"),
+            _same("reason", None, questions.height),
+            _same("release", oracle.release.name, questions.height),
+        ]
     )
+
+
+def _same(name: str, text: str | None, count: int) -> pl.Series:
+    return pl.Series(name, [text], dtype=pl.String).new_from_index(0, count)
 
 
 def _none(oracle: Oracle) -> np.ndarray:
@@ -331,7 +338,10 @@ def _between(prepared: Prepared, oracle: Oracle, first: datetime, until: datetim
 
 def answer_all(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: pl.DataFrame) -> pl.DataFrame:
     """Answer each question in its place; one that cannot be answered as of its moment carries the reason."""
-    checked = _refused(prepared, questions).with_row_index("_row")
+    checked = _refused(prepared, questions)
+    if checked["reason"].null_count() == checked.height:
+        return answer(workspace, prepared, oracle, checked)
+    checked = checked.with_row_index("_row")
     told = answer(workspace, prepared, oracle, checked.filter(pl.col("reason").is_null()))
     rows = checked.filter(pl.col("reason").is_null())["_row"]
     known = identity(prepared.panel)
@@ -345,6 +355,9 @@ def _refused(prepared: Prepared, questions: pl.DataFrame) -> pl.DataFrame:
     if "reason" not in questions.columns:
         questions = questions.with_columns(pl.lit(None, dtype=pl.String).alias("reason"))
     if not prepared.panel.timed:
+        return questions
+    moments = questions["as_of"]
+    if not ((moments > prepared.last) | (moments <= prepared.first)).any():
         return questions
     source = prepared.panel.source
     limit = f"{prepared.last:%Y-%m-%d %H:%M} UTC"
