@@ -16,7 +16,7 @@ from asof.ports import Batch
 from asof.specs import ApiSpec
 from asof.testing import readers
 from asof.testing.jsonapi import KINDS, ApiServer
-from asof.testing.socrata import Faults
+from asof.testing.servers import Faults
 
 QUICK = Patience(attempts=6, timeout=0.5, first=0.001, longest=0.01)
 WAYS = ("page", "offset", "cursor", "link", "next")
