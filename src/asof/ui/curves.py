@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HEIGHT = 280
+MARKED = 60
+"""Lines of fewer points have a mark at each."""
 
 
 def errors(judged: pl.DataFrame | None, served: pl.DataFrame | None, zone: str, measure: str) -> "go.Figure":
@@ -30,14 +32,22 @@ def errors(judged: pl.DataFrame | None, served: pl.DataFrame | None, zone: str, 
 
 def coverage(judged: pl.DataFrame | None, served: pl.DataFrame | None, zone: str, level: float) -> "go.Figure":
     """Draw the share of truths within their interval, by period, beside what was promised."""
-    figure = _figure("truths within their interval, %")
-    for frame, name, color in ((judged, "when it was judged", BLUE), (served, "in use", ORANGE)):
-        if frame is not None:
-            shares = frame.with_columns(coverage=100 * pl.col("coverage"))
-            _line(figure, shares, "coverage", zone, {"name": name, "color": color, "dash": "solid"})
-    promised = {"color": GREY, "width": 1.5, "dash": "dash"}
-    figure.add_hline(y=100 * level, line=promised, annotation_text=f"{100 * level:g} % promised")
-    figure.update_yaxes(range=[0, 104])
+    figure = _figure("held by their interval, %")
+    names = {"when it was judged": (judged, BLUE), "in use": (served, ORANGE)}
+    frames = {
+        name: frame.with_columns(coverage=100 * pl.col("coverage"))
+        for name, (frame, _) in names.items()
+        if frame is not None
+    }
+    both = pl.concat(frames.values())
+    promised = pl.DataFrame({"start": [both["start"].min(), both["start"].max()], "coverage": [100 * level] * 2})
+    style = {"name": f"{100 * level:g} % promised", "color": GREY, "dash": "dot"}
+    _line(figure, promised, "coverage", zone, style)
+    for name, frame in frames.items():
+        _line(figure, frame, "coverage", zone, {"name": name, "color": names[name][1], "dash": "solid"})
+    lowest = both["coverage"].min()
+    least = min(float(lowest), 100 * level) if isinstance(lowest, float) else 0.0
+    figure.update_yaxes(range=[max(0.0, 10 * (least // 10) - 10), 104])
     return figure
 
 
@@ -81,7 +91,7 @@ def _line(figure: "go.Figure", frame: pl.DataFrame, column: str, zone: str, styl
         x=when,
         y=frame[column].to_list(),
         name=style["name"],
-        mode="lines+markers" if frame.height < 60 else "lines",
+        mode="lines+markers" if 2 < frame.height < MARKED else "lines",
         line={"color": style["color"], "width": 2, "dash": style["dash"]},
         marker={"size": 5},
         hovertemplate="%{y:.4g}",

@@ -20,8 +20,10 @@ def show(sight: Sight) -> None:
     """Show the view."""
     found = drifts.errors(sight)
     zone = sight.standing.prepared.panel.zone
-    looks = drifts.looks(sight)
-    legends.tiles(_summary(found, looks))
+    with st.spinner("Reading earlier looks"):
+        looks = drifts.looks(sight)
+    if found.answers:
+        legends.tiles(_summary(found, looks))
     st.subheader("Error over time")
     _errors(found, zone)
     st.subheader("Is it still what was learnt from?")

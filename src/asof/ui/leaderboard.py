@@ -33,7 +33,8 @@ def show(sight: Sight) -> None:
         inside = sheets.table((Column("Recipe"), Column("Why it is no candidate")), rows)
         many = "1 recipe is no candidate" if len(rows) == 1 else f"{len(rows):,} recipes are no candidates"
         sheets.show(sheets.fold(many, inside))
-    decided = boards.decision(sight)
+    with st.spinner("Reading the decisions"):
+        decided = boards.decision(sight)
     if decided is not None:
         st.subheader("The decision about this release")
         st.write(f"{'Promoted' if decided['promoted'] else 'Not promoted'}: {decided['why']}.")

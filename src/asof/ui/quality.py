@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from asof.pages import words
 from asof.terminal.data import NAMES, grouped, share
 from asof.ui import qualities, sheets
 from asof.ui.qualities import Quality, Refusal, Source
@@ -134,5 +135,6 @@ def _values(one: Mapping[str, Any]) -> str:
     if one["low"] is None:
         return str(one["top"] or "")
     if one["type"] in {"integer", "number"}:
-        return f"{one['low']} to {one['high']}, half below {one['median']}"
+        low, median, high = (words.number(float(one[name])) for name in ("low", "median", "high"))
+        return f"{low} to {high}, half below {median}"
     return f"{one['low']} to {one['high']}"

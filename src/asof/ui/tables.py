@@ -129,7 +129,7 @@ def example(sight: Sight) -> pl.DataFrame:
     places = point if isinstance(point, tuple) else (point,) if isinstance(point, str) else ()
     names = [*spec.key, *(spec.time.columns if spec.time else ()), *places, *panel.own]
     rows = prepared.counted.rows.tail(EXAMPLES)
-    return rows.select(dict.fromkeys(name for name in names if name in rows.columns)).cast(pl.String)
+    return rows.select(list(dict.fromkeys(name for name in names if name in rows.columns))).cast(pl.String)
 
 
 def shown(sight: Sight, told: Answered) -> pl.DataFrame:
