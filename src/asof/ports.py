@@ -4,7 +4,7 @@ Each port is one narrow seam: a short fake beside its exam in ``asof.testing`` a
 adapter pass the same exam.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -89,6 +89,18 @@ class FolderReader(Protocol):
         ...
 
 
+class Draft(Protocol):
+    """Derived tables of a source, being written part by part."""
+
+    def put(self, part: str, valid: pl.DataFrame, quarantine: pl.DataFrame) -> None:
+        """Write one part; nobody sees it yet. All parts have the same columns."""
+        ...
+
+    def commit(self, stamp: Mapping[str, str], notes: str = "") -> None:
+        """Make the parts the tables, each in one commit with ``stamp``, and keep ``notes`` beside them."""
+        ...
+
+
 class Lake(Protocol):
     """Tables of one project: raw (append-only), valid and quarantine (derived), predictions."""
 
@@ -102,12 +114,25 @@ class Lake(Protocol):
         """
         ...
 
-    def raw(self, source: str, version: int | None = None) -> pl.DataFrame:
+    def raw(
+        self,
+        source: str,
+        version: int | None = None,
+        *,
+        months: Sequence[str] = (),
+        columns: Sequence[str] = (),
+        where: pl.Expr | None = None,
+    ) -> pl.DataFrame:
         """All versions of all rows, in no order, as of ``version`` of the table (default: the latest).
 
         Text columns, ``_key``, ``_hash``, ``_file``, ``_line``, ``_first_seen``, ``_month``; for lines that could not
-        be split, ``_text`` and ``_broken`` (the reason) in place of the user's columns.
+        be split, ``_text`` and ``_broken`` (the reason) in place of the user's columns. Or only rows of some
+        ``months`` that meet ``where``, with some ``columns``.
         """
+        ...
+
+    def months(self, source: str, version: int | None = None) -> Mapping[str, int]:
+        """Rows of each month that ``raw`` holds, in the order of months."""
         ...
 
     def version(self, source: str, table: str = "raw") -> int | None:
@@ -126,8 +151,16 @@ class Lake(Protocol):
         """Return the stamp of the derived tables if both carry the same one, else none."""
         ...
 
-    def valid(self, source: str) -> pl.DataFrame:
-        """The derived valid rows."""
+    def draft(self, source: str, kept: Collection[str] = ()) -> Draft:
+        """Begin to replace the derived tables part by part, all but the parts ``kept``."""
+        ...
+
+    def notes(self, source: str) -> str:
+        """What the last commit of the derived tables says of their parts, or nothing."""
+        ...
+
+    def valid(self, source: str, *, columns: Sequence[str] = (), where: pl.Expr | None = None) -> pl.DataFrame:
+        """The derived valid rows (those that meet ``where``, with some ``columns`` and those of their order)."""
         ...
 
     def quarantine(self, source: str) -> pl.DataFrame:

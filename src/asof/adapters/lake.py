@@ -14,7 +14,7 @@ lies in both of their commits, so that a crash between the two shows and they ar
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,8 @@ from typing import Any
 
 import polars as pl
 
-from asof.adapters import fingerprints
+from asof.adapters import drafts, fingerprints
+from asof.adapters.drafts import DeltaDraft
 from asof.errors import DataError, OutsideError
 from asof.ports import Again, Batch
 
@@ -72,13 +73,33 @@ class DeltaLake:
             f"{self._address(source, 'raw')}: other writers came first {TRIES} times: run again when they have finished"
         )
 
-    def raw(self, source: str, version: int | None = None) -> pl.DataFrame:
-        """All versions of all rows, in no order, as of ``version`` of the table (default: the latest)."""
+    def raw(
+        self,
+        source: str,
+        version: int | None = None,
+        *,
+        months: Sequence[str] = (),
+        columns: Sequence[str] = (),
+        where: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """All versions of all rows, in no order, as of ``version`` of the table (default: the latest).
+
+        Or only those of some ``months`` that meet ``where``, with some ``columns``: the other parts are not read.
+        """
         address = self._address(source, "raw")
         table = self._table(source, "raw", version)
         if table is None:
             raise DataError(f"{address}: no rows have been loaded yet: run `asof ingest` first")
-        return self._read(table, address)
+        return self._read(table, address, columns, months, where)
+
+    def months(self, source: str, version: int | None = None) -> dict[str, int]:
+        """Rows of each month that ``raw`` holds, in the order of months."""
+        table = self._table(source, "raw", version)
+        if table is None:
+            return {}
+        files = pl.DataFrame(table.get_add_actions(flatten=True))
+        counted = files.group_by(pl.col("partition._month")).agg(pl.col("num_records").sum())
+        return dict(counted.sort("partition._month").iter_rows())
 
     def watermark(self, source: str) -> str | None:
         """The watermark of the last commit of ``raw`` that carried one."""
@@ -94,17 +115,34 @@ class DeltaLake:
 
     def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
         """Replace the derived tables; both commits carry ``stamp``."""
-        self._replace(source, "quarantine", quarantine, stamp)
-        self._replace(source, "valid", valid, stamp)
+        draft = self.draft(source)
+        draft.put("all", valid, quarantine)
+        draft.commit(stamp)
+
+    def draft(self, source: str, kept: Collection[str] = ()) -> DeltaDraft:
+        """Begin to replace the derived tables part by part, all but the parts ``kept``."""
+
+        def commit(table: str, files: list[Any], schema: Any, told: Mapping[str, str]) -> None:
+            self._replace(source, table, files, schema, told, kept)
+
+        return DeltaDraft(f"{self.root}/{source}", self.options, commit)
+
+    def notes(self, source: str) -> str:
+        """What the last commit of the derived tables says of their parts, or nothing."""
+        table = self._table(source, "valid")
+        last = [] if table is None else table.history(1)
+        return str(last[0].get("notes", "")) if last else ""
 
     def stamp(self, source: str) -> Mapping[str, str] | None:
         """Return the stamp of the derived tables if both carry the same one, else none."""
         found = [self._stamp(source, table) for table in ("valid", "quarantine")]
         return found[0] if found[0] == found[1] else None
 
-    def valid(self, source: str) -> pl.DataFrame:
-        """The derived valid rows, by ``_ended``, ``_available``, ``_key``."""
-        return self._derived(source, "valid").sort("_ended", "_available", "_key", nulls_last=True)
+    def valid(self, source: str, *, columns: Sequence[str] = (), where: pl.Expr | None = None) -> pl.DataFrame:
+        """The derived valid rows (those that meet ``where``, with some ``columns``), by time and key."""
+        order = ("_ended", "_available", "_key")
+        found = self._derived(source, "valid", tuple(dict.fromkeys([*columns, *order])) if columns else (), where)
+        return found.sort(*order, nulls_last=True)
 
     def quarantine(self, source: str) -> pl.DataFrame:
         """The refused rows, whole, as text, with ``_reason``, ``_column``, ``_file``, ``_line``."""
@@ -235,20 +273,29 @@ class DeltaLake:
             raise
         return True
 
-    def _replace(self, source: str, table: str, rows: pl.DataFrame, stamp: Mapping[str, str]) -> None:
-        from deltalake import CommitProperties, DeltaTable, write_deltalake
+    def _replace(
+        self, source: str, table: str, files: list[Any], schema: Any, told: Mapping[str, str], kept: Collection[str]
+    ) -> None:
+        """Make ``files``, and those of the parts ``kept``, the table in one commit that says ``told``."""
+        from deltalake import CommitProperties
+        from deltalake.transaction import create_table_with_add_actions
 
         address = self._address(source, table)
+        commit = CommitProperties(custom_metadata=dict(told))
         with _outside(address):
-            write_deltalake(
-                address,
-                rows,
-                mode="overwrite",
-                schema_mode="overwrite",
-                commit_properties=CommitProperties(custom_metadata={f"stamp.{name}": v for name, v in stamp.items()}),
-                **self._settings(),
-            )
-            DeltaTable(address, storage_options=self.options or None).vacuum(retention_hours=KEPT_HOURS, dry_run=False)
+            found = self._open(address)
+            if found is None:
+                create_table_with_add_actions(
+                    address, schema, files, storage_options=self.options or None, commit_properties=commit
+                )
+                return
+            if kept:
+                old = pl.DataFrame(found.get_add_actions())["path"].to_list()
+                files = [*files, *drafts.removals(old, kept)]
+            mode = "append" if kept else "overwrite"
+            found.create_write_transaction(files, mode, schema, commit_properties=commit)
+            found.update_incremental()
+            found.vacuum(retention_hours=KEPT_HOURS, dry_run=False)
 
     def _stamp(self, source: str, table: str) -> dict[str, str] | None:
         found = self._table(source, table)
@@ -260,12 +307,14 @@ class DeltaLake:
                 return stamp
         return None
 
-    def _derived(self, source: str, table: str) -> pl.DataFrame:
+    def _derived(
+        self, source: str, table: str, columns: Sequence[str] = (), where: pl.Expr | None = None
+    ) -> pl.DataFrame:
         address = self._address(source, table)
         found = self._table(source, table)
         if found is None:
             raise DataError(f"{address}: the source has not been validated yet: run `asof ingest` first")
-        return self._read(found, address)
+        return self._read(found, address, columns, where=where)
 
 
 def _watermark(table: Any) -> str | None:

@@ -9,7 +9,7 @@ An author of a lake runs every function of ``EXAM`` against it::
 ``make(root)`` opens the lake kept under ``root``; opened twice it is the same lake.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ import polars as pl
 from asof.adapters import fingerprints
 from asof.data import UTC_TIME
 from asof.errors import DataError
-from asof.ports import Again, Batch, Lake
+from asof.ports import Again, Batch, Draft, Lake
 
 Make = Callable[[Path], Lake]
 SEEN = datetime(2024, 5, 1, tzinfo=UTC)
@@ -33,6 +33,31 @@ class _Kept:
     tables: dict[tuple[str, str], list[pl.DataFrame]] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     stamps: dict[str, dict[str, str]] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    parts: dict[tuple[str, str], dict[str, pl.DataFrame]] = field(default_factory=dict)
+
+
+class _MemoryDraft:
+    """Parts of derived tables that nobody sees before they are committed."""
+
+    def __init__(self, lake: _Kept, source: str, kept: Collection[str]) -> None:
+        self._lake, self._source = lake, source
+        self._parts: dict[str, dict[str, pl.DataFrame]] = {
+            table: {part: rows for part, rows in lake.parts.get((source, table), {}).items() if part in kept}
+            for table in ("valid", "quarantine")
+        }
+
+    def put(self, part: str, valid: pl.DataFrame, quarantine: pl.DataFrame) -> None:
+        """Keep the rows of one part."""
+        self._parts["valid"][part], self._parts["quarantine"][part] = valid, quarantine
+
+    def commit(self, stamp: Mapping[str, str], notes: str = "") -> None:
+        """Make the parts the tables."""
+        for table, parts in self._parts.items():
+            self._lake.parts[self._source, table] = parts
+            self._lake.tables.setdefault((self._source, table), []).append(pl.concat(parts.values()))
+        self._lake.stamps[self._source] = dict(stamp)
+        self._lake.notes[self._source] = notes
 
 
 class MemoryLake:
@@ -62,9 +87,27 @@ class MemoryLake:
             self._kept.marks[source] = batch.watermark
         return fresh.height
 
-    def raw(self, source: str, version: int | None = None) -> pl.DataFrame:
-        """All versions of all rows, as of a version of the table."""
-        return self._table(source, "raw")[-1 if version is None else version]
+    def raw(
+        self,
+        source: str,
+        version: int | None = None,
+        *,
+        months: Sequence[str] = (),
+        columns: Sequence[str] = (),
+        where: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """All versions of all rows, as of a version of the table, or some of them."""
+        rows = self._table(source, "raw")[-1 if version is None else version]
+        rows = rows.filter(pl.col("_month").is_in(list(months))) if months else rows
+        rows = rows if where is None else rows.filter(where)
+        return rows.select(columns or pl.all())
+
+    def months(self, source: str, version: int | None = None) -> dict[str, int]:
+        """Rows of each month of raw."""
+        if (source, "raw") not in self._kept.tables:
+            return {}
+        rows = self._table(source, "raw")[-1 if version is None else version]
+        return dict(rows.group_by("_month").len().sort("_month").iter_rows())
 
     def version(self, source: str, table: str = "raw") -> int | None:
         """Version of a table, or none when it does not exist."""
@@ -77,17 +120,30 @@ class MemoryLake:
 
     def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
         """Replace the derived tables."""
-        self._kept.tables.setdefault((source, "valid"), []).append(valid)
-        self._kept.tables.setdefault((source, "quarantine"), []).append(quarantine)
-        self._kept.stamps[source] = dict(stamp)
+        draft = self.draft(source)
+        draft.put("all", valid, quarantine)
+        draft.commit(stamp)
+
+    def draft(self, source: str, kept: Collection[str] = ()) -> Draft:
+        """Begin to replace the derived tables part by part."""
+        return _MemoryDraft(self._kept, source, kept)
+
+    def notes(self, source: str) -> str:
+        """What the last commit says of the parts."""
+        return self._kept.notes.get(source, "")
 
     def stamp(self, source: str) -> Mapping[str, str] | None:
         """Return the stamp of the derived tables."""
         return self._kept.stamps.get(source)
 
-    def valid(self, source: str) -> pl.DataFrame:
-        """The derived valid rows."""
-        return self._table(source, "valid")[-1]
+    def valid(self, source: str, *, columns: Sequence[str] = (), where: pl.Expr | None = None) -> pl.DataFrame:
+        """The derived valid rows, or some of them."""
+        order = ("_ended", "_available", "_key")
+        rows = self._table(source, "valid")[-1]
+        rows = rows if where is None else rows.filter(where)
+        return rows.select(list(dict.fromkeys([*columns, *order])) if columns else pl.all()).sort(
+            *order, nulls_last=True
+        )
 
     def quarantine(self, source: str) -> pl.DataFrame:
         """The refused rows."""
@@ -257,6 +313,43 @@ def derives(make: Make, root: Path) -> None:
     assert dict(lake.stamp("a") or {}) == {"raw": "1"}
 
 
+def derives_in_parts(make: Make, root: Path) -> None:
+    """Parts are seen when all are there; those that are kept stay, with what is said of them."""
+    lake = make(root)
+
+    def rows(key: str, day: int) -> pl.DataFrame:
+        moment = pl.Series([SEEN + timedelta(days=day)], dtype=UTC_TIME)
+        return pl.DataFrame({"_key": [key], "_ended": moment, "_available": moment})
+
+    refused = pl.DataFrame({"_file": ["a"], "_line": [1], "_reason": ["r"]}, schema_overrides={"_line": pl.Int64})
+    draft = lake.draft("a")
+    draft.put("p1", rows("1", 1), refused)
+    draft.put("p2", rows("0", 0), refused.clear())
+    assert lake.version("a", "valid") is None
+    draft.commit({"raw": "0"}, "first")
+    assert lake.valid("a")["_key"].to_list() == ["0", "1"]
+    assert lake.valid("a", columns=["_key"], where=pl.col("_ended") > SEEN)["_key"].to_list() == ["1"]
+    assert lake.notes("a") == "first"
+    again = lake.draft("a", kept=("p1",))
+    again.put("p3", rows("2", 2), refused.clear())
+    again.commit({"raw": "1"}, "second")
+    assert make(root).valid("a")["_key"].to_list() == ["1", "2"]
+    assert lake.quarantine("a").height == 1
+    assert (dict(lake.stamp("a") or {}), lake.notes("a")) == ({"raw": "1"}, "second")
+
+
+def reads_parts_of_raw(make: Make, root: Path) -> None:
+    """Months are counted, and read alone."""
+    lake = make(root)
+    assert lake.months("a") == {}
+    lake.append("a", batch({"id": ["1", "2", "3"]}), ["id"], pl.Series(["2024-02", "2024-01", "2024-02"]))
+    lake.append("a", batch({"id": ["4"]}), ["id"], pl.Series(["2024-02"]))
+    assert lake.months("a") == {"2024-01": 1, "2024-02": 3}
+    assert lake.months("a", 0) == {"2024-01": 1, "2024-02": 2}
+    assert sorted(lake.raw("a", months=["2024-02"], columns=["id"])["id"]) == ["1", "3", "4"]
+    assert lake.raw("a", where=pl.col("_key") == "2")["_month"].to_list() == ["2024-01"]
+
+
 def keeps_predictions(make: Make, root: Path) -> None:
     """Predictions are added to those there."""
     lake = make(root)
@@ -279,6 +372,8 @@ EXAM: tuple[Callable[[Make, Path], None], ...] = (
     keeps_broken_lines,
     remembers,
     derives,
+    derives_in_parts,
+    reads_parts_of_raw,
     keeps_predictions,
 )
 """All questions, each on a fresh root."""
