@@ -155,10 +155,11 @@ def full(word: str = "word") -> pages.ReportFacts:
                 "quarantined": [1],
                 "first": [word],
                 "last": [word],
+                "history": [f"history as corrected by {word}"],
             }
         ),
         quarantine=pl.DataFrame({"source": [word], "reason": [word], "rows": [1]}),
-        corrected=word,
+        known_at=f"data as known at {word}",
         fingerprint=word,
         code=word,
     )

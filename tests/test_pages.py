@@ -104,6 +104,7 @@ def test_every_section_is_there_when_filled() -> None:
         "7,312",
         "not held",
         "History as corrected by word",
+        "Data as known at word",
         "R² of about 0.490",
     ):
         assert said in page.text, said

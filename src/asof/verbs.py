@@ -49,7 +49,7 @@ RECORDED = (
 """Packages whose versions a release records."""
 
 
-def open_project(
+def open_project(  # noqa: PLR0913 - an address, and options by keyword
     address: str = ".",
     *,
     environment: str | None = None,
@@ -57,8 +57,9 @@ def open_project(
     progress: "Progress | None" = None,
     force: bool = False,
     wait: float = 0.0,
+    as_of: str | None = None,
 ) -> "Workspace":
-    """Read the project file and join it to its lake, readers and registry.
+    """Read the project file and join it to its lake, readers and registry; ``as_of`` looks at data as known then.
 
     Raises ``ProjectError`` with all faults of the file at once.
     """
@@ -102,7 +103,7 @@ def open_project(
 
         return answers.open_table(address, folder)
 
-    return Workspace(
+    workspace = Workspace(
         spec=spec,
         folder=read.folder,
         store=store,
@@ -122,6 +123,11 @@ def open_project(
         force=force,
         listen=listener(),
     )
+    if as_of is None:
+        return workspace
+    from asof.flows import knowledge
+
+    return knowledge.look_back(workspace, as_of)
 
 
 def listener() -> "Callable[[Desk], AbstractContextManager[Ask]] | None":

@@ -64,6 +64,10 @@ class Common:
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the model; repeatable.")
     ] = None
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="T", help="Use the rows as they were known on that day or moment (local)."),
+    ] = None
     force: Annotated[bool, typer.Option("--force", help="Repeat stages whose inputs have not changed.")] = False
     wait: WaitOption = 0.0
     as_json: JsonOption = False
@@ -75,7 +79,8 @@ class Common:
         said = [f"train.model={self.model}"] if self.model else []
         said += [f"train.params.{one}" for one in self.param or ()]
         overrides = [*(self.set_ or ()), *said]
-        return open_project(self.project, environment=self.env, overrides=overrides, force=self.force, wait=self.wait)
+        more = {"force": self.force, "wait": self.wait, "as_of": self.as_of}
+        return open_project(self.project, environment=self.env, overrides=overrides, **more)
 
 
 def verb(*more: str, project: Any = ".") -> Callable[[Callable[..., None]], Callable[..., None]]:

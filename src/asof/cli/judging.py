@@ -21,7 +21,7 @@ def audit(
     present(running.audit_project(common.open(), full=full), as_json=common.as_json, view=terminal.show_audit)
 
 
-@verb("plan", "model", "param", "wait", project=inspect.Parameter.empty)
+@verb("plan", "model", "param", "as_of", "wait", project=inspect.Parameter.empty)
 def backtest(
     common: Common,
     cut: Annotated[str, typer.Option("--cut", metavar="T", help="Learn what was known at this moment (local).")],

@@ -21,7 +21,7 @@ def _cut(common: Common, cut: str | None) -> Common:
     return replace(common, set_=[*(common.set_ or ()), f"judge.holdout={cut}"]) if cut else common
 
 
-@verb("plan", "model", "param", "force", "wait")
+@verb("plan", "model", "param", "as_of", "force", "wait")
 def run(common: Common, cut: CutOption = None) -> None:
     """Ingest, check, train, audit, promote and predict."""
     from asof import terminal
@@ -82,7 +82,7 @@ def init(
     sys.stderr.write(f"wrote {target}; read it, then: asof check {target}\n")
 
 
-@verb()
+@verb("as_of")
 def check(
     common: Common,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of project files.")] = False,
@@ -150,7 +150,7 @@ def _watch(common: Common, only: Sequence[str]) -> None:
     sys.stderr.write("stopped\n")
 
 
-@verb("plan", "model", "param", "force", "wait")
+@verb("plan", "model", "param", "as_of", "force", "wait")
 def train(common: Common, cut: CutOption = None) -> None:
     """Choose, fit, judge and audit a model on what is kept; register it as challenger."""
     from asof import terminal

@@ -11,7 +11,7 @@ import polars as pl
 from asof import evaluation, intervals, splits
 from asof.errors import DataError
 from asof.evaluation import Bootstrap
-from asof.flows import asking, auditing, delivering, intake, judging, learning, predicting, preparation
+from asof.flows import asking, auditing, delivering, hindsight, intake, judging, learning, predicting, preparation
 from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.recording import finite
@@ -160,6 +160,8 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
             "project": workspace.spec.name,
             "cut": f"{cut:%Y-%m-%d %H:%M} UTC",
             "until": f"{until:%Y-%m-%d %H:%M} UTC",
+            "known_at": workspace.known_at.isoformat() if workspace.known_at else None,
+            "history": dict(hindsight.words(workspace)),
             "recipe": auditing.words(selection.chosen),
             "metric": wanted.metric,
             "scores": {name: evaluation.score(judged, one, bootstrap).plain() for name, one in measured},

@@ -43,6 +43,7 @@ def _told(
         "profiles": {name: _profile(table) for name, table in tables.items()},
         "panel": describe(prepared),
         "findings": intake.plain(findings),
+        "known_at": workspace.known_at.isoformat() if workspace.known_at else None,
         "refused": refused,
     }
 

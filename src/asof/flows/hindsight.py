@@ -58,7 +58,22 @@ def told(workspace: Workspace) -> list[Finding]:
 
 
 def words(workspace: Workspace) -> Mapping[str, str]:
-    """``history as corrected by DATE`` of each source of which that is so, with the number of rows corrected since."""
-    return {
-        one.subject: f"{one.message.partition(',')[0]}; {one.message.rpartition('; ')[2]}" for one in told(workspace)
-    }
+    """``history as corrected by DATE; 3 corrected since`` of each source of which that is so."""
+    return {one.subject: brief(one.message) for one in told(workspace)}
+
+
+def brief(message: str) -> str:
+    """By when a history was corrected, and how many rows since."""
+    return f"{message.partition(',')[0]}; {message.rpartition('; ')[2]}"
+
+
+def data_of(workspace: Workspace) -> str:
+    """``data as known at T``, where they are looked at as of a moment of the past, else nothing."""
+    return f"data as known at {workspace.known_at:%Y-%m-%d %H:%M:%S} UTC" if workspace.known_at else ""
+
+
+def facts(workspace: Workspace) -> dict[str, str]:
+    """What a release says of the age of what it knows: ``known_at``, and ``history``, by when it was corrected."""
+    at, history = workspace.known_at, words(workspace)
+    told = {"known_at": at.isoformat()} if at else {}
+    return told | ({"history": json.dumps(history)} if history else {})

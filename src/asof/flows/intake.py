@@ -10,6 +10,7 @@ from asof.data import Finding, SourceTable
 from asof.errors import DataError
 from asof.flows import ingestion
 from asof.flows.ingestion import Ingested
+from asof.flows.knowledge import KnownAt
 from asof.flows.workspace import Workspace
 
 
@@ -29,6 +30,8 @@ def take_in(workspace: Workspace, only: Sequence[str] = (), *, replay: bool = Fa
     known(workspace, only)
     done = []
     names = [name for name in sources if not only or name in only]
+    if isinstance(workspace.lake, KnownAt):
+        return workspace.lake.recall(names)
     for position, name in enumerate(names):
 
         def tell(share: float, position: int = position) -> None:

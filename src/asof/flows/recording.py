@@ -14,7 +14,7 @@ import polars as pl
 from asof import pages, places, releases
 from asof.audit import Outcome
 from asof.evaluation import Estimate
-from asof.flows import auditing, comparing, evidence, intake, judging, learning, preparation, reporting
+from asof.flows import auditing, comparing, evidence, hindsight, intake, judging, learning, preparation, reporting
 from asof.flows.found import Found
 from asof.flows.ingestion import Ingested
 from asof.flows.preparation import Prepared
@@ -79,6 +79,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         cut=prepared.last if prepared.panel.timed else None,
         sources=_sources(workspace, prepared, found.done),
         quarantine=_quarantine(workspace),
+        known_at=hindsight.data_of(workspace),
         fingerprint=fingerprint,
         code=code_version(),
     )
@@ -137,6 +138,7 @@ def facts_of(workspace: Workspace, prepared: Prepared, found: Found) -> dict[str
     """Text facts of the manifest."""
     return {
         "inputs": found.key,
+        **hindsight.facts(workspace),
         "meaning": preparation.meaning(workspace),
         "cut": prepared.last.isoformat() if prepared.panel.timed else "",
         "holdout_cut": found.judged.cut.isoformat() if found.judged.cut else "",
@@ -173,9 +175,11 @@ def run_result(workspace: Workspace, prepared: Prepared, found: Found, name: str
         "release": name,
         "recipe": auditing.words(found.selection.chosen),
         "promoted": bool(decision and decision.promoted),
-        "why": decision.why if decision else "trained only: `asof promote` decides",
+        "why": decision.why if decision else _undecided(workspace),
         "refused": bool(decision and decision.refused) or not found.audit.passed,
         "metric": wanted.metric,
+        "known_at": workspace.known_at.isoformat() if workspace.known_at else None,
+        "history": dict(hindsight.words(workspace)),
         "holdout": {key: plain(estimate) for key, estimate in judged.scores.items()},
         "folds": {key: plain(estimate) for key, estimate in judged.fold_scores.items()},
         "optimism": plain(judged.optimism),
@@ -205,6 +209,12 @@ def run_result(workspace: Workspace, prepared: Prepared, found: Found, name: str
     }
     cleaned: dict[str, Any] = finite(result)
     return cleaned
+
+
+def _undecided(workspace: Workspace) -> str:
+    if workspace.known_at is None:
+        return "trained only: `asof promote` decides"
+    return f"made of {hindsight.data_of(workspace)}: it is neither champion nor challenger of the present"
 
 
 def _new_places(found: Found) -> dict[str, Any] | None:
@@ -357,6 +367,7 @@ def _rows(workspace: Workspace, prepared: Prepared) -> dict[str, int]:
 
 def _sources(workspace: Workspace, prepared: Prepared, done: Sequence[Ingested]) -> pl.DataFrame:
     read = {one.source: one for one in done}
+    history = hindsight.words(workspace)
     lines = []
     for name in workspace.spec.sources:
         table = prepared.past.table(name)
@@ -370,6 +381,7 @@ def _sources(workspace: Workspace, prepared: Prepared, done: Sequence[Ingested])
                 "quarantined": one.quarantined if one else workspace.lake.quarantine(name).height,
                 "first": reporting.moment(table.coverage.start, table.zone) if table.coverage.starts else "",
                 "last": reporting.moment(table.coverage.end, table.zone) if table.coverage.ends else "",
+                "history": history.get(name, ""),
             }
         )
     return pl.DataFrame(lines)

@@ -78,6 +78,8 @@ def runs(workspace: Workspace) -> dict[str, Any]:
                 "recipe": one.facts.get("recipe", ""),
                 "score": one.figures.get(metric),
                 "audit": one.facts.get("audit", ""),
+                "known_at": one.facts.get("known_at"),
+                "history": json.loads(one.facts.get("history", "{}")),
                 "fingerprint": one.facts.get("fingerprint", ""),
                 "folder": str(one.folder),
             }

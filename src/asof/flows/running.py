@@ -19,6 +19,7 @@ from asof.flows import (
     auditing,
     comparing,
     delivering,
+    hindsight,
     intake,
     judging,
     learning,
@@ -43,7 +44,12 @@ from asof.tuning import Plan, Selection
 
 
 def run(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
-    """Do the whole job; see ``asof run`` for what comes back."""
+    """Do the whole job; see ``asof run`` for what comes back.
+
+    As of a moment of the past a release is made and judged as then; the present is not touched: nothing is promoted.
+    """
+    if workspace.known_at is not None:
+        return train(workspace, plan=plan)
     with workspace.hold("run"):
         delivering.own_table(workspace)  # a database that cannot be reached is told of now, not after the work
         done, prepared = take_in(workspace)
@@ -58,9 +64,10 @@ def run(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
 def train(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
     """Choose, fit, judge and audit; the release becomes the challenger and nothing is promoted."""
     with workspace.hold("train"):
-        done, prepared = take_in(workspace, fresh=False)
+        done, prepared = take_in(workspace, fresh=workspace.known_at is not None)
         made = make(workspace, prepared, done, learning.read_plan(plan), promoting=False)
-        workspace.registry.set_alias("challenger", made.record.version)
+        if workspace.known_at is None:
+            workspace.registry.set_alias("challenger", made.record.version)
     made.result["seconds"] = dict(workspace.stages.seconds)
     return made.result
 
@@ -243,7 +250,7 @@ def make(
         if promoting:
             decision = comparing.decide(workspace, prepared, bench, judged, audit_passed=audit.passed)
         findings = [
-            *(f for one in done for f in one.findings),
+            *([f for one in done for f in one.findings] if done else hindsight.told(workspace)),
             *prepared.findings,
             *selection.findings,
             *audit.findings,

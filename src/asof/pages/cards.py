@@ -1,5 +1,8 @@
 """The model card: one page of Markdown beside the model."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from asof.pages import sentences, words
 from asof.pages.facts import ReportFacts
 
@@ -64,12 +67,18 @@ def _more(facts: ReportFacts) -> list[str]:
         lines.append(f"| holdout opened | {'once' if facts.opened == 1 else f'{facts.opened} times'} |")
     if facts.sources is not None:
         lines += [
-            f"| data | {_line(row['source'])}, version {_line(str(row['version']))} |"
+            f"| data | {_line(', '.join([row['source'], _version(row), *filter(None, [row.get('history')])]))} |"
             for row in facts.sources.to_dicts()
         ]
     if facts.fingerprint:
         lines.append(f"| fingerprint | `{facts.fingerprint}` |")
     return lines
+
+
+def _version(row: Mapping[str, Any]) -> str:
+    """Version of a source, or the moment as of which it was looked at."""
+    version = str(row["version"])
+    return f"version {version}" if version.isdecimal() else version
 
 
 def _line(text: str) -> str:

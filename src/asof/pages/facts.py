@@ -138,11 +138,12 @@ class ReportFacts:
     rules: pl.DataFrame | None = None
     """``rule``, ``figure``, ``limit``, ``passed``: the promotion rules."""
     sources: pl.DataFrame | None = None
-    """``source``, ``version``, ``read``, ``valid``, ``quarantined``; perhaps ``first``, ``last`` (text)."""
+    """``source``, ``version``, ``read``, ``valid``, ``quarantined``; perhaps ``first``, ``last`` and ``history``
+    (text): by when it was corrected."""
     quarantine: pl.DataFrame | None = None
     """``source``, ``reason``, ``rows``."""
-    corrected: str = ""
-    """Date by which a source's history has been corrected, where it was."""
+    known_at: str = ""
+    """``data as known at T``, where they were looked at as of a moment of the past."""
     fingerprint: str = ""
     code: str = ""
     """Version of this program."""

@@ -246,7 +246,8 @@ def _data(facts: ReportFacts) -> Content | None:
 def _findings(facts: ReportFacts) -> list[Mapping[str, str]]:
     """Errors first, then warnings, then notes; within each as they came."""
     order = list(_SEVERITIES)
-    found = sorted(facts.findings, key=lambda finding: order.index(finding.severity.value))
+    told = [finding for finding in facts.findings if finding.check != "history"]  # which stands beside its source
+    found = sorted(told, key=lambda finding: order.index(finding.severity.value))
     return [
         {
             "kind": _SEVERITIES[finding.severity.value],

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -39,6 +39,8 @@ class Project:
     """Settings laid over both, by dotted path: ``{"train.budget": "20s"}``."""
     progress: bool = False
     """Whether long work says how far it is."""
+    as_of: str | None = None
+    """Day or moment of the past, local to what is predicted: the data are those that were known then."""
     _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What was laid out last, by the hash of everything that it was made from."""
 
@@ -50,9 +52,13 @@ class Project:
         environment: str | None = None,
         settings: Mapping[str, Any] | None = None,
         progress: bool = False,
+        as_of: str | None = None,
     ) -> "Project":
-        """Open a project; raises ``ProjectError`` with all faults of its page at once."""
-        project = cls(str(address), environment, dict(settings or {}), progress)
+        """Open a project; raises ``ProjectError`` with all faults of its page at once.
+
+        With ``as_of`` its data are those known then: nothing is read, nothing kept changes, what is made says so.
+        """
+        project = cls(str(address), environment, dict(settings or {}), progress, as_of)
         project.workspace()
         return project
 
@@ -80,12 +86,9 @@ class Project:
 
     def with_settings(self, settings: Mapping[str, Any]) -> "Project":
         """Return the same project with more settings laid over it, by dotted path."""
-        return self.open(
-            self.address,
-            environment=self.environment,
-            settings={**self.settings, **settings},
-            progress=self.progress,
-        )
+        project = replace(self, settings={**self.settings, **settings}, _kept={})
+        project.workspace()
+        return project
 
     def workspace(self, *, force: bool = False) -> "Workspace":
         """Return what every flow is given, opened now."""
@@ -98,6 +101,7 @@ class Project:
             overrides=overrides,
             progress=terminal.progress() if self.progress else None,
             force=force,
+            as_of=self.as_of,
         )
 
     def page(self) -> pl.DataFrame:
@@ -141,6 +145,7 @@ class Project:
         """
         from asof.flows import intake
 
+        self._of_the_present("ingest")
         told = intake.ingest(self.workspace(), only=sources, replay=replay)
         columns = ("source", "read", "new", "valid", "quarantined", "note")
         reasons = [(one["source"], row["reason"], row["rows"]) for one in told["sources"] for row in one["reasons"]]
@@ -247,6 +252,7 @@ class Project:
         """Make a release the champion if rules, audit and the paired comparison allow it; ``why`` says what came."""
         from asof.flows import running
 
+        self._of_the_present("promote")
         told = running.promote_release(self.workspace(), which)
         return self.release(told["release"])
 
@@ -330,6 +336,14 @@ class Project:
         return views.pairs(spec.name, rows)
 
     # Within --------------------------------------------------------------------------------------------------------
+
+    def _of_the_present(self, verb: str) -> None:
+        """Refuse what changes the present, where the data are those of a moment of the past."""
+        from asof.errors import UserError
+
+        if self.as_of is not None:
+            message = f"{verb} is about the data as they are: open the project without as_of"
+            raise UserError(message)
 
     def _named(self, source: str) -> str:
         from asof.errors import DataError

@@ -20,6 +20,8 @@ LONG: Final = 32
 NAMES: Final = {"_event": "event time (UTC)"}
 """Columns of ours, as a person knows them."""
 EVERYTHING: Final = "asof check --json has them all"
+KEPT_BACK: Final = ("history", "note")
+"""Check and severity of what nobody needs to be told each time: a report says it beside its source."""
 REPAIR: Final = "repair"
 """Check of the findings that say how many cells a declared repair has changed."""
 
@@ -29,7 +31,7 @@ def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
 
     What the declared repairs did is a table of its own.
     """
-    done, findings = repaired(findings)
+    done, findings = repaired([one for one in findings if (one["check"], one["severity"]) != KEPT_BACK])
     if done:
         _repairs(done)
     if not findings:

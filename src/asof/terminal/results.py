@@ -28,6 +28,7 @@ def show_run(result: Mapping[str, Any]) -> None:
         f"{by} {metric}": interval(result["holdout"].get(metric)),
         "to expect next": interval(result.get("expected")) + f"  of {FOLLOWS[by]}",
         **{name: interval(result["holdout"][name]) for name in ALSO if name in result["holdout"] and name != metric},
+        "data": f"as known at {result.get('known_at')}",
         "best baseline": f"{result['baseline']['name']}, {number(result['baseline'].get('value'))}",
         "skill": percent(result["skill"]) + "  less loss than that baseline",
         "in new places": percent((result.get("new_places") or {}).get("skill")) + "  skill where nothing was learnt",
@@ -39,7 +40,7 @@ def show_run(result: Mapping[str, Any]) -> None:
         "promoted": f"{'yes' if result['promoted'] else 'no'}: {result['why']}",
     }
     told = {"of the explainable": "explained", "to expect next": "expected", "90 % intervals": "coverage"}
-    for name, figure in {**told, "in new places": "new_places"}.items():
+    for name, figure in {**told, "in new places": "new_places", "data": "known_at"}.items():
         if result.get(figure) is None:
             words.pop(name)
     pairs(f"{result['project']}: {result['about']}", list(words.items()))
@@ -106,6 +107,7 @@ def show_backtest(result: Mapping[str, Any]) -> None:
     """Show the scores of a backtest."""
     metric = result["metric"]
     rows = [
+        *([("data", f"as known at {result['known_at']}")] if result.get("known_at") else []),
         ("recipe", result["recipe"]),
         (metric, interval(result["scores"].get(metric), 5)),
         ("best baseline", f"{result['baseline']['name']}, {number(result['baseline']['value'], 5)}"),
@@ -158,7 +160,7 @@ def show_runs(result: Mapping[str, Any]) -> None:
         rows.append(
             (
                 f"{r['version']:>3}  {', '.join(r['aliases'])}",
-                f"{made}, audit {r['audit']}, fingerprint {r['fingerprint'][:12]}",
+                f"{made}, audit {r['audit']}, fingerprint {r['fingerprint'][:12]}{_knowledge(r)}",
             )
         )
     pairs("Releases", rows or [("none yet", "`asof run` makes one")])
@@ -167,6 +169,13 @@ def show_runs(result: Mapping[str, Any]) -> None:
     for one in result["decisions"]:
         about = f"{one['kind']} of version {one['version']}" if one["version"] is not None else one["kind"]
         paragraph(str(one["at"]).replace("T", " "), f"{about}: {one['what']}", column=20)
+
+
+def _knowledge(release: Mapping[str, Any]) -> str:
+    """As of when the data of a release were known, where that is the past, and by when histories were corrected."""
+    at = [f"data as known at {release['known_at']}"] if release.get("known_at") else []
+    history = [f"{source}: {said}" for source, said in (release.get("history") or {}).items()]
+    return "".join(f"; {one}" for one in [*at, *history])
 
 
 def show_promotion(result: Mapping[str, Any]) -> None:
