@@ -154,8 +154,8 @@ def test_the_record_is_plain_data() -> None:
     assert json.loads(json.dumps(told)) == told
     assert told["on"] == "questions after 2019-06-01"
     assert told["rules"] == [
-        {"rule": "skill", "figure": 0.1, "limit": 0.05, "kept": True},
-        {"rule": "r2", "figure": 0.1, "limit": 0.6, "kept": False},
+        {"rule": "skill", "figure": 0.1, "limit": 0.05, "kept": True, "message": NOTE.message},
+        {"rule": "r2", "figure": 0.1, "limit": 0.6, "kept": False, "message": BROKEN.message},
     ]
     assert told["comparison"]["verdict"] == "better"
     assert told["comparison"]["gain"].keys() == {"value", "low", "high"}

@@ -203,7 +203,13 @@ class Decision:
                 "needed": one.needed,
             }
         held = [
-            {"rule": each.subject, "figure": each.figure, "limit": each.limit, "kept": each.severity != Severity.ERROR}
+            {
+                "rule": each.subject,
+                "figure": each.figure,
+                "limit": each.limit,
+                "kept": each.severity != Severity.ERROR,
+                "message": each.message,
+            }
             for each in self.findings
         ]
         return {

@@ -69,16 +69,8 @@ def _row(one: Candidate, *, timed: bool) -> list[Cell]:
 
 def _rules(decided: Mapping[str, Any]) -> str:
     """The rules that a release must keep, and how it does against the champion on questions neither has seen."""
-    rows: list[list[Cell]] = [
-        [
-            words.title(one["rule"].split(" ")[0]),
-            words.number(one["figure"]),
-            one["rule"],
-            sheets.chip("good", "kept") if one["kept"] else sheets.chip("bad", "not kept"),
-        ]
-        for one in decided.get("rules", ())
-    ]
-    made = sheets.table((Column("Rule"), Column("Found", number=True), Column("Asked"), Column("")), rows)
+    rows = [_rule(one) for one in decided.get("rules", ())]
+    made = sheets.table((Column("Rule"), Column("What was found"), Column("")), rows)
     compared = decided.get("comparison")
     if not compared:
         return made if rows else ""
@@ -89,6 +81,14 @@ def _rules(decided: Mapping[str, Any]) -> str:
     said.append(("Gain", words.brief(gain["value"]), within))
     columns = (Column("Compared"), Column("Score", number=True), Column(""))
     return (made if rows else "") + sheets.table(columns, said)
+
+
+def _rule(one: Mapping[str, Any]) -> list[Cell]:
+    """A rule of the project as its decision tells it; one of an earlier version told figure and limit alone."""
+    name = words.title(one["rule"])
+    found = one.get("message") or f"{words.number(one['figure'])}, limit {words.number(one['limit'])}"
+    mark = sheets.chip("good", "kept") if one["kept"] else sheets.chip("bad", "not kept")
+    return [name[:1].upper() + name[1:], found[:1].upper() + found[1:], mark]
 
 
 def _history(sight: Sight) -> None:

@@ -33,8 +33,8 @@ STYLE = """<style>
   .sheet.cards :is(th, td) { border: 0; width: auto; min-width: 0; padding: .1rem 0; text-align: left; }
   .sheet.cards :is(th, td).n { white-space: normal; text-align: left; width: auto; }
   .sheet.cards td:empty { display: none; }
-  .sheet.cards td[data-label]::before { content: attr(data-label); display: inline-block; min-width: 8.5rem;
-    padding-right: .6rem; font-size: .84rem; opacity: .72; }
+  .sheet.cards td[data-label] { display: grid; grid-template-columns: 8rem minmax(0, 1fr); gap: .7rem; }
+  .sheet.cards td[data-label]::before { content: attr(data-label); font-size: .84rem; opacity: .72; }
 }
 </style>"""
 """Shades are mixed from the colour of the text, so that they hold on a bright screen and on a dark one."""
@@ -109,7 +109,7 @@ def _row(columns: Sequence[Column], row: Sequence[Cell], *, chosen: bool) -> str
     cells = [f'<th scope="row"{_right(first[0])}>{_html(first[1])}</th>']
     for column, cell in others:
         label = f' data-label="{escape(column.title)}"' if column.title else ""
-        cells.append(f"<td{_right(column)}{label}>{_html(cell)}</td>" if cell else "<td></td>")
+        cells.append(f"<td{_right(column)}{label}><span>{_html(cell)}</span></td>" if cell else "<td></td>")
     marked = ' class="chosen"' if chosen else ""
     return f"<tr{marked}>{''.join(cells)}</tr>"
 
