@@ -94,6 +94,22 @@ def test_rows_that_move_while_they_are_read_are_found(server: ApiServer, monkeyp
     assert sorted(ids(kept)) == sorted([*orders()["id"], "new"])
 
 
+def test_of_two_versions_told_in_one_read_the_later_has_the_larger_line(server: ApiServer) -> None:
+    """By which validation knows the newest: the first page is read anew, since a later one overlapped."""
+
+    def move(number: int) -> None:
+        if number == 3:
+            revised = server.rows.with_columns(
+                amount=pl.when(pl.col("id") == "k001").then(pl.lit("revised")).otherwise("amount")
+            )
+            server.rows = pl.concat([orders(1).with_columns(id=pl.lit("new")), revised])
+
+    server.between = move
+    came = pl.concat([batch.rows for batch in reader(server).batches(None)], how="diagonal")
+    assert came["_line"].is_duplicated().sum() == 0
+    assert came.filter(pl.col("id") == "k001").sort("_line")["amount"].to_list() == ["1", "revised"]
+
+
 def test_pages_that_never_fit_together() -> None:
     faults = Faults(share=1.0, kinds=("reordered",), run=10_000)
     with ApiServer(orders(), faults=faults) as server, pytest.raises(OutsideError, match="pages overlap, 5 times over"):

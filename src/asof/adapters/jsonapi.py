@@ -129,6 +129,7 @@ class _Run:
         self.since = self.known.since if half else self._since()
         self.found = self.known.found if half else self.known.most
         self.line = 0
+        """Goes on over all passes: of two versions of a row the one that was told later has the larger line."""
         self.last: list[pl.DataFrame] = []
         """Rows of the last pages, not yet given."""
 
@@ -151,7 +152,6 @@ class _Run:
     def batches(self, *, first: bool) -> Iterator[Batch]:
         """Yield what one pass over all pages gives that was not given before."""
         self.overlapped = False
-        self.line = 0
         keys: set[tuple[Any, ...]] = set()
         held: list[pl.DataFrame] = []
         count = pages = 0
