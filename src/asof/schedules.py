@@ -1,4 +1,4 @@
-"""Schedules: a line for cron, and a workflow for GitHub Actions, that retrain a project every fortnight."""
+"""Schedules that retrain a project every fortnight: a line for cron, a workflow for GitHub, a file for Dagster."""
 
 import re
 import shlex
@@ -57,6 +57,14 @@ jobs:
         if: always()
         run: if [ -s retrain.json ]; then cat retrain.json >> "$GITHUB_STEP_SUMMARY"; fi
 """
+_DAGSTER = """\
+# Made by `asof init --dagster {name}`; to try it: dagster dev -f {file}
+from pathlib import Path
+
+from asof.dagster import definitions
+
+defs = definitions(Path(__file__).parent / "{name}")
+"""
 
 
 def cron_line(project: Path) -> str:
@@ -80,15 +88,30 @@ def write_workflow(project: Path) -> tuple[Path, bool]:
         message = f"{page} lies in no git repository: run `git init` at its root first"
         raise DataError(message)
     target = root / ".github" / "workflows" / "retrain.yml"
-    text = workflow(page, root)
+    return target, _keep(target, workflow(page, root))
+
+
+def write_definitions(project: Path) -> tuple[Path, bool]:
+    """Write ``definitions.py`` beside the project file; returns it, and whether it is new.
+
+    Raises:
+        DataError: no project file, or another file is there already.
+    """
+    page = _page(project)
+    target = page.parent / "definitions.py"
+    return target, _keep(target, _DAGSTER.format(name=page.name, file=target.name))
+
+
+def _keep(target: Path, text: str) -> bool:
+    """Write a file that is not there yet; says whether. Another one is never overwritten."""
     if target.exists():
         if target.read_text("utf-8") == text:
-            return target, False
+            return False
         message = f"{target} is there already and differs; move it away, then run this again"
         raise DataError(message)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
-    return target, True
+    return True
 
 
 def workflow(page: Path, root: Path) -> str:

@@ -30,6 +30,7 @@ EXTRAS = {
     "sql": ("psycopg",),
     "watch": ("watchfiles",),
     "drift": ("evidently",),
+    "dagster": ("dagster",),
     "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
     "ui": ("streamlit", "pydeck", "plotly"),
 }

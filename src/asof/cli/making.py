@@ -49,7 +49,7 @@ def demo(
 @app.command()
 def init(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A table: CSV, JSON or Parquet; with --github or --cron a project.")
+        Path, typer.Argument(metavar="FILE", help="A table: CSV, JSON or Parquet; with a schedule a project.")
     ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write; default: project.yaml beside the table.")
@@ -60,13 +60,16 @@ def init(
         bool, typer.Option("--github", help="Write a workflow of GitHub Actions that retrains the project FILE.")
     ] = False,
     cron: Annotated[bool, typer.Option("--cron", help="Print a line for cron that retrains the project FILE.")] = False,
+    dagster: Annotated[
+        bool, typer.Option("--dagster", help="Write definitions.py for Dagster beside the project FILE.")
+    ] = False,
 ) -> None:
     """Propose a project file from a table; or a schedule for a project."""
-    if github or cron:
+    if github or cron or dagster:
         from asof import schedules
 
-        if github:
-            made, new = schedules.write_workflow(file)
+        writers = [(github, schedules.write_workflow), (dagster, schedules.write_definitions)]
+        for made, new in [write(file) for wanted, write in writers if wanted]:
             sys.stderr.write(f"wrote {made}\n" if new else f"{made} is as it should be\n")
         if cron:
             sys.stdout.write(schedules.cron_line(file) + "\n")

@@ -27,7 +27,7 @@ def retrain(workspace: Workspace) -> dict[str, Any]:
         delivering.own_table(workspace)
         done, prepared = running.take_in(workspace)
         latest = _latest(workspace)
-        known = None if workspace.force else recording.find_made(workspace, _key(workspace), promoting=True)
+        known = None if workspace.force else _made(workspace)
         if known is not None:
             recording.settle(workspace, known)  # what a crash left undone
             told = _nothing_new(workspace, known, done)
@@ -42,8 +42,23 @@ def retrain(workspace: Workspace) -> dict[str, Any]:
     return told
 
 
-def _key(workspace: Workspace) -> str:
-    return running.inputs_key(workspace, None)
+def look(workspace: Workspace) -> tuple[str, str | None]:
+    """Take in what is new, as ``retrain`` does, and make nothing of it.
+
+    Returns:
+        The hash of everything that a release would be made of, and the release that was made of it: none where a
+        retrain would make one.
+    """
+    with workspace.hold("look"):
+        with workspace.stages("ingest"):
+            intake.take_in(workspace)
+        known = _made(workspace)
+    return running.inputs_key(workspace, None), known.record.name if known else None
+
+
+def _made(workspace: Workspace) -> Made | None:
+    """What has been made, with a decision, of the data, settings and program as they are now."""
+    return recording.find_made(workspace, running.inputs_key(workspace, None), promoting=True)
 
 
 def _latest(workspace: Workspace) -> ReleaseRecord | None:

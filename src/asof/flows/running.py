@@ -72,6 +72,33 @@ def train(workspace: Workspace, *, plan: Path | None = None) -> dict[str, Any]:
     return made.result
 
 
+def release(workspace: Workspace) -> dict[str, Any]:
+    """Choose, fit, judge, audit and decide on what is kept: ``run`` without its first step and its last."""
+    with workspace.hold("release"):
+        done, prepared = take_in(workspace, fresh=False)
+        made = make(workspace, prepared, done, None, promoting=True)
+        recording.settle(workspace, made)
+    return {**made.result, "seconds": dict(workspace.stages.seconds)}
+
+
+def answer_next(workspace: Workspace) -> dict[str, Any]:
+    """Answer the next questions with the champion: the last step of ``run``; where none is answered, ``why``."""
+    champion = workspace.registry.find("champion")
+    told = {"project": workspace.spec.name, "release": champion.name if champion else None, "answered": 0}
+    if champion is None:
+        return {**told, "why": "there is no champion"}
+    with workspace.hold("predict"):
+        _, prepared = take_in(workspace, fresh=False)
+        try:
+            with workspace.stages("predict"):
+                written = predict_next(workspace, prepared)
+        except OtherFeatures as fault:
+            return {**told, "why": str(fault)}
+    if written is None:
+        return {**told, "why": "no row waits for its label"}
+    return {**told, "answered": written.rows, "file": str(written.file), "table": written.table or None}
+
+
 def promote_release(workspace: Workspace, which: str) -> dict[str, Any]:
     """Hold a release against rules, audit and champion as its run found them, and promote it where they allow."""
     with workspace.hold("promote"):
