@@ -1,6 +1,7 @@
 """As it was known: each statement about ``--as-of T`` on a small source whose rows come late, are corrected, and go."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 import asof
+import asof.cli
 from asof.errors import DataError, UserError
 from asof.flows import checking, hindsight, ingestion, intake
 from asof.flows.knowledge import KnownAt
@@ -136,6 +138,8 @@ def test_nothing_is_read_and_nothing_written(own: Path, capsys: Capture) -> None
     assert result["rows"]["read"] == 0
     assert result["rows"]["quarantined"] == 1
     assert kept(own) == before
+    assert asof.cli.main(["check", str(own), "--as-of", at.isoformat()]) == 0
+    assert f"as known at {at.isoformat()}" in capsys.readouterr().out
     lake, nothing = known(own, at), pl.DataFrame()
     for write in (lambda: lake.derive("calls", nothing, nothing, {}), lambda: lake.write_predictions(nothing)):
         with pytest.raises(UserError, match="leave out --as-of"):
@@ -219,6 +223,17 @@ def test_python_looks_back_too(own: Path) -> None:
     for verb in (project.ingest, project.promote):
         with pytest.raises(UserError, match=f"{verb.__name__} is about the data as they are"):
             verb()
+
+
+def test_the_code_of_the_page_runs(root: Path, told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (root / "docs" / "data-as-known.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    shutil.copytree(told, tmp_path / "PROJECT")
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(compile(code, "data-as-known.md", "exec"), found)  # noqa: S102 - the page of the docs
+    assert found["then"].as_of == "2024-05-01"
+    assert found["then"].valid("calls").height == asof.open_project(str(told)).lake.valid("calls").height
 
 
 @pytest.mark.slow  # a run, and three backtests

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -47,6 +47,8 @@ class KnownAt:
     zone: str
     """In which messages tell moments."""
     _known: dict[str, Then] = field(default_factory=dict)
+    _since: dict[str, Any] = field(default_factory=dict)
+    """First load of each source that was looked at."""
 
     def append(
         self, source: str, batch: Batch, key: Sequence[str], month: pl.Series, *, seen: datetime | None = None
@@ -85,16 +87,16 @@ class KnownAt:
         where: pl.Expr | None = None,
     ) -> pl.DataFrame:
         """Versions of rows that had been seen; ``DataError`` naming the first load, where there were none."""
-        rows = self.lake.raw(source, version)
-        known = rows.filter(pl.col("_first_seen") <= self.at)
-        if known.is_empty():
-            first = rows["_first_seen"].min()
+        if source not in self._since:
+            self._since[source] = self.lake.raw(source, columns=["_first_seen"])["_first_seen"].min()
+        first = self._since[source]
+        if not isinstance(first, datetime) or first > self.at:
             begun = f"first loaded at {self.local(first)}" if isinstance(first, datetime) else "never loaded"
             message = f"nothing of {source} was known at {self.local(self.at)}: it was {begun}; name a later moment"
             raise DataError(message)
-        known = known.filter(pl.col("_month").is_in(list(months))) if months else known
-        known = known if where is None else known.filter(where)
-        return known.select(columns or pl.all())
+        seen = pl.col("_first_seen") <= self.at
+        wanted = seen if where is None else seen & where
+        return self.lake.raw(source, version, months=months, columns=columns, where=wanted)
 
     def months(self, source: str, version: int | None = None) -> dict[str, int]:
         """Rows of each month that had been seen, in the order of months."""

@@ -76,6 +76,8 @@ def _repairs(done: Sequence[Mapping[str, Any]]) -> None:
 
 def show_check(result: Mapping[str, Any]) -> None:
     """Show the findings, what is asked, and the profile of each source."""
+    if result.get("known_at"):
+        pairs("", [("data", f"as known at {result['known_at']}")])
     show_findings(result["findings"])
     if result.get("panel"):
         pairs("Asked", asked(result["panel"]))
