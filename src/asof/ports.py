@@ -139,6 +139,10 @@ class Lake(Protocol):
         """Version of a table, or none when it does not exist."""
         ...
 
+    def identity(self, source: str) -> str:
+        """What tells the raw rows of a source from those of a store made anew, in which versions begin again."""
+        ...
+
     def watermark(self, source: str) -> str | None:
         """The watermark of the last commit of ``raw``."""
         ...

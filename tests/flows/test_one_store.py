@@ -1,5 +1,6 @@
 """Two pages in one folder: their rows are not mixed, and an address that changes is told of."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,17 @@ def test_another_address_is_told_of(tmp_path: Path) -> None:
     assert [one["severity"] for one in said] == ["warning"]
     again = asof.ingest(asof.open_project(str(folder), overrides=["sources.calls.files=mine.csv"]))
     assert not [one for one in again["findings"] if one["check"] == "address"]
+
+
+def test_a_store_made_anew_is_not_the_one_before(tmp_path: Path) -> None:
+    """Removed by hand and read again its versions begin again; a run sees that the rows are others."""
+    folder = world.make(tmp_path, rows=world.calls(days=120))
+    first = asof.run(asof.open_project(str(folder)))
+    shutil.rmtree(folder / ".asof" / "lake")
+    more = world.calls(days=127)
+    more.write_csv(folder / "calls.csv")
+    second = asof.run(asof.open_project(str(folder)))
+    assert second["rows"]["valid"] == more.height > first["rows"]["valid"]
+    assert second["release"] != first["release"]
+    third = asof.run(asof.open_project(str(folder)))
+    assert third["release"] == second["release"], "the same store is the same"

@@ -111,6 +111,11 @@ class DeltaLake:
         found = self._table(source, table)
         return None if found is None else int(found.version())
 
+    def identity(self, source: str) -> str:
+        """The mark that the table of raw rows was given when it was made, or nothing."""
+        found = self._table(source, "raw")
+        return "" if found is None else str(found.metadata().id)
+
     # derived
 
     def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:

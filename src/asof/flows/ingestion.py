@@ -19,7 +19,7 @@ from asof.ports import Again, Batch, FolderReader, Lake, Reader
 from asof.specs import PointSpec, SourceSpec
 from asof.times import Step
 
-SAME: Final = ("raw", "settings", "code")
+SAME: Final = ("raw", "settings", "code", "table")
 """Parts of the stamp that must be equal for the derived tables to be current."""
 ASKED: Final[Any] = {
     "sql": {"recheck", "page", "timeout"},
@@ -97,7 +97,7 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
     version = lake.version(name)
     if version is None:
         raise DataError(f"source {name} has no rows: the files are empty or have only a header; see files: or socrata:")
-    stamp = {"raw": str(version), "settings": settings_hash(spec), "code": code_hash()}
+    stamp = {"raw": str(version), "settings": settings_hash(spec), "code": code_hash(), "table": lake.identity(name)}
     last = lake.stamp(name)
     if last is not None and not force and not replay and _current(last, stamp, now):
         recalled = _recalled(name, last, count, new, seconds)

@@ -108,6 +108,10 @@ class KnownAt:
         del table
         return self.lake.version(source)
 
+    def identity(self, source: str) -> str:
+        """What tells the rows from those of a store made anew."""
+        return self.lake.identity(source)
+
     def watermark(self, source: str) -> str | None:
         """How far the source has been read by now."""
         return self.lake.watermark(source)

@@ -20,6 +20,7 @@ from asof.flows import (
     comparing,
     delivering,
     hindsight,
+    ingestion,
     intake,
     judging,
     learning,
@@ -373,7 +374,7 @@ def inputs_key(workspace: Workspace, plan: Plan | None) -> str:
     state = hashlib.sha256()
     for name in spec.sources:
         stamp = workspace.lake.stamp(name) or {}
-        state.update(json.dumps({k: stamp.get(k) for k in ("raw", "settings", "code")}, sort_keys=True).encode())
+        state.update(json.dumps({k: stamp.get(k) for k in ingestion.SAME}, sort_keys=True).encode())
     state.update(spec.model_dump_json(exclude={"answers", "serve", "watch", "store", "tracking", "location"}).encode())
     state.update(recording.code_version().encode())
     files = [workspace.folder / path for path in spec.plugins]

@@ -9,6 +9,7 @@ An author of a lake runs every function of ``EXAM`` against it::
 ``make(root)`` opens the lake kept under ``root``; opened twice it is the same lake.
 """
 
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ SEEN = datetime(2024, 5, 1, tzinfo=UTC)
 class _Kept:
     """What one lake in memory holds: every version of every table, and their stamps."""
 
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     tables: dict[tuple[str, str], list[pl.DataFrame]] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     stamps: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -113,6 +115,10 @@ class MemoryLake:
         """Version of a table, or none when it does not exist."""
         versions = self._kept.tables.get((source, table))
         return None if versions is None else len(versions) - 1
+
+    def identity(self, source: str) -> str:
+        """A mark of this lake, or nothing before the first row."""
+        return self._kept.mark if (source, "raw") in self._kept.tables else ""
 
     def watermark(self, source: str) -> str | None:
         """The last watermark."""
