@@ -35,11 +35,13 @@ h2 { font-size: 1.25rem !important; } h3 { font-size: 1.05rem !important; }
   border: 1px solid var(--asof-line); border-radius: .6rem; overflow: hidden; }
 .asof-tile { padding: .7rem .9rem; box-shadow: 0 0 0 1px var(--asof-line); display: flex; flex-direction: column; }
 .asof-tile small { font-size: .82rem; opacity: .8; line-height: 1.4; }
-.asof-tile strong { font-size: 1.4rem; font-weight: 650; letter-spacing: -.02em; line-height: 1.35; }
+.asof-tile strong { font-size: 1.25rem; font-weight: 650; letter-spacing: -.02em; line-height: 1.35; }
 [data-testid="stNumberInputStepUp"], [data-testid="stNumberInputStepDown"] { display: none; }
-.asof-scale { display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; margin: 0; padding: 0;
+.asof-scale { display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; margin: 0;
+  padding: 0 !important;
   font-size: .85rem; }
 .asof-scale li { display: flex; align-items: center; gap: .4rem; margin: 0; }
+[data-testid="stDeckGlJsonChart"] { border: 1px solid var(--asof-line); border-radius: .6rem; overflow: hidden; }
 .asof-scale i { width: 1rem; height: .8rem; border-radius: .15rem; border: 1px solid rgba(90, 98, 106, .45); }
 :root { --asof-line: rgba(120, 120, 115, .3); }
 @media (max-width: 640px) {
@@ -55,13 +57,15 @@ class View:
 
     name: str
     title: str
+    needs: str = ""
+    """Property of the sight without which there is nothing to show."""
 
 
 VIEWS = {
     "Ask": (
-        View("map", "Map"),
+        View("map", "Map", needs="mapped"),
         View("case", "One case"),
-        View("line", "Along a line"),
+        View("line", "Along a line", needs="outlined"),
         View("table", "A table"),
     ),
     "Judge": (
@@ -134,7 +138,7 @@ def guarded(work: Callable[[], None]) -> None:
 
 
 def _show(view: View, sight: Sight) -> None:
-    st.title(view.title)
+    st.title(view.title, anchor=False)
     guarded(functools.partial(importlib.import_module(f"asof.ui.{view.name}").show, sight))
 
 
@@ -149,7 +153,9 @@ def main(opening: Opening) -> None:
         sight = choose(opening)
         pages = {
             part: [
-                st.Page(functools.partial(_show, view, sight), title=view.title, url_path=view.name) for view in views
+                st.Page(functools.partial(_show, view, sight), title=view.title, url_path=view.name)
+                for view in views
+                if not view.needs or getattr(sight, view.needs)
             ]
             for part, views in VIEWS.items()
         }

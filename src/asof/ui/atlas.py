@@ -117,7 +117,8 @@ def at(atlas: Atlas, *, horizon: str | None = None, period: datetime | None = No
 
     Returns:
         ``place``, ``name``, ``lat``, ``lon``, the figures (means, and shares of what is true or false), ``low`` and
-        ``high`` where there is one question a place, ``rows`` (questions), ``size`` (mean absolute error).
+        ``high`` where there is one question a place, ``rows`` (questions), ``known`` (those with a label),
+        ``size`` (mean absolute error).
     """
     cases = atlas.cases
     if horizon is not None:
@@ -135,6 +136,7 @@ def at(atlas: Atlas, *, horizon: str | None = None, period: datetime | None = No
             pl.when(alone).then(pl.col("high").first()).alias("high"),
             pl.col("error").abs().mean().alias("size"),
             pl.len().alias("rows"),
+            pl.col("label").count().alias("known"),
         )
         .sort("place")
     )
@@ -144,8 +146,9 @@ def summary(frame: pl.DataFrame, *, chances: bool = False) -> list[tuple[str, st
     """Figures of all places of ``at`` together: name, figure and what it means."""
     write = words.percent if chances else words.brief
     weighted = frame.select(
-        (pl.col(name) * pl.col("rows")).sum() / pl.col("rows").filter(pl.col(name).is_not_null()).sum()
-        for name in ("prediction", "label", "size", "held", "outside")
+        (pl.col(name) * pl.col(rows)).sum() / pl.col(rows).sum()
+        for rows, names in (("rows", ("prediction", "outside")), ("known", ("label", "size", "held")))
+        for name in names
     ).row(0, named=True)
     count = int(frame["rows"].sum())
     told = [("Predicted", write(weighted["prediction"]), f"mean of {count:,} questions, {frame.height:,} on the map")]
@@ -204,16 +207,20 @@ def _placed(prepared: Prepared, answers: pl.DataFrame) -> pl.DataFrame | None:
     known = prepared.panel.places
     if known.lat is None or known.lon is None:
         return None
-    where = pl.DataFrame(
-        {
-            "place": known.ids,
-            "name": known.names if known.names is not None else known.ids,
-            "lat": known.lat,
-            "lon": known.lon,
-        }
-    )
+    where = pl.DataFrame({"place": known.ids, "lat": known.lat, "lon": known.lon})
+    where = where.join(names(prepared), on="place")
     named = answers.join(where, on="place", how="left", maintain_order="left")
     return named.with_columns(pl.col("name").fill_null(pl.col("place")))
+
+
+def names(prepared: Prepared) -> pl.DataFrame:
+    """``place`` and ``name`` of all places; of a cell, whose id tells nobody anything, with where it lies."""
+    known = prepared.panel.places
+    told = pl.DataFrame({"place": known.ids, "name": known.names if known.names is not None else known.ids})
+    if known.kind != "h3" or known.lat is None or known.lon is None:
+        return told
+    where = told.with_columns(lat=known.lat.round(2), lon=known.lon.round(2))
+    return where.select("place", name=pl.format("{}, {} ({})", "lat", "lon", "place"))
 
 
 def _points(prepared: Prepared, answers: pl.DataFrame) -> pl.DataFrame | None:

@@ -1,6 +1,5 @@
 """View: one case, asked through a form or a click on the map, with its interval and its reasons."""
 
-import html
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -48,30 +47,30 @@ def _reply(sight: Sight, rows: pl.DataFrame) -> None:
         return
     legends.tiles(replies.tiles(sight, reply))
     if reply.chances:
-        st.plotly_chart(drawing.chances(reply.chances, reply.answer["prediction"]), config=drawing.CONFIG)
-    st.subheader("Why")
+        legends.chart(drawing.chances(reply.chances, reply.answer["prediction"]), "case_chances")
+    st.subheader("Why", anchor=False)
     st.caption(replies.spoken(reply, label))
     scale, unit = (100.0, "percentage points") if reply.chances else (1.0, replies.noun(sight))
     bars = [{**one, "reason": scale * one["reason"]} for one in reply.reasons]
-    st.plotly_chart(drawing.reasons(bars, unit), config=drawing.CONFIG, key="case_reasons")
+    legends.chart(drawing.reasons(bars, unit), "case_reasons")
     st.caption(f"Answered by {sight.release.name}.")
 
 
 def _period(sight: Sight, clicked: str | None) -> pl.DataFrame:
     """The form of a place and a period."""
     prepared = sight.standing.prepared
-    panel, known = prepared.panel, prepared.panel.places
+    panel = prepared.panel
     told = forms.of_periods(prepared)
-    names = dict(zip(known.ids, known.names if known.names is not None else known.ids, strict=True))
+    names = dict(atlas.names(prepared).iter_rows())
     place, horizon = None, None
     with st.form("case_period"):
-        if known.kind != "all":
+        if panel.places.kind != "all":
             ids = list(names)
             place = st.selectbox(
                 "Place",
                 ids,
-                index=ids.index(clicked) if clicked in names else 0,
-                format_func=lambda one: one if one == names[one] else f"{names[one]} ({one})",
+                index=ids.index(clicked if clicked in names else replies.busiest(sight, ids)),
+                format_func=lambda one: names[one] if one in names[one] else f"{names[one]} ({one})",
                 key=f"case_place_{clicked}",
             )
         start = legends.period(told, "case")
@@ -153,7 +152,7 @@ def _map(sight: Sight, picked: str | None) -> None:
             frame,
             shown.outlines,
             [colours.RISING[2]] * frame.height,
-            [f"<b>{html.escape(name)}</b>" for name in frame["name"]],
+            frame["name"].to_list(),
             picked=picked,
         ),
         height=decks.HEIGHT,

@@ -37,7 +37,8 @@ def levels(values: pl.Series, write: Write = words.compact) -> Painted:
     known = _known(values)
     if not known.size:
         return Painted([UNKNOWN] * values.len(), ((UNKNOWN, "unknown"),))
-    quantiles = np.quantile(known, np.linspace(0, 1, len(RISING) + 1)[1:-1])
+    count = min(len(RISING), len(np.unique(known)))
+    quantiles = np.quantile(known, np.linspace(0, 1, count + 1)[1:-1])
     edges = [edge for edge in dict.fromkeys(map(_short, quantiles.tolist())) if known.min() < edge < known.max()]
     shades = [RISING[round(index * (len(RISING) - 1) / max(len(edges), 1))] for index in range(len(edges) + 1)]
     ends = [write(float(known.min())), *map(write, edges), write(float(known.max()))]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 HEIGHT = 480
 """Pixels."""
-FITS = 400.0
-"""Pixels, across and down, into which all places are fitted: a phone shows them whole."""
+ACROSS, DOWN = 350.0, 440.0
+"""Pixels into which all places are fitted: a phone shows them whole."""
 LAYER = "places"
 _TILE = 512
 _FARTHEST = 20.0
@@ -73,7 +73,7 @@ def deck(
         layers=layers,
         initial_view_state=pydeck.ViewState(latitude=seen.lat, longitude=seen.lon, zoom=seen.zoom),
         map_provider=None,  # no map beneath; a style would be fetched even so
-        tooltip={"html": "{told}", "style": {"fontSize": "0.85rem", "maxWidth": "16rem"}},
+        tooltip={"text": "{told}", "style": {"fontSize": "0.85rem", "maxWidth": "16rem", "whiteSpace": "pre-line"}},
     )
 
 
@@ -84,9 +84,13 @@ def look(points: Sequence[Point], geometry: Mapping[str, Mapping[str, Any]], *, 
         return View(0.0, 0.0, 1.0)
     north, south = (_mercator(side(lat for lat, _ in ends)) for side in (max, min))
     east, west = (side(lon for _, lon in ends) / 360 for side in (max, min))
-    span = max(north - south, east - west, 1e-9)
-    zoom = min(math.log2(FITS / _TILE / span), _FARTHEST)
+    zoom = min(_zoom(ACROSS, east - west), _zoom(DOWN, north - south))
     return View(_latitude((north + south) / 2), 180 * (east + west), zoom)
+
+
+def _zoom(pixels: float, span: float) -> float:
+    """How near one can look at so much of the world (1 is all of it) on so many pixels."""
+    return min(math.log2(pixels / _TILE / max(span, 1e-9)), _FARTHEST)
 
 
 def _mercator(lat: float) -> float:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from asof.pages import words
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -13,6 +15,8 @@ BLUE, ORANGE, GREY = "#22638f", "#c2611f", "#8d979f"
 BAND = "rgba(34, 99, 143, 0.16)"
 ROW = 34
 """Pixels of a bar with its space."""
+ROOM = 0.2
+"""Share of the width beside bars, for their figures."""
 
 
 def through_time(asked: pl.DataFrame, zone: str) -> "go.Figure":
@@ -61,13 +65,16 @@ def reasons(told: Sequence[Mapping[str, Any]], unit: str) -> "go.Figure":
         y=names,
         orientation="h",
         marker={"color": [BLUE if value > 0 else ORANGE for value in values]},
-        text=[f"{value:+,.3g}" for value in values],
+        text=[words.signed(value) for value in values],
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: %{x:+,.4g}<extra></extra>",
     )
     layout = _layout(90 + ROW * len(names))
-    figure.update_layout(**layout, yaxis={"autorange": "reversed", "automargin": True}, xaxis={"title": unit})
+    low, high = min([0.0, *values]), max([0.0, *values])
+    room = ROOM * (high - low or 1.0)  # for the figures beside the bars
+    across = {"title": unit, "range": [low - room * (low < 0), high + room]}
+    figure.update_layout(**layout, yaxis={"autorange": "reversed", "automargin": True}, xaxis=across)
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     return figure
 
@@ -96,7 +103,7 @@ def chances(told: Mapping[str, float], decided: str) -> "go.Figure":
 def _layout(height: int) -> dict[str, Any]:
     return {
         "height": height,
-        "margin": {"l": 8, "r": 48, "t": 12, "b": 8},
+        "margin": {"l": 8, "r": 16, "t": 12, "b": 8},
         "legend": {"orientation": "h", "y": 1.12, "x": 0},
         "dragmode": False,
     }

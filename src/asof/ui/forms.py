@@ -13,7 +13,6 @@ from asof import times
 from asof.data import UTC_TIME
 from asof.flows import asking
 from asof.flows.preparation import Prepared
-from asof.lookups import OWN
 from asof.pages import words
 from asof.releases import Seen
 from asof.ui.sights import Sight
@@ -50,7 +49,7 @@ class Fields:
 def of_rows(sight: Sight) -> Fields:
     """Return the form of a project whose units are rows: a field for each column by which a row is known."""
     prepared = sight.standing.prepared
-    seen = {one.name.removeprefix(OWN): one for one in sight.release.schema() if one.name.startswith(OWN)}
+    seen = {one.name: one for one in sight.release.schema()}
     rows = prepared.counted.rows
     used = _used(sight, prepared)
     fields = [_field(name, rows[name], seen.get(name), used=name in used) for name in prepared.panel.own]
@@ -61,9 +60,8 @@ def of_rows(sight: Sight) -> Fields:
 
 
 def _used(sight: Sight, prepared: Prepared) -> set[str]:
-    """Columns that the release has features of; where a plug-in makes them, all columns may be used."""
-    names = [one.name for one in sight.release.schema()]
-    own = {name.removeprefix(OWN) for name in names if name.startswith(OWN)}
+    """Columns that the release has features of, and those that say where a row lies."""
+    own = {one.name for one in sight.release.schema()}
     point = prepared.counted.place
     near = {*point} if isinstance(point, tuple) else set()
     return {name for name in prepared.panel.own if name in own or name in near}
@@ -87,7 +85,7 @@ def _field(name: str, column: pl.Series, seen: Seen | None, *, used: bool) -> Fi
     usual = words_of[0] if words_of.len() else None
     if 0 < len(listed) <= MOST_CHOICES:
         return Field(name, "choice", f"{len(listed):,} were seen", usual, listed, used)
-    return Field(name, "text", f"{known.n_unique():,} were seen", usual if listed else None, used=used)
+    return Field(name, "text", f"{known.n_unique():,} were seen", usual, used=used)
 
 
 def _number(name: str, known: pl.Series, seen: Seen | None, *, used: bool) -> Field:

@@ -2,12 +2,16 @@
 
 import html
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from asof.ui import decks
+from asof.ui import decks, drawing
 from asof.ui.colours import Painted
 from asof.ui.forms import Periods
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 Tile = tuple[str, str, str]
 """A name, a figure, and what it means."""
@@ -48,6 +52,15 @@ def period(told: Periods, name: str) -> str:
     at = told.hours.index(latest) if latest in told.hours else 0
     hour = st.selectbox("Begins at", told.hours, index=at, key=f"{name}_hour")
     return f"{day.isoformat()}T{hour}"
+
+
+def chart(figure: "go.Figure", key: str) -> None:
+    """Show a chart, its words in a colour that can be read on a bright screen and on a dark one."""
+    ink = "#cfd5da" if st.context.theme.type == "dark" else "#454d54"
+    figure.update_layout(font={"color": ink}, legend={"font": {"color": ink}})
+    figure.update_xaxes(tickfont={"color": ink}, title_font={"color": ink})
+    figure.update_yaxes(tickfont={"color": ink}, title_font={"color": ink})
+    st.plotly_chart(figure, config=drawing.CONFIG, key=key)
 
 
 def scale(painted: Painted) -> None:

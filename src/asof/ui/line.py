@@ -1,6 +1,6 @@
 """View: a line between two points or addresses, the places along it, and those above a cutoff."""
 
-import html
+import math
 from typing import Any
 
 import polars as pl
@@ -53,10 +53,12 @@ def show(sight: Sight) -> None:
     except AsofError as fault:
         told.error(str(fault))
         answer = None
-    if answer is not None:
-        with told:
+    with told:
+        if answer is not None:
             _tell(sight, answer)
-    _map(known, answer)
+        _map(known, answer)
+    if answer is not None:
+        st.dataframe(table(answer), hide_index=True, key="line_table", column_config=_columns())
 
 
 def _asked(sight: Sight, known: Atlas, guides: Guides) -> Trip:
@@ -98,7 +100,10 @@ def usual_cutoff(sight: Sight) -> float:
     """Return a cutoff to begin with: a quarter of the next predictions lie above it."""
     ready = sight.standing.ready
     high = ready["prediction"].drop_nulls().quantile(HIGH) if ready is not None and ready.height else None
-    return float(f"{high or 0.0:.2g}")
+    if not high or high < 0:
+        return 0.0
+    digits = 1 - math.floor(math.log10(high))  # two figures
+    return float(math.floor(high * 10.0**digits) / 10.0**digits)
 
 
 def _take_click(known: Atlas) -> None:
@@ -121,12 +126,11 @@ def _tell(sight: Sight, answer: dict[str, Any]) -> None:
     legends.tiles(
         [
             ("Places along it", f"{len(passed):,}", f"over {length} km within places"),
-            (f"At least {words.brief(answer['cutoff'])}", f"{len(above):,}", "the cutoff"),
+            (f"At least {answer['cutoff']:g}", f"{len(above):,}", "as the cutoff says"),
             ("Period", words.day(answer["start"], zone), f"as of {words.day(answer['as_of'], zone)}"),
         ]
     )
     st.caption(f"{answer['how'][:1].upper()}{answer['how'][1:]}.")
-    st.dataframe(table(answer), hide_index=True, key="line_table", column_config=_columns())
 
 
 def table(answer: dict[str, Any]) -> pl.DataFrame:
@@ -136,8 +140,8 @@ def table(answer: dict[str, Any]) -> pl.DataFrame:
         "After km": pl.Float64,
         "Prediction": pl.Float64,
         "Interval": pl.String,
-        "Above": pl.Boolean,
-        "Outside": pl.Boolean,
+        "At or above the cutoff": pl.Boolean,
+        "Outside what was seen": pl.Boolean,
     }
     rows = [
         (
@@ -167,8 +171,7 @@ def _map(known: Atlas, answer: dict[str, Any] | None) -> None:
     for place, name in frame.select("place", "name").iter_rows():
         row = rows.get(place)
         shades.append("#eceae6" if row is None else colours.BAD if row["above"] else colours.RISING[3])
-        figure = "" if row is None else f"<br>predicted {words.brief(row['prediction'])}"
-        told.append(f"<b>{html.escape(name)}</b>{figure}")
+        told.append(name if row is None else f"{name}\npredicted {words.brief(row['prediction'])}")
     line = [(lat, lon) for lon, lat in answer["line"]["coordinates"]] if answer is not None else []
     st.pydeck_chart(
         decks.deck(frame, known.outlines, shades, told, line=line),

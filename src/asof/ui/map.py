@@ -1,6 +1,5 @@
 """View: a map of predictions, errors, coverage and what lies outside of what was seen, through time."""
 
-import html
 from datetime import datetime
 
 import polars as pl
@@ -24,7 +23,7 @@ MEANING = {
 }
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner="Opening the data and reading the answers …")
+@st.cache_resource(max_entries=KEPT, show_spinner="Reading the answers …")
 def _judged(name: str, of: str | None, _sight: Sight) -> Atlas | None:
     del name
     return atlas.judged(_sight, of)
@@ -38,9 +37,10 @@ def _coming(name: str, stamp: str, of: str | None, _sight: Sight) -> Atlas | Non
 
 def show(sight: Sight) -> None:
     """Show the view."""
+    with st.spinner("Opening the data …"):
+        stamp = str(sorted(sight.standing.stamps.items()))
     of = _class(sight)
     kept = _judged(sight.release.name, of, sight)
-    stamp = str(sorted(sight.standing.stamps.items()))
     coming = _coming(sight.release.name, stamp, of, sight)
     times = [WHOLE, ONE] if kept is not None and kept.periods else [WHOLE] if kept is not None else []
     times += [NEXT] if coming is not None else []
@@ -131,7 +131,7 @@ def told(frame: pl.DataFrame, *, chances: bool = False) -> list[str]:
     write = _percent if chances else words.brief
     texts = []
     for row in frame.iter_rows(named=True):
-        lines = [f"<b>{html.escape(row['name'])}</b>", f"predicted {write(row['prediction'])}"]
+        lines = [str(row["name"]), f"predicted {write(row['prediction'])}"]
         if row["low"] is not None:
             lines[-1] += f" ({replies.between(row['low'], row['high'])})"
         if row["label"] is not None:
@@ -140,7 +140,7 @@ def told(frame: pl.DataFrame, *, chances: bool = False) -> list[str]:
             lines.append(f"over {row['rows']:,} questions")
         elif row["outside"]:
             lines.append("outside of what was seen")
-        texts.append("<br>".join(lines))
+        texts.append("\n".join(lines))
     return texts
 
 
@@ -163,8 +163,8 @@ def _one(shown: Atlas, place: str, horizon: str | None) -> None:
     asked = atlas.of_place(shown, place, horizon or (shown.horizons[0] if shown.horizons else None))
     if asked.is_empty():
         return
-    st.subheader(asked["name"][0])
+    st.subheader(asked["name"][0], anchor=False)
     if asked["start"].n_unique() > 1:
-        st.plotly_chart(drawing.through_time(asked, shown.zone), config=drawing.CONFIG, key="map_place")
+        legends.chart(drawing.through_time(asked, shown.zone), "map_place")
     else:
-        st.html(told(atlas.at(shown).filter(pl.col("place") == place), chances=shown.chances)[0])
+        st.text(told(atlas.at(shown).filter(pl.col("place") == place), chances=shown.chances)[0])

@@ -1,6 +1,6 @@
 """The answer to one question with its reasons, and what is said of it in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,15 @@ def noun(sight: Sight) -> str:
     if panel.rows or panel.measure in {"sum", "mean", "max"}:
         return f"{panel.measure} of {panel.column}" if not panel.rows else str(panel.column)
     return f"different {panel.column}" if panel.measure == "distinct" else panel.source
+
+
+def busiest(sight: Sight, ids: Sequence[str]) -> str:
+    """Return the place with the highest next prediction, to begin with; the first where there is none."""
+    ready = sight.standing.ready
+    if ready is None or "prediction" not in ready.columns:
+        return ids[0]
+    known = ready.filter(pl.col("place").is_in(list(ids)) & pl.col("prediction").is_not_null())
+    return ids[0] if known.is_empty() else str(known.sort("prediction", "place", descending=[True, False])["place"][0])
 
 
 def tiles(sight: Sight, reply: Reply) -> list[tuple[str, str, str]]:

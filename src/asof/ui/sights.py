@@ -110,6 +110,14 @@ class Sight:
         return self.of_periods and place is not None and (place.polygons is not None or place.h3 is not None)
 
     @property
+    def mapped(self) -> bool:
+        """Whether what is asked about lies on a map: in places with outlines, or as rows with coordinates."""
+        if self.of_periods:
+            return self.outlined
+        place = self.workspace.spec.sources[self.workspace.spec.predict.source].place
+        return place is not None and not isinstance(place, str)
+
+    @property
     def of_periods(self) -> bool:
         """Whether places and periods are the units, and not single rows."""
         return not self.workspace.spec.predict.rows

@@ -1,0 +1,136 @@
+"""The map, one case and a line in a real browser: right figures, nothing fetched from outside, no mouse needed."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from playwright.sync_api import expect
+
+import asof
+from asof import releases
+from asof.flows.serving import Desk
+from asof.pages import words
+from asof.ui import sights
+from asof.ui.sights import Opening
+from tests.ui.conftest import Screen
+
+pytestmark = pytest.mark.needs("a browser")
+ZONE = ZoneInfo("America/New_York")
+VIEWS = ("", "case", "line", "table", "leaderboard", "quality", "drift", "audit")
+
+
+@pytest.fixture(scope="module")
+def desk(squares: Path) -> Desk:
+    made = Desk(asof.open_project(str(squares)))
+    made.open()
+    return made
+
+
+def judged(folder: Path) -> pl.DataFrame:
+    """Judged answers of the champion, one day ahead."""
+    workspace = sights.open_workspace(Opening(str(folder)))
+    record = workspace.registry.find("champion")
+    assert record is not None
+    told = releases.read(record.folder).judged()
+    assert told is not None
+    return told.filter(horizon="1d")
+
+
+def test_the_map_tells_what_was_judged_over_all_and_of_one_day(screen: Screen, squares: Path) -> None:
+    told = judged(squares)
+    page = screen.show().page
+    expect(screen.tile("Predicted")).to_have_text(words.brief(told["prediction"].mean()))
+    expect(screen.tile("Came")).to_have_text(words.brief(told["label"].mean()))
+    size = (told["prediction"] - told["label"]).abs().mean()
+    expect(screen.tile("Typical error")).to_have_text(words.brief(size))
+    held = told.select(pl.col("label").is_between("low", "high").mean()).item()
+    expect(screen.tile("Within the interval")).to_have_text(words.percent(held))
+    page.get_by_role("radio", name="One at a time").click()
+    days: list[datetime] = told["start"].unique().sort().to_list()
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-valuetext", words.day(days[-1], "America/New_York"))
+    slider.press("ArrowLeft")  # by the keyboard, a day back
+    before = told.filter(start=days[-2])
+    expect(screen.tile("Predicted")).to_have_text(words.brief(before["prediction"].mean()))
+    expect(screen.tile("Came")).to_have_text(words.brief(before["label"].mean()))
+    page.get_by_role("radio", name="Interval").click()
+    expect(page.locator(".asof-scale")).to_contain_text("within the interval")
+
+
+def test_a_click_on_the_map_tells_of_the_place(screen: Screen) -> None:
+    page = screen.show().page
+    canvas = page.locator("#deckgl-overlay, [data-testid=stDeckGlJsonChart] canvas").first
+    expect(canvas).to_be_visible()
+    page.wait_for_timeout(3000)  # until software has drawn it
+    canvas.click()  # in the middle: the second square
+    expect(page.get_by_role("heading", name="Area z1")).to_be_visible()
+    expect(page.get_by_text("came", exact=True)).to_be_visible()
+
+
+def test_a_case_is_answered_as_the_desk_answers(screen: Screen, desk: Desk) -> None:
+    page = screen.show("case").page
+    ready = desk.standing.ready
+    assert ready is not None
+    latest = ready["start"].max()
+    assert isinstance(latest, datetime)
+    day = latest.astimezone(ZONE).date().isoformat()
+
+    def asked(place: str) -> tuple[str, str]:
+        answers, reasons = desk.explain(pl.DataFrame({"place": [place], "start": [day]}))
+        return words.brief(answers["prediction"][0]), str(reasons[0]["reasons"][0]["feature"])
+
+    busiest = ready.sort("prediction", descending=True)["place"][0]
+    told, why = asked(busiest)
+    expect(screen.tile("calls")).to_have_text(told)
+    expect(page.locator(".js-plotly-plot").get_by_text(why)).to_be_visible()
+    page.get_by_role("combobox", name="Place").click()
+    page.get_by_role("option", name="Area z0").click()
+    page.get_by_role("button", name="Answer").click()
+    expect(screen.tile("calls")).to_have_text(asked("z0")[0])
+    expect(page.get_by_text(f"Answered by {desk.standing.oracle.release.name}.")).to_be_visible()
+
+
+def test_a_line_tells_the_places_above_the_cutoff_and_a_bad_one_why(screen: Screen) -> None:
+    page = screen.show("line").page
+    expect(screen.tile("Places along it")).to_have_text("3")
+    cutoff = page.get_by_label("Cutoff: calls of at least")
+    cutoff.fill("3")
+    page.get_by_role("button", name="Show the places along it").press("Enter")
+    expect(screen.tile("At least 3")).to_have_text("2")
+    page.get_by_label("Latitude of the start").fill("60")
+    page.get_by_label("Latitude of the end").fill("61")
+    page.get_by_role("button", name="Show the places along it").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("the line crosses no place of this project")
+
+
+def test_nothing_leaves_this_machine_and_nothing_fails(screen: Screen) -> None:
+    """Whatever the browser asks for on any view: scripts, fonts, tiles, usage statistics."""
+    for view in VIEWS:
+        screen.show(view).page.wait_for_load_state("networkidle")
+    expect(screen.show().page.locator(".asof-scale")).to_be_visible()
+    assert screen.away == set()
+    assert screen.wrong == []
+
+
+def test_a_phone_shows_every_view_without_scrolling_aside(phone: Screen) -> None:
+    for view, sign in (("", ".asof-scale"), ("case", ".js-plotly-plot"), ("line", ".asof-scale")):
+        expect(phone.show(view).page.locator(sign).first).to_be_visible()
+        assert phone.width() == 390, view
+
+
+def test_every_control_is_reached_by_the_keyboard(screen: Screen) -> None:
+    page = screen.show("case").page
+    expect(screen.tile("calls")).to_be_visible()
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(
+                "(e => e.ariaLabel || e.innerText || e.getAttribute('placeholder') || '')(document.activeElement)"
+            )
+        )
+    together = " | ".join(reached)
+    for name in ("Map", "Along a line", "Audit", "Release", "Place", "Answer"):
+        assert name in together, f"{name} is not reached: {together}"
