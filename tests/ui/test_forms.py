@@ -62,7 +62,7 @@ def test_a_form_can_begin_with_a_row_of_the_source(people: Sight) -> None:
 
 
 def test_a_value_that_cannot_be_read_is_told(people: Sight) -> None:
-    assert replies.ask(people, forms.texts({"sex": "male", "age": "old"})).refused == "age is no number"
+    assert replies.ask(people, forms.texts({"sex": "male", "age": "old"})).refused == "age is not a number"
     with pytest.raises(DataError, match="no column age"):
         replies.ask(people, forms.texts({"sex": "male"}))
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -100,11 +101,11 @@ def ui(
 
     opening = Opening(common.project, common.env, tuple(common.set_ or ()), release)
 
-    def ready(name: str, address: str) -> None:
+    def ready(told: Mapping[str, str]) -> None:
         if common.as_json:
-            sys.stdout.write(json.dumps({"project": common.project, "release": name, "address": address}) + "\n")
+            sys.stdout.write(json.dumps(told) + "\n")
             sys.stdout.flush()
         else:
-            sys.stderr.write(f"{name}: {address} (interrupt to stop)\n")
+            sys.stderr.write(f"{told['release']}: {told['address']} (interrupt to stop)\n")
 
     launching.serve(opening, port=port, ready=ready)

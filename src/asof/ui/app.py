@@ -30,7 +30,7 @@ h1 { font-size: 1.7rem !important; letter-spacing: -.015em; padding-bottom: .2re
 h2 { font-size: 1.25rem !important; } h3 { font-size: 1.05rem !important; }
 [data-testid="stMetricValue"] { font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em; }
 [data-testid="stMetric"] { overflow-wrap: anywhere; }
-:focus-visible { outline: 2px solid #22638f !important; outline-offset: 2px; }
+:focus-visible { outline: 2px solid #4b8fc0 !important; outline-offset: 2px; }
 .asof-tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr)); gap: 1px; margin: 0;
   border: 1px solid var(--asof-line); border-radius: .6rem; overflow: hidden; }
 .asof-tile { padding: .7rem .9rem; box-shadow: 0 0 0 1px var(--asof-line); display: flex; flex-direction: column; }
@@ -44,6 +44,8 @@ h2 { font-size: 1.25rem !important; } h3 { font-size: 1.05rem !important; }
 [data-testid="stDeckGlJsonChart"] { border: 1px solid var(--asof-line); border-radius: .6rem; overflow: hidden; }
 .asof-scale i { width: 1rem; height: .8rem; border-radius: .15rem; border: 1px solid rgba(90, 98, 106, .45); }
 :root { --asof-line: rgba(120, 120, 115, .3); }
+[data-testid="stCaptionContainer"] { opacity: .82; color: inherit !important; }
+[data-testid="stCaptionContainer"] * { color: inherit !important; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 1rem; }
 }
@@ -83,7 +85,7 @@ def _workspace(opening: Opening) -> Workspace:
     return sights.open_workspace(opening)
 
 
-@st.cache_data(ttl=FRESH, show_spinner=False)
+@st.cache_resource(ttl=FRESH, show_spinner=False)
 def _choices(opening: Opening) -> list[Choice]:
     return sights.choices(_workspace(opening), opening.release)
 
@@ -95,7 +97,7 @@ def _sight(opening: Opening, name: str, _choice: Choice, champion: str) -> Sight
     return sights.open_sight(_workspace(opening), _choice)
 
 
-@st.cache_data(ttl=FRESH, show_spinner=False)
+@st.cache_resource(ttl=FRESH, show_spinner=False)
 def _renewed(name: str, _sight: Sight) -> str:
     """Take up newer data, at most every few seconds; only where data are open. Tells why that failed, if it did."""
     if "desk" not in vars(_sight):

@@ -2,7 +2,7 @@
 
 import importlib.util
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,10 @@ def options(port: int) -> dict[str, Any]:
     return told | {f"theme.dark.{name}": colour for name, colour in DARK.items()}
 
 
-def serve(opening: Opening, *, port: int, ready: Callable[[str, str], None]) -> None:
-    """Show the page on ``port`` (0: a free one) until SIGINT or SIGTERM; ``ready`` is told release and address.
+def serve(opening: Opening, *, port: int, ready: Callable[[Mapping[str, str]], None]) -> None:
+    """Show the page on ``port`` (0: a free one) until SIGINT or SIGTERM.
+
+    ``ready`` is told ``project``, ``release`` and ``address``.
 
     Raises:
         UserError: the extra ``ui`` is missing, the project file has faults, there is no such release.
@@ -97,7 +99,7 @@ def serve(opening: Opening, *, port: int, ready: Callable[[str, str], None]) -> 
 
     settings = {name.replace(".", "_"): value for name, value in options(free).items()}
     bootstrap.load_config_options(flag_options=settings)
-    ready(chosen.name, f"http://{HOST}:{free}")
+    ready({"project": workspace.spec.name, "release": chosen.name, "address": f"http://{HOST}:{free}"})
     app = Path(__file__).with_name("app.py")
     bootstrap.run(str(app), is_hello=False, args=[opening.write()], flag_options=settings)
 

@@ -12,6 +12,8 @@ from asof.ui.colours import Painted
 from asof.ui.sights import Sight
 
 KEPT = 6
+MOST_DRAWN = 6_000
+"""More places make the page heavy, and nothing could be told apart."""
 WHOLE, ONE, NEXT = "All judged", "One at a time", "What comes next"
 """What of time is shown."""
 MEANING = {
@@ -94,6 +96,9 @@ def _draw(shown: Atlas, figure: str, horizon: str | None, period: datetime | Non
         st.info("Nothing was asked about this period at this horizon.")
         return
     legends.tiles(atlas.summary(frame, chances=shown.chances))
+    if frame.height > MOST_DRAWN:
+        st.caption(f"{MOST_DRAWN:,} of {frame.height:,} are drawn, spread evenly; the figures above are of all.")
+        frame = frame.gather_every(-(-frame.height // MOST_DRAWN))
     painted = paint(frame, figure, chances=shown.chances)
     picked = legends.picked("map_deck")
     st.caption(MEANING[figure])

@@ -76,7 +76,9 @@ class Sight:
 
     @cached_property
     def result(self) -> Mapping[str, Any]:
-        """What the run that made the release printed: scores, skill, audit, rows (``asof run --json``)."""
+        """What the run that made the release printed: scores, skill, audit, rows; nothing where it kept none."""
+        if not (self.release.folder / RESULT).is_file():
+            return {}
         return dict(json.loads(self.release.text(RESULT)))
 
     @cached_property
