@@ -3,11 +3,14 @@
 A test that needs something from outside carries ``@pytest.mark.needs("shared data")`` (or a server, a browser, ...)
 and skips where it is absent. Every such skip is listed at the end of the run. Under ``ASOF_CI=1``, where
 ``.ci/run`` has installed what is needed, such a skip is a failure; only the shared data may still be absent.
+
+Coverage is that of the quick tests: tracing makes a whole run half as long again, and what only a test marked ``slow``
+reaches has no quick test yet.
 """
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -41,6 +44,22 @@ def shared_data() -> pathlib.Path:
 def root() -> pathlib.Path:
     """Return the root of the repository."""
     return ROOT
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave slow tests, and the processes that they start, out of the coverage report."""
+    plugin = item.config.pluginmanager.getplugin("_cov")
+    controller = getattr(plugin, "cov_controller", None)
+    if controller is None or item.get_closest_marker("slow") is None:
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        controller.pause()
+        try:
+            return (yield)
+        finally:
+            controller.resume()
 
 
 @pytest.hookimpl(hookwrapper=True)

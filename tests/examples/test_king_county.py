@@ -11,13 +11,14 @@ from asof.flows import intake
 from tests.examples import copies
 
 pytestmark = pytest.mark.slow
+LIGHT = (*copies.light("linear_log"), "train.budget=0s", "train.since=2014-12-01", "judge.folds=2")
 Ran = tuple[Path, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = copies.copy("king_county", tmp_path_factory.mktemp("examples"))
-    return folder, asof.run(asof.open_project(str(folder), overrides=copies.light("linear_log")))
+    return folder, asof.run(asof.open_project(str(folder), overrides=LIGHT))
 
 
 def test_later_sales_are_told_within_honest_bounds(ran: Ran) -> None:

@@ -38,7 +38,7 @@ def test_a_column_that_changes_type_half_way(few: pl.DataFrame, tmp_path: Path, 
 def test_a_third_of_the_rows_has_no_coordinates(tmp_path: Path, capsys: Capture) -> None:
     """Warned, counted, and the whole job still runs on the others."""
     rows = (
-        world.calls()
+        world.calls(days=160)
         .with_row_index("row")
         .with_columns(lat=40.7 + 0.03 * pl.col("zone").str.slice(1).cast(pl.Int64), lon=-73.9)
     )

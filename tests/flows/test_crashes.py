@@ -24,7 +24,7 @@ from tests.flows import world
 Finished = tuple[Path, Mapping[str, Any]]
 ASOF = [sys.executable, "-m", "asof"]
 UNIX = pytest.mark.skipif(os.name == "nt", reason="signals and limits of Unix")
-pytestmark = UNIX
+pytestmark = [UNIX, pytest.mark.slow]
 
 # Runs the command line, and does ``act`` at the moment ``at``: a stage that begins, or a call of a function.
 AT = """
