@@ -140,6 +140,20 @@ def test_changed_code_repeats(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> No
     assert not run(lake, ListReader(GOOD)).skipped
 
 
+def test_a_clock_that_goes_back_does_not_let_an_older_version_win(lake: Lake) -> None:
+    """What was told last counts, and that the clock has gone back is a finding."""
+    ingest("a", SPEC, ListReader(GOOD), lake, now=NOW)
+    corrected = [("1", "2024-03-01 10:00", "48.8", "2.3", "9")]
+    done = ingest("a", SPEC, ListReader(GOOD, corrected), lake, now=NOW - timedelta(days=1))
+    assert lake.valid("a").select("id", "x").sort("id").rows() == [("1", 9), ("2", 6)]
+    [told] = [one for one in done.findings if one.check == "clock"]
+    assert told.message.startswith(
+        "this machine's clock shows 2024-05-31 00:00 UTC, and rows were taken in at 2024-06-01 00:00 UTC before"
+    )
+    later = ingest("a", SPEC, ListReader(GOOD, corrected), lake, now=NOW + timedelta(days=1))
+    assert "clock" not in [one.check for one in later.findings]
+
+
 def test_replay_validates_again_without_reading(lake: Lake) -> None:
     bad: Lines = [("8", "2024-05-01 00:00", "48", "2", "eight"), ("9", "2024-05-01 00:00", "48", "2", "9")]
     spec = SPEC.model_copy(update={"quarantine": 0.5})

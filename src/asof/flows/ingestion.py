@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,9 +89,11 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
         OutsideError: the source or the store failed.
     """
     tell = progress or (lambda _share: None)
-    moved = _told_apart(name, spec, lake.stamp(name) or {}, project)
+    before = lake.stamp(name) or {}
+    seen, turned = _seen(name, now, before)
+    moved = (*_told_apart(name, spec, before, project), *turned)
     begun = time.perf_counter()
-    count, new, noticed = (0, 0, ()) if replay else _read(name, spec, reader, lake, now, tell)
+    count, new, noticed = (0, 0, ()) if replay else _read(name, spec, reader, lake, seen, tell)
     seconds = {"read": time.perf_counter() - begun}
     tell(0.5)
     version = lake.version(name)
@@ -117,6 +119,7 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
         "due": validated.next_due.isoformat() if validated.next_due else "",
         "project": project,
         "address": _address(spec),
+        "seen": seen.isoformat(),
     }
     lake.derive(name, validated.valid, validated.quarantine, stamp)
     seconds["derive"] = time.perf_counter() - begun
@@ -142,6 +145,21 @@ def passed(name: str, spec: SourceSpec, raw: pl.DataFrame, validated: checks.Val
     zone = spec.time.zone if spec.time else "UTC"
     covered = _coverage(name, spec, validated.valid)
     return (*validated.findings, *covered, *hindsight.findings(raw, validated.valid, zone, name))
+
+
+def _seen(name: str, now: datetime, last: Mapping[str, str]) -> tuple[datetime, tuple[Finding, ...]]:
+    """When rows of now are first seen: after those of the last ingest, whatever this machine's clock says.
+
+    By it validation knows which of two versions of a row was told last.
+    """
+    latest = datetime.fromisoformat(last["seen"]) if "seen" in last else now
+    if now >= latest:
+        return now, ()
+    message = (
+        f"this machine's clock shows {now:%Y-%m-%d %H:%M} UTC, and rows were taken in at {latest:%Y-%m-%d %H:%M} UTC "
+        "before: it has gone back; what comes now counts as seen after that; set the clock right"
+    )
+    return latest + timedelta(microseconds=1), (Finding("clock", Severity.WARNING, name, message),)
 
 
 def _told_apart(name: str, spec: SourceSpec, last: Mapping[str, str], project: str) -> tuple[Finding, ...]:
