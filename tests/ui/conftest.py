@@ -14,6 +14,7 @@ import pytest
 
 import asof
 from tests.flows import world
+from tests.ui import glances
 from tests.flows.conftest import finished
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = world.make(tmp_path_factory.mktemp("squares") / "world", project=project, rows=rows)
     shapes = {"type": "FeatureCollection", "features": [square(at) for at in range(len(AREAS))]}
     (folder / "areas.geojson").write_text(json.dumps(shapes))
+    asof.run(asof.open_project(str(folder)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Houses, some not yet sold and two in quarantine, run once; read only."""
+    folder = glances.make(tmp_path_factory.mktemp("sold") / "houses")
     asof.run(asof.open_project(str(folder)))
     return folder
 

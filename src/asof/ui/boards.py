@@ -176,7 +176,7 @@ def champions(sight: Sight) -> list[Reign]:
     ends: list[datetime | None] = [*(later.since for later in found[1:]), None]
     told = [
         Reign(one.release, versions.get(one.release), one.since, until, one.why)
-        for one, until in zip(found, ends, strict=True)
+        for one, until in zip(found, ends, strict=False)  # of no champion there is an end without a beginning
     ]
     return told[::-1]
 

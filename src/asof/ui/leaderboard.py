@@ -86,7 +86,8 @@ def _rules(decided: Mapping[str, Any]) -> str:
 def _rule(one: Mapping[str, Any]) -> list[Cell]:
     """A rule of the project as its decision tells it; one of an earlier version told figure and limit alone."""
     name = words.title(one["rule"])
-    found = one.get("message") or f"{words.number(one['figure'])}, limit {words.number(one['limit'])}"
+    figures = f"{words.number(one['figure'])}, limit {words.number(one['limit'])}" if one["figure"] is not None else ""
+    found = one.get("message", figures)
     mark = sheets.chip("good", "kept") if one["kept"] else sheets.chip("bad", "not kept")
     return [name[:1].upper() + name[1:], found[:1].upper() + found[1:], mark]
 

@@ -14,6 +14,8 @@ from asof.ui.sheets import Cell, Column
 from asof.ui.sights import Sight
 
 SEVERITIES = {"error": "bad", "warning": "unsure", "note": "quiet"}
+NAMED = 4
+"""Columns of a rule that are named."""
 ALIKE = 3
 """Findings of one check that are shown at once; the rest folds away."""
 
@@ -47,7 +49,7 @@ def show(sight: Sight) -> None:
     if told.repairs:
         st.subheader("Repairs")
         columns = (Column("Column"), Column("Rule"), Column("Cells", number=True), Column("Share", number=True))
-        rows = [(r["subject"], r["message"], f"{r['rows']:,}", share(r["figure"])) for r in told.repairs]
+        rows = [(_few(r["subject"]), r["message"], f"{r['rows']:,}", share(r["figure"])) for r in told.repairs]
         sheets.show(sheets.table(columns, rows))
     for source, profile in told.profiles.items():
         st.subheader(f"Columns of {source}")
@@ -104,6 +106,12 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> None:
 def _finding(one: Mapping[str, Any]) -> list[Cell]:
     mark = sheets.chip(SEVERITIES[one["severity"]], one["severity"])
     return [sheets.lines(str(one["subject"]), sheets.beside(mark, one["check"])), _message(one)]
+
+
+def _few(subject: str) -> str:
+    """Name a few of the columns that a rule is about."""
+    names = subject.split(", ")
+    return subject if len(names) <= NAMED else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def _message(one: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ STYLE = """<style>
 .sheet :is(th, td):first-child { padding-left: 0; }
 .sheet thead th { font-size: .84rem; opacity: .72; white-space: nowrap; padding-top: .1rem; }
 .sheet :is(th, td).n { text-align: right; white-space: nowrap; width: 1%; }
-.sheet th[scope=row] { min-width: 10.5rem; }
+.sheet th[scope=row] { min-width: 10.5rem; } .sheet td:not(.n) { min-width: 6rem; }
 .sheet small { display: block; font-size: .84rem; line-height: 1.4; opacity: .74; font-weight: 400; }
 .sheet tr.chosen > th { font-weight: 650; }
 .sheet code { font-size: .86em; padding: .08em .35em; border-radius: .3rem;
@@ -30,7 +30,7 @@ STYLE = """<style>
   .sheet.cards, .sheet.cards tbody, .sheet.cards tr, .sheet.cards :is(th, td) { display: block; }
   .sheet.cards thead { display: none; }
   .sheet.cards tr { padding: .6rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 13%, transparent); }
-  .sheet.cards :is(th, td) { border: 0; width: auto; min-width: 0; padding: .1rem 0; text-align: left; }
+  .sheet.cards :is(th, td) { border: 0; width: auto; min-width: 0 !important; padding: .1rem 0; text-align: left; }
   .sheet.cards :is(th, td).n { white-space: normal; text-align: left; width: auto; }
   .sheet.cards td:empty { display: none; }
   .sheet.cards td[data-label] { display: grid; grid-template-columns: 8rem minmax(0, 1fr); gap: .7rem; }

@@ -33,7 +33,7 @@ def _upload(sight: Sight) -> None:
     )
     given = st.file_uploader(
         f"Rows to answer: CSV or Parquet, at most {tables.MOST_MEGABYTES} MB",
-        type=["csv", "gz", "parquet"],
+        type=[kind.removeprefix(".") for kind in tables.KINDS],
         max_upload_size=tables.MOST_MEGABYTES,
     )
     if given is None:

@@ -18,12 +18,14 @@ from asof.ui.sights import Sight
 MOST_MEGABYTES = 50
 """Larger files are for the command line."""
 MOST_ROWS = 200_000
-KINDS = (".csv", ".csv.gz", ".parquet")
+KINDS = (".csv", ".parquet")
+"""Compressed text is left to the command line: it may be of any size."""
 EXAMPLES = 5
 """Rows of a file to begin with."""
 OURS = ("release", "unit")
 """Columns of answers that a reader need not see: which release, and the number or key of the row."""
 NAMES = {
+    "unit": "Row",
     "place": "Place",
     "start": "From",
     "end": "Until",
@@ -122,8 +124,9 @@ def example(sight: Sight) -> pl.DataFrame:
     if not panel.rows:
         asked = predicting.next_questions(prepared, sight.standing.oracle.places).head(EXAMPLES)
         local = asked["start"].dt.convert_time_zone(panel.zone).dt.strftime("%Y-%m-%dT%H:%M")
-        told = asked.select("horizon").with_columns(local.alias("start"))
-        return told if panel.places.kind == "all" else told.insert_column(0, asked["place"])
+        named = [] if panel.places.kind == "all" else ["place"]
+        ahead = ["horizon"] if len(panel.horizons) > 1 else []
+        return asked.with_columns(local.alias("start")).select(*named, "start", *ahead)
     spec = sight.workspace.spec.sources[panel.source]
     point = prepared.counted.place
     places = point if isinstance(point, tuple) else (point,) if isinstance(point, str) else ()
@@ -135,7 +138,8 @@ def example(sight: Sight) -> pl.DataFrame:
 def shown(sight: Sight, told: Answered) -> pl.DataFrame:
     """Answers for people: names of places, local times, whole words; as many rows in the same order."""
     panel = sight.standing.prepared.panel
-    frame = told.frame.drop(name for name in OURS if name in told.frame.columns and name not in told.own)
+    ours = OURS if told.own else OURS[:1]  # beside a row that was given its key is told twice
+    frame = told.frame.drop(name for name in ours if name not in told.own and name in told.frame.columns)
     if "place" in frame.columns and "place" not in told.own:
         frame = frame.with_columns(pl.col("place").replace_strict(panel.places.called, default=pl.col("place")))
     local = [
