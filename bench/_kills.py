@@ -8,14 +8,9 @@ run must reach what the twin has reached.
 import contextlib
 import io
 import itertools
-import json
-import logging
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -26,14 +21,12 @@ from pathlib import Path
 import polars as pl
 
 import asof
-from _growing import STEPS, Expected, Growing, Row, counts
+from _growing import RICHER, STEPS, Expected, Growing, Row, counts
+from _processes import Starter
 from asof import cli, releases
 from asof.errors import AsofError
 from asof.testing.jsonapi import ApiServer
 
-ORDER = ("start", "ingest", "prepare", "features", "choose", "judge", "audit", "refit", "report", "register")
-ORDER += ("promote", "predict", "end")
-"""Stages of a run, as it tells when each has ended."""
 COLD = 10
 """Every so many trials start Python anew; the others fork from a process that has imported the libraries already."""
 IN_A_ROW = 4
@@ -42,109 +35,6 @@ NEW_DATA = 0.3
 """Share of kills after the first before which new data come."""
 ASKED = ("--start", "2021-04-01", "--end", "2021-04-03")
 """Days that no correction touches: what a champion answers about them stays."""
-IDLE = "import sys; sys.path.insert(0, {!r}); import _kills; _kills.stand_by()"
-
-
-def stand_by() -> None:
-    """Import what a run imports; then fork a child for each line of arguments, in a process group of its own."""
-    import deltalake  # noqa: F401
-    import lightgbm  # noqa: F401
-    import mlflow.tracking  # noqa: F401
-    import pandera.polars  # noqa: F401
-    import sklearn.linear_model  # noqa: F401
-    import stamina  # noqa: F401
-
-    from asof import verbs  # noqa: F401
-    from asof.flows import running  # noqa: F401
-
-    for name in ("mlflow", "alembic"):  # as Asof does when it imports them
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-    for line in sys.stdin:
-        asked = json.loads(line)
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.setsid()
-            os.write(write, b".")
-            for number, name in ((0, os.devnull), (1, asked["out"]), (2, asked["err"])):
-                os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
-            os._exit(cli.main(asked["args"]))
-        os.read(read, 1)  # it has its own group now
-        os.close(read)
-        os.close(write)
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
-@dataclass
-class Starter:
-    """Starts runs in processes of their own."""
-
-    folder: Path
-    """Of what they print."""
-
-    def __post_init__(self) -> None:
-        """Start the process that the others fork from."""
-        self._environ = {**os.environ, "PYTHONPYCACHEPREFIX": str(self.folder / "compiled")}
-        self._environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        self._idle = subprocess.Popen(
-            [sys.executable, "-c", IDLE.format(str(Path(__file__).parent))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=self._environ,
-        )
-        self.out, self.err = self.folder / "out", self.folder / "err"
-
-    def close(self) -> None:
-        """Let it end."""
-        assert self._idle.stdin is not None
-        self._idle.stdin.close()
-        self._idle.wait(timeout=60)
-
-    def run(self, args: list[str], *, kill: float | None = None, cold: bool = False) -> int:
-        """Run the command line to its end, or kill its group ``kill`` seconds after its start; returns its code."""
-        return self._cold(args, kill) if cold else self._forked(args, kill)
-
-    def _forked(self, args: list[str], kill: float | None) -> int:
-        assert self._idle.stdin is not None
-        assert self._idle.stdout is not None
-        asked = {"args": args, "out": str(self.out), "err": str(self.err)}
-        self._idle.stdin.write(json.dumps(asked) + "\n")
-        self._idle.stdin.flush()
-        group = int(self._idle.stdout.readline())
-        if kill is not None:
-            time.sleep(kill)
-            end(group)
-        return int(self._idle.stdout.readline())
-
-    def _cold(self, args: list[str], kill: float | None) -> int:
-        with self.out.open("w") as out, self.err.open("w") as err:
-            started = subprocess.Popen(
-                [sys.executable, "-m", "asof", *args],
-                stdout=out,
-                stderr=err,
-                env=self._environ,
-                start_new_session=True,
-            )
-            if kill is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    started.wait(timeout=kill)
-                end(started.pid)
-            return started.wait()
-
-    def stage(self) -> str:
-        """The stage that the last run was in when it ended."""
-        ended = [line.split()[0] for line in self.err.read_text().splitlines() if line[:2] == "  " and line[2:3] != " "]
-        last = max((ORDER.index(name) for name in ended if name in ORDER), default=0)
-        return ORDER[last + 1]
-
-
-def end(group: int) -> None:
-    """Kill a process group that was started here; one that has ended by itself is fine."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
 
 
 @dataclass
@@ -154,6 +44,8 @@ class Found:
     raw: Mapping[str, Counter[Row]]
     valid: Mapping[str, Counter[Row]]
     refused: Mapping[str, Counter[Row]]
+    broken: frozenset[str] = frozenset()
+    """Sources whose derived tables say that a crash came between the two: whoever reads them makes them anew."""
     champion: str = ""
     """Fingerprint of the champion, or none."""
     made: frozenset[str] = frozenset()
@@ -182,6 +74,8 @@ class Tally:
     blocked: Counter[str] = field(default_factory=Counter)
     unlike: Counter[str] = field(default_factory=Counter)
     recovered: Counter[str] = field(default_factory=Counter)
+    broken: int = 0
+    """Looks at tables of which one was committed and the other not: the next reader made them anew."""
     late: int = 0
     """Runs that had ended before they could be killed: not counted, drawn again."""
     notes: list[str] = field(default_factory=list)
@@ -203,6 +97,7 @@ def look(folder: Path) -> Found:
             there = lake.version(name, table) is not None
             found[name] = _rows(getattr(lake, table)(name)) if there else Counter()
     told = Found(tables["raw"], tables["valid"], tables["quarantine"])
+    told.broken = frozenset(name for name in names if lake.version(name, "valid") is not None and not lake.stamp(name))
     registry = workspace.registry
     champion = registry.find("champion")
     told.made = frozenset(one.facts["fingerprint"] for one in registry.releases())
@@ -261,10 +156,12 @@ class Kills:
             finally:
                 self.starter.close()
 
-    def run(self, kills: int, *, until: float) -> Tally:
-        """Kill so many runs, or fewer where the clock (``time.monotonic``) passes ``until``."""
+    def run(self, kills: int, *, minutes: float) -> Tally:
+        """Kill so many runs, or fewer where they take longer than so many minutes."""
+        self.steps = min(STEPS, max(RICHER + 2, kills // 10))  # few kills are not worth a long history
         with self._open():
             self._grow()
+            until = time.monotonic() + 60 * minutes
             for number in itertools.count():
                 if self.tally.trials.total() >= kills or time.monotonic() > until:
                     break
@@ -278,7 +175,7 @@ class Kills:
     def _grow(self) -> None:
         """Let the twin run undisturbed through all steps, and keep a copy after each."""
         folder = self.folder / "twin"
-        for step in range(STEPS):
+        for step in range(self.steps):
             self._put(folder, step)
             begun = time.perf_counter()
             code = self.starter.run(["run", str(folder), "--json"])
@@ -291,7 +188,7 @@ class Kills:
 
     def _trial(self, number: int, kills: int) -> None:
         """Kill one to four runs, one after the other, perhaps with new data in between; then let one end."""
-        first = reached = number % STEPS
+        first = reached = number % self.steps
         folder = self.folder / "trial"
         shutil.rmtree(folder, ignore_errors=True)
         if first:
@@ -299,7 +196,7 @@ class Kills:
         self._put(folder, first)
         stage = ""
         for kill in range(min(self.draw.randrange(1, IN_A_ROW + 1), kills - self.tally.trials.total())):
-            if kill and self.draw.random() < NEW_DATA and reached < STEPS - 1:
+            if kill and self.draw.random() < NEW_DATA and reached < self.steps - 1:
                 reached += 1
                 self._put(folder, reached)
             stage = self._kill(folder, reached) or stage
@@ -359,8 +256,10 @@ class Kills:
         found, twin = look(folder), self.twins[reached]
         wrong = [name for name in ("valid", "refused") if getattr(found, name) != getattr(twin, name)]
         if first == reached:
-            same = ("raw", "champion", "made", "promotions", "answers")
+            same = ("raw", "champion", "made", "answers")
             wrong += [name for name in same if getattr(found, name) != getattr(twin, name)]
+        if first == reached and found.promotions != twin.promotions:
+            wrong.append(f"{found.promotions} decisions for {twin.promotions}")
         left = [path.name for sign in (".writing-*", ".making-*", "*.part") for path in folder.rglob(sign)]
         if wrong or left:
             self._note(self.tally.unlike, stage, reached, [f"after the run again: {', '.join([*wrong, *left])}"])
@@ -379,6 +278,9 @@ class Kills:
             self._tell(self.tally.between, stage, new, f"{name}: raw that never was", set(raw) - aim.ever)
             for rows in (raw, valid, refused):
                 self._tell(self.tally.doubled, stage, new, f"{name}: twice", {row for row in rows if rows[row] > 1})
+            if name in found.broken and old < new:
+                self.tally.broken += 1
+                continue
             states = [self.world.expected[step][name] for step in range(max(old, 0), new + 1)]
             if (set(valid), set(refused)) not in [(one.valid, one.refused) for one in [before, *states]]:
                 gone = {row for row in before.valid if row[0] not in {one[0] for one in [*valid, *refused]}}

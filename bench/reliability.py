@@ -17,7 +17,6 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -30,7 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
 from _faults import Figures, measure  # noqa: E402 - found from the root
-from _kills import ORDER, Kills, Tally  # noqa: E402
+from _kills import Kills, Tally  # noqa: E402
+from _processes import ORDER  # noqa: E402
 from run import machine  # noqa: E402
 
 KILLS, TRIALS = 100, 10
@@ -101,7 +101,7 @@ def options() -> argparse.Namespace:
 def kills(count: int, seed: int, minutes: float) -> Tally:
     """Kill runs."""
     with tempfile.TemporaryDirectory(prefix="asof-kills-") as name:
-        return Kills(Path(name), seed).run(count, until=time.monotonic() + 60 * minutes)
+        return Kills(Path(name), seed).run(count, minutes=minutes)
 
 
 def faults(trials: int, seed: int) -> list[Figures]:
@@ -153,7 +153,10 @@ def _reached(tally: Tally) -> str:
     middle = spent[len(spent) // 2] if spent else 0.0
     reached = tally.recovered.total()
     told = f"{reached} of {len(spent)} runs after a kill reached the state of the twin; the middle one took"
-    return f"\n{told} {middle:.1f} s.\n"
+    between = (
+        f"A kill came {tally.broken} times between the commits of valid rows and quarantine, which are then remade."
+    )
+    return f"\n{told} {middle:.1f} s. {between}\n"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
