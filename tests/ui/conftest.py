@@ -14,8 +14,8 @@ import pytest
 
 import asof
 from tests.flows import world
-from tests.ui import glances
 from tests.flows.conftest import finished
+from tests.ui import glances
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -136,9 +136,9 @@ def phone(browser: "Browser", address: str) -> Iterator[Screen]:
     yield from opened(browser, address, width=390)
 
 
-def opened(browser: "Browser", address: str, *, width: int) -> Iterator[Screen]:
+def opened(browser: "Browser", address: str, *, width: int, **settings: Any) -> Iterator[Screen]:
     """Open a tab that remembers what it asks for."""
-    context = browser.new_context(viewport={"width": width, "height": 1000})
+    context = browser.new_context(viewport={"width": width, "height": 1000}, **settings)
     made = Screen(context.new_page(), address)
     made.page.set_default_timeout(PATIENCE)
     made.page.on("pageerror", lambda error: made.wrong.append(str(error)))

@@ -1,15 +1,17 @@
 """Forms of one question: a field for each column, and an answer that is that of the desk."""
 
+import socket
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import pytest
 
 import asof
-from asof.errors import DataError, UserError
+from asof.errors import DataError, OutsideError, UserError
 from asof.ui import forms, launching, replies, sights
 from asof.ui.sights import Opening, Sight
 from tests.flows import houses
@@ -65,6 +67,26 @@ def test_a_value_that_cannot_be_read_is_told(people: Sight) -> None:
     assert replies.ask(people, forms.texts({"sex": "male", "age": "old"})).refused == "age is not a number"
     with pytest.raises(DataError, match="no column age"):
         replies.ask(people, forms.texts({"sex": "male"}))
+
+
+def test_what_most_rows_do_not_tell_is_usually_unknown() -> None:
+    told = forms._field("cabin", pl.Series(["B1", None, None]), None, used=True)
+    assert (told.kind, told.usual) == ("text", None)
+    days = pl.Series([date(2021, 3, 1), date(2021, 3, 3), None])
+    assert forms._field("built", days, None, used=True).usual == date(2021, 3, 2)
+    assert forms._field("garden", pl.Series([True, True, False]), None, used=True).usual == "true"
+    share = forms._field("share", pl.Series([0.5, 0.25, 1.0]), None, used=False)
+    assert (share.kind, share.usual, share.hint) == ("number", 0.5, "seen from 0.250 to 1")
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OutsideError, match=f"port {port} of 127.0.0.1 is in use"):
+            launching._port(port)
+    assert launching._port(0) > 0
 
 
 def test_small_reasons_are_added_up() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -14,7 +15,11 @@ from asof.flows.serving import Desk
 from asof.pages import words
 from asof.ui import sights
 from asof.ui.sights import Opening
-from tests.ui.conftest import Screen
+from tests.test_pages_in_browser import HARSH
+from tests.ui.conftest import Screen, opened
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.needs("a browser")
 ZONE = ZoneInfo("America/New_York")
@@ -118,6 +123,16 @@ def test_a_phone_shows_every_view_without_scrolling_aside(phone: Screen) -> None
     for view, sign in (("", ".asof-scale"), ("case", ".js-plotly-plot"), ("line", ".asof-scale")):
         expect(phone.show(view).page.locator(sign).first).to_be_visible()
         assert phone.width() == 390, view
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_of_a_case_can_be_read(browser: "Browser", address: str, scheme: Literal["light", "dark"]) -> None:
+    for screen in opened(browser, address, width=1280, color_scheme=scheme):
+        page = screen.show("case").page
+        expect(page.locator(".js-plotly-plot").first).to_be_visible()
+        # The entry that is chosen stands on a veil, which the measure takes for a wall.
+        faint = [one for one in page.evaluate(HARSH) if one != "P : One case"]
+        assert faint == []
 
 
 def test_every_control_is_reached_by_the_keyboard(screen: Screen) -> None:

@@ -46,6 +46,9 @@ h2 { font-size: 1.25rem !important; } h3 { font-size: 1.05rem !important; }
 :root { --asof-line: rgba(120, 120, 115, .3); }
 [data-testid="stCaptionContainer"] { opacity: .82; color: inherit !important; }
 [data-testid="stCaptionContainer"] * { color: inherit !important; }
+@media (prefers-color-scheme: dark) {
+  [data-testid^="stBaseButton-primary"] * { color: #14181b !important; }
+}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 1rem; }
 }

@@ -3,7 +3,7 @@
 import math
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -68,17 +68,22 @@ def _used(sight: Sight, prepared: Prepared) -> set[str]:
 
 
 def _field(name: str, column: pl.Series, seen: Seen | None, *, used: bool) -> Field:
-    known = column.drop_nulls()
-    if column.dtype == pl.Boolean:
+    field = _known(name, column.drop_nulls(), seen, used=used)
+    # What most rows do not tell is usually unknown.
+    return field if 2 * column.null_count() <= column.len() else replace(field, usual=None)
+
+
+def _known(name: str, known: pl.Series, seen: Seen | None, *, used: bool) -> Field:
+    if known.dtype == pl.Boolean:
         common = known.mode().sort().first() if known.len() else None
         return Field(
             name, "choice", "true or false", None if common is None else str(common).lower(), ("true", "false")
         )
-    if column.dtype == pl.Date:
+    if known.dtype == pl.Date:
         middle = known.median()
         day = middle.date() if isinstance(middle, datetime) else middle
         return Field(name, "day", _range(known.min(), known.max()), day, used=used)
-    if column.dtype.is_numeric():
+    if known.dtype.is_numeric():
         return _number(name, known, seen, used=used)
     words_of = known.cast(pl.String).mode().sort()
     listed = () if seen is None or seen.categories is None else seen.categories
