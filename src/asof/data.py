@@ -25,8 +25,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+FEW = 512
+"""Up to this many rows one thread alone is quickest."""
 UTC_TIME = pl.Datetime("us", "UTC")
 """The one dtype of time inside: microseconds, UTC."""
 
@@ -76,6 +80,11 @@ class Coverage:
     def end(self) -> datetime:
         """Moment at which coverage ends (exclusive)."""
         return self.ends[-1]
+
+    def after(self, begin: datetime) -> "Coverage":
+        """Return what is covered from ``begin`` on."""
+        kept = [(max(low, begin), high) for low, high in zip(self.starts, self.ends, strict=True) if high > begin]
+        return Coverage(tuple(low for low, _ in kept), tuple(high for _, high in kept))
 
     def before(self, end: datetime) -> "Coverage":
         """Return what is covered before ``end``."""
@@ -129,3 +138,12 @@ class Profile:
 
 Sources = Mapping[str, SourceTable]
 """All sources of a project by name, as lookups see them."""
+
+
+def numbers(table: pl.DataFrame) -> NDArray[np.float64]:
+    """Return n x p numbers of Float64 columns, unknown ones NaN."""
+    if table.height > FEW or not table.width:
+        many: NDArray[np.float64] = table.to_numpy()
+        return many
+    # Few rows are copied at once: to wake other threads costs more, and where they are busy very much more.
+    return np.column_stack([column.to_numpy() for column in table.iter_columns()])

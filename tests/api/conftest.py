@@ -14,6 +14,7 @@ import uvicorn
 import asof
 from asof.api import Settings, create, heads
 from asof.flows.serving import Desk
+from tests.api.flats import FLATS, flats
 from tests.flows import houses, world
 
 Start = Callable[..., httpx.Client]
@@ -62,6 +63,22 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = houses.make(tmp_path_factory.mktemp("served") / "people", houses.PASSENGERS, people=houses.people())
     asof.run(asof.open_project(str(folder)))
     return folder
+
+
+@pytest.fixture(scope="session")
+def flats_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Flats without place or time, learnt by LightGBM once."""
+    folder = houses.make(tmp_path_factory.mktemp("served") / "flats", FLATS, flats=flats())
+    asof.train(asof.open_project(str(folder)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def flat_desk(flats_folder: Path) -> Desk:
+    """The flats, open with what was trained last."""
+    desk = Desk(asof.open_project(str(flats_folder)), "challenger")
+    desk.open()
+    return desk
 
 
 @pytest.fixture(scope="session")

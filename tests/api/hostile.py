@@ -58,7 +58,9 @@ def value(draw: random.Random, depth: int = 0) -> Any:
     if kind == "object":
         return {str(value(draw, 9))[:50]: value(draw, depth + 1) for _ in range(draw.randrange(4))}
     plain: dict[str, Any] = {
-        "text": draw.choice(["z1", "2021-07-22", "", "x" * draw.randrange(20_000), "\x00", "' OR 1=1 --", "../../etc"]),
+        "text": draw.choice(
+            ["z1", "2021-07-22", "9999-12-31", "0001-01-01", "", "x" * draw.randrange(20_000), "\x00", "' OR 1=1 --"]
+        ),
         "number": draw.uniform(-1e6, 1e6),
         "huge": draw.choice([10 ** draw.randrange(400), -(2**63), 2**64, 1e308]),
         "nan": draw.choice([float("nan"), float("inf"), float("-inf")]),

@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
 
 from asof.api import Settings, keys
 from asof.api.guards import Limits
-from asof.errors import UserError
+from asof.errors import DataError, UserError
+from asof.flows import asking
 from tests.api.conftest import opened, standing
 
 JSON = {"content-type": "application/json"}
@@ -32,6 +34,7 @@ BODIES = [
     ("a huge integer", '[{"place": 1' + "0" * 300 + "}]", 422, "too large"),
     ("half a character", '[{"place": "\\ud800", "start": "2021-07-20"}]', 422, "no character"),
     ("a long text", json.dumps([{"place": "z" * 10_001}]), 422, "10,001 characters"),
+    ("half a character in a name", '[{"place": "z1", "start": "2021-07-20", "\\ud800": 1}]', 422, "no character"),
     ("no time", '[{"place": "z1"}]', 422, "no column tells the time"),
     ("no place", '[{"start": "2021-07-20"}]', 422, "no column tells the place"),
     ("an empty row", "[{}]", 422, "hold no value"),
@@ -113,6 +116,13 @@ def test_keys(crashes: Path, tmp_path: Path) -> None:
             assert (told.status_code, told.headers["www-authenticate"]) == (401, "Bearer")
         for given in ({"x-api-key": first}, {"authorization": f"Bearer {second}"}):
             assert client.post("/invocations", json=[ROW], headers=given).status_code == 200
+
+
+def test_a_column_in_small_and_large_letters_is_refused() -> None:
+    """Where a source has its columns in small letters; else the one of them would be lost, or the server fall over."""
+    with pytest.raises(DataError, match="the request: column 'age' is there twice"):
+        asking._lower(pl.DataFrame({"Age": ["1"], "age": ["2"]}), "the request")
+    assert asking._lower(pl.DataFrame({"Age": ["1"], "SEX": ["x"]}), "the request").columns == ["age", "sex"]
 
 
 @pytest.mark.parametrize(

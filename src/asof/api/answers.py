@@ -1,6 +1,5 @@
 """Answers as they go back: one a row, in its place, in the kind that was asked for."""
 
-import io
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 import polars as pl
+from pydantic_core import to_json
 
 from asof.api.bodies import ALSO, CSV, JSON, LINES, Refusal
 from asof.api.turns import Answered
@@ -63,10 +63,10 @@ def write(answers: pl.DataFrame, kind: str) -> bytes:
     """Write answers: JSON as ``{"predictions": [...]}``, CSV with a header, or an object a line."""
     if kind == CSV:
         return _plain(answers).write_csv().encode()
-    shaped = shape(answers)
+    told = records(answers)
     if kind == LINES:
-        return write_lines(shaped)
-    return b'{"predictions":' + shaped.write_json().encode() + b"}"
+        return b"".join(to_json(one) + b"\n" for one in told)
+    return b'{"predictions":' + to_json(told) + b"}"
 
 
 def part(answers: pl.DataFrame, sizes: Sequence[int], kind: str, *, numbered: bool) -> list[Answered]:
@@ -78,12 +78,12 @@ def part(answers: pl.DataFrame, sizes: Sequence[int], kind: str, *, numbered: bo
         return [Answered(write(answers, kind), _refused(answers))]
     if numbered:
         units = [str(number) for size in sizes for number in range(1, size + 1)]
-        answers = answers.with_columns(pl.Series("unit", units))
+        answers = answers.clone().replace_column(answers.columns.index("unit"), pl.Series("unit", units))
     ends = list(accumulate(sizes))
     parts = [answers.slice(end - size, size) for size, end in zip(sizes, ends, strict=True)]
     if kind != JSON:
         return [Answered(write(one, kind), _refused(one)) for one in parts]
-    lines = write_lines(shape(answers)).splitlines()
+    lines = [to_json(one) for one in records(answers)]
     told = [join(lines[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
     return [Answered(body, _refused(one)) for body, one in zip(told, parts, strict=True)]
 
@@ -97,26 +97,19 @@ def join(lines: Sequence[bytes]) -> bytes:
     return b'{"predictions":[' + b",".join(lines) + b"]}"
 
 
-def write_lines(shaped: pl.DataFrame) -> bytes:
-    """Write an object a line."""
-    buffer = io.BytesIO()
-    shaped.write_ndjson(buffer)
-    return buffer.getvalue()
-
-
-def shape(answers: pl.DataFrame) -> pl.DataFrame:
-    """Answers as JSON tells them: moments as text in UTC, chances of classes as one object."""
-    return _nested(_plain(answers))
+def records(answers: pl.DataFrame) -> list[dict[str, Any]]:
+    """Answers as JSON tells them: moments as text in UTC, chances of classes as one object by name."""
+    told = _plain(answers).to_dicts()
+    names = [name for name in answers.columns if name.startswith(CHANCE)]
+    if names:
+        for one in told:
+            one["chances"] = {name.removeprefix(CHANCE): one.pop(name) for name in names}
+    return told
 
 
 def _plain(answers: pl.DataFrame) -> pl.DataFrame:
-    return answers.with_columns(pl.col(pl.Datetime).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
-
-
-def _nested(answers: pl.DataFrame) -> pl.DataFrame:
-    """Chances of classes as one object by name."""
-    names = [name for name in answers.columns if name.startswith(CHANCE)]
-    if not names:
+    timed = [name for name, dtype in answers.schema.items() if dtype == pl.Datetime]
+    if not timed:
         return answers
-    chances = pl.struct(pl.col(name).alias(name.removeprefix(CHANCE)) for name in names).alias("chances")
-    return answers.with_columns(chances).drop(names)
+    # By Polars, which writes the end of the last day of the year 9999 as well: Python has no such moment.
+    return answers.with_columns(pl.col(timed).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))

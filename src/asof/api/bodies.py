@@ -175,6 +175,9 @@ def table(rows: Sequence[Mapping[str, Any]], numbers: Mapping[str, frozenset[flo
         raise Refusal(413, f"{len(names):,} columns are more than {MOST_COLUMNS:,}")
     if not names:
         raise Refusal(422, "the rows hold no value")
+    for number, name in enumerate(names, 1):
+        if not name.isascii():
+            _sound(name, 1, f"name of column {number}")
     direct = numbers or {}
     return pl.DataFrame([_column(name, [row.get(name) for row in rows], direct.get(name)) for name in names])
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
+from pydantic_core import to_json
 
 from asof.api import answers
 from asof.flows import asking
@@ -37,7 +38,7 @@ class Quick:
         self._starts: dict[str, tuple[dt.datetime, str] | None] = {}
         ready = standing.ready
         if ready is not None and 0 < ready.height <= MOST_READY and workspace.spec.predict.per.place is not None:
-            lines = answers.write_lines(answers.shape(ready)).splitlines()
+            lines = [to_json(one) for one in answers.records(ready)]
             keys = zip(ready["place"], ready["start"], ready["horizon"], strict=True)
             self._told = dict(zip(keys, lines, strict=True))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -69,7 +69,7 @@ class Turns:
             self._working = asyncio.create_task(self._all())
         return await self._in_time(asked.answer)
 
-    async def _in_time(self, made: Any) -> Any:
+    async def _in_time(self, made: Awaitable[Made]) -> Made:
         try:
             async with asyncio.timeout(self._seconds):
                 return await made

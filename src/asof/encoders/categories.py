@@ -22,6 +22,8 @@ class Categories:
 
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
         """Return features with codes (UInt32) in place of the columns learnt."""
+        if not state["levels"]:
+            return features
         return features.with_columns(code(name, levels) for name, levels in state["levels"].items())
 
 

@@ -38,6 +38,8 @@ class Words:
 
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
         """Return features with a Float64 column ``column~word`` for each word learnt."""
+        if not state["words"]:
+            return features
         return features.with_columns(
             pl.col(name)
             .str.extract_all(PATTERN)

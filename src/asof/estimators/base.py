@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from asof.data import Table
+from asof.data import Table, numbers
 from asof.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -134,8 +134,7 @@ def matrix(features: pl.DataFrame) -> Floats:
         )
     if any(dtype != pl.Float64 for dtype in features.schema.values()):
         features = features.select(pl.all().cast(pl.Float64))
-    out: Floats = features.to_numpy()
-    return out
+    return numbers(features)
 
 
 def labels(table: Table) -> Floats:

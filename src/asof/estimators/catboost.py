@@ -33,8 +33,12 @@ class Booster:
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
         """Return n predictions or n x k probabilities, by one thread where there are few rows."""
-        count = 1 if features.height <= FEW else threads
-        raw: Floats = self.booster.predict(matrix(features), prediction_type="RawFormulaVal", thread_count=count)
+        return self.of_numbers(matrix(features), threads)
+
+    def of_numbers(self, numbers: Floats, threads: int = 1) -> Floats:
+        """Return the same of the n x p numbers that encoders have made."""
+        count = 1 if len(numbers) <= FEW else threads
+        raw: Floats = self.booster.predict(numbers, prediction_type="RawFormulaVal", thread_count=count)
         if self.loss == "classes":
             return chances([np.zeros(len(raw)), raw] if raw.ndim == 1 else list(np.ascontiguousarray(raw.T)))
         return np.exp(raw) if self.loss in LOG_LINK else raw

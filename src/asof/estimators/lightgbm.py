@@ -50,8 +50,12 @@ class Booster:
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
         """Return n predictions or n x k probabilities, by one thread where there are few rows."""
-        count = 1 if features.height <= FEW else threads
-        out: Floats = self.booster.predict(matrix(features), num_threads=count)
+        return self.of_numbers(matrix(features), threads)
+
+    def of_numbers(self, numbers: Floats, threads: int = 1) -> Floats:
+        """Return the same of the n x p numbers that encoders have made."""
+        count = 1 if len(numbers) <= FEW else threads
+        out: Floats = self.booster.predict(numbers, num_threads=count)
         return pair(out) if self.pair else out
 
     def raw(self, features: pl.DataFrame, threads: int = 1) -> Floats:

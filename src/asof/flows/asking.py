@@ -1,5 +1,6 @@
 """Questions out of what a user gives: a file of rows, or moments as written on the command line."""
 
+import math
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -52,7 +53,8 @@ def numbers(workspace: Workspace, prepared: Prepared) -> dict[str, frozenset[flo
     if not prepared.panel.rows:
         return {}
     schema, spec = prepared.counted.rows.schema, workspace.spec.sources[prepared.panel.source]
-    missing = frozenset(number for text in spec.missing_values if (number := _number(text)) is not None)
+    told = [_number(text) for text in spec.missing_values]
+    missing = frozenset(number for number in told if number is not None and math.isfinite(number))
     return {name: missing for name in prepared.panel.own if _kind(schema[name]) == "number"}
 
 
@@ -197,7 +199,7 @@ def _places_of(
 def _rows_of(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, called: str) -> pl.DataFrame:
     """Questions about the rows of a table: the columns of their own are read as those of the source are."""
     panel, spec = prepared.panel, workspace.spec.sources[prepared.panel.source]
-    named = given.rename(str.lower) if spec.header == "lower" else given
+    named = _lower(given, called) if spec.header == "lower" else given
     text = cells.clean(named, spec.missing_values)
     lacking = [name for name in panel.own if name not in text.columns]
     if lacking:
@@ -225,6 +227,16 @@ def _rows_of(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, call
     as_of = times.shift(begun, horizon, panel.zone, -1).alias("as_of")
     ahead = pl.Series("horizon", [str(horizon)]).new_from_index(0, text.height)
     return pl.DataFrame([place.alias("place"), begun, ended, _units(text, spec), as_of, ahead, *columns, reasons])
+
+
+def _lower(given: pl.DataFrame, called: str) -> pl.DataFrame:
+    """Rows with the names of their columns in small letters, as the source has them."""
+    lower = [name.lower() for name in given.columns]
+    twice = next((name for name in lower if lower.count(name) > 1), None)
+    if twice is not None:
+        message = f"{called}: column {twice!r} is there twice, in small and in large letters"
+        raise DataError(message)
+    return given.rename(dict(zip(given.columns, lower, strict=True)))
 
 
 def _kind(dtype: pl.DataType) -> str:

@@ -1,6 +1,7 @@
 """Answers of a released model: the next periods, a range, or a file of rows in order."""
 
 import difflib
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from asof import intervals, panels, probabilities, releases, times
-from asof.data import UTC_TIME
+from asof.data import FEW, UTC_TIME
 from asof.errors import DataError
 from asof.flows import asking, delivering, intake, keeping, preparation, remembering
 from asof.flows.preparation import Prepared
@@ -81,6 +82,11 @@ class Oracle:
     """Ids of the places that it has met."""
     classes: tuple[str, ...] = ()
     """Classes in the order in which it tells them, whatever the data hold by now; none for numbers."""
+
+    @functools.cached_property
+    def met(self) -> frozenset[str]:
+        """The same ids, to look one up."""
+        return frozenset(self.places)
 
 
 def predict(workspace: Workspace, asked: Asked, out: Path | str | None = None) -> dict[str, Any]:
@@ -207,16 +213,31 @@ def answer(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: 
     _refuse_other_features(oracle, features.columns)
     _refuse_other_page(workspace, oracle)
     told = oracle.model.predict(features) if questions.height else _none(oracle)
-    new = questions["place"].is_not_null() & ~questions["place"].is_in(oracle.places.implode())
+    new = _new(questions["place"], oracle)
+    outside = releases.outside(features, oracle.release.schema()) | new
+    return laid_out([questions[name] for name in identity(panel)], told, oracle, outside, new)
+
+
+def laid_out(
+    asked: Sequence[pl.Series], told: np.ndarray, oracle: Oracle, outside: pl.Series, new: pl.Series
+) -> pl.DataFrame:
+    """Lay answers out as they are given: what is asked, what is told of it, whether it lies outside what was seen."""
     return pl.DataFrame(
         [
-            *(questions[name] for name in identity(panel)),
+            *asked,
             *_told(told, oracle, new.to_numpy()),
-            (releases.outside(features, oracle.release.schema()) | new).alias("outside"),
-            _same("reason", None, questions.height),
-            _same("release", oracle.release.name, questions.height),
+            outside.alias("outside"),
+            _same("reason", None, len(told)),
+            _same("release", oracle.release.name, len(told)),
         ]
     )
+
+
+def _new(asked: pl.Series, oracle: Oracle) -> pl.Series:
+    """Which places are none that the release has met; Boolean, never null."""
+    if asked.len() <= FEW:
+        return pl.Series([place is not None and place not in oracle.met for place in asked], dtype=pl.Boolean)
+    return asked.is_not_null() & ~asked.is_in(oracle.places.implode())
 
 
 def _same(name: str, text: str | None, count: int) -> pl.Series:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from asof import encoders
 from asof.encoders import State
+from asof.encoders.categories import Categories
+from asof.encoders.near_mean import NearMean
+from asof.encoders.words import Words
 from asof.errors import DataError
 from asof.estimators import Files, Fitted
 from asof.estimators.base import dump_json
@@ -116,10 +119,36 @@ class RecipeModel:
         put_back = None if self.offset is None else self.offset.read(encoded)
         for step, state in zip(self.steps, self.states, strict=True):
             encoded = step.encode(encoded, state)
-        told = self.fitted.predict(encoded, self.threads)
-        wanted = (features.height,) if self.seen is None else (features.height, len(self.seen.classes))
-        told = check_told(told, wanted, self.recipe.name)
-        told = told if put_back is None else told + put_back
+        told = self._checked(self.fitted.predict(encoded, self.threads), features.height)
+        return self._put_right(told if put_back is None else told + put_back)
+
+    def codes(self) -> Mapping[str, Mapping[str, float]] | None:
+        """Code of each text by feature, where encoders do nothing but tell texts by codes; else none.
+
+        Then ``of_numbers`` answers as ``predict`` does, to the bit.
+        """
+        told: dict[str, Mapping[str, float]] = {}
+        for step, state in zip(self.steps, self.states, strict=True):
+            if isinstance(step, Categories):
+                levels = state["levels"].items()
+                told |= {name: {text: float(code) for code, text in enumerate(texts)} for name, texts in levels}
+            elif not isinstance(step, (NearMean, Words)) or any(state.values()):
+                return None
+        texts = {name for name, kind in self.columns.items() if kind == "text"}
+        able = hasattr(self.fitted, "of_numbers") and self.offset is None and texts == told.keys()
+        return told if able else None
+
+    def of_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Predict n rows from their features in order as n x p numbers, texts by ``codes``, unknown ones NaN."""
+        told = self.fitted.of_numbers(numbers, self.threads)  # type: ignore[attr-defined] # what ``codes`` has looked for
+        return self._put_right(self._checked(told, len(numbers)))
+
+    def _checked(self, told: Any, height: int) -> NDArray[np.float64]:
+        wanted = (height,) if self.seen is None else (height, len(self.seen.classes))
+        return check_told(told, wanted, self.recipe.name)
+
+    def _put_right(self, told: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Make predictions of what the estimator tells."""
         if self.seen is not None:
             return self.seen.spread(told, self.recipe.classes)
         if self.smear is not None:

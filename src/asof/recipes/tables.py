@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from asof.data import Table
+from asof.data import Table, numbers
 from asof.errors import DataError
 
 
@@ -50,9 +50,7 @@ def _ready(features: pl.DataFrame, columns: Mapping[str, str]) -> bool:
     ):
         return False
     told = [column for column in features.iter_columns() if column.dtype == pl.Float64]
-    if not told:
-        return True
-    finite = np.isfinite(pl.DataFrame(told).to_numpy())
+    finite = np.isfinite(numbers(pl.DataFrame(told)))
     return bool(finite.size - np.count_nonzero(finite) == sum(column.null_count() for column in told))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from asof import data
 from asof.errors import DataError
 
 MARGIN = 0.05
@@ -78,8 +79,8 @@ def outside(features: pl.DataFrame, schema: Sequence[Seen]) -> pl.Series:
     told = np.zeros(features.height, dtype=np.bool_)
     numbers = [item for item in schema if item.kind == "number"]
     if numbers:
-        values = pl.DataFrame([features[item.name].cast(pl.Float64) for item in numbers]).to_numpy()
-        low, high = (np.array(ends) for ends in zip(*map(_ends, numbers), strict=True))
+        values = data.numbers(pl.DataFrame([features[item.name].cast(pl.Float64) for item in numbers]))
+        low, high = (np.array(ends) for ends in zip(*map(ends, numbers), strict=True))
         never = ~np.array([item.missing for item in numbers])
         told |= np.where(np.isnan(values), never, (values < low) | (values > high)).any(axis=1)
     for item in schema:
@@ -106,7 +107,7 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _ends(item: Seen) -> tuple[float, float]:
+def ends(item: Seen) -> tuple[float, float]:
     """Numbers below the one or above the other lie outside; all do where none was ever seen."""
     if item.low is None or item.high is None:
         return math.inf, -math.inf
