@@ -55,7 +55,7 @@ from tests.flows.commands import Capture, few, refused, shown
 
 __all__ = ["few"]  # a fixture
 
-SHORT = Patience(attempts=2, timeout=0.3, first=0.001, longest=0.01)
+SHORT = Patience(attempts=2, timeout=0.3, whole=0.5, first=0.001, longest=0.01)
 ROWS = pl.DataFrame({"id": ["1"], "at": ["2024-03-01T10:00:00.000"]})
 
 
@@ -128,5 +128,18 @@ def test_a_server_that_hangs_is_given_up(
         with pytest.raises(OutsideError, match=r"no usable answer in 2 attempts \(no answer within 0\.3 s\)") as caught:
             list(opened().batches(None))
         assert time.monotonic() - begun < 20
+        assert [row for batch in opened().batches(None) for row in batch.rows["id"]] == ["1"], "it answers again"
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("made", [socrata, api])
+def test_a_server_that_drips_is_given_up(
+    made: Callable[[Faults], tuple[SocrataServer | ApiServer, Callable[[], Reader]]],
+) -> None:
+    """A byte now and then keeps every single time-out from ending; the one of the whole answer does."""
+    server, opened = made(Faults(script=["drip"] * 2, seconds=0.1))
+    with server:
+        with pytest.raises(OutsideError, match=r"in 2 attempts \(the answer had not ended after 0\.5 s\)") as caught:
+            list(opened().batches(None))
         assert [row for batch in opened().batches(None) for row in batch.rows["id"]] == ["1"], "it answers again"
     assert caught.value.exit_code == 3

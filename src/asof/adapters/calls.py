@@ -2,11 +2,12 @@
 
 import functools
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asof.errors import OutsideError, UserError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 Answer = TypeVar("Answer")
+_OF_TRANSPORT: Final = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers of a body as it was sent, which no longer hold when it has been read."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,19 @@ class Patience:
 
     attempts: int = 7
     timeout: float = 60.0
-    """Seconds for one answer."""
+    """Seconds for one answer to begin, and for each of its parts to come."""
+    whole: float = 900.0
+    """Seconds for all of an answer: one that drips is given up then."""
     first: float = 1.0
     """Seconds before the second attempt; doubled for each further one, plus up to as much again by chance."""
     longest: float = 60.0
     """Seconds between two attempts at most, unless the service says how long."""
     told: float = 900.0
     """A service that asks to wait longer than so many seconds is not waited for."""
+
+
+class TooLargeError(Exception):
+    """An answer of more bytes than allowed."""
 
 
 class AgainError(Exception):
@@ -81,6 +90,25 @@ def check_wait(answer: "httpx.Response", message: str, patience: Patience, now: 
     if wait is not None and wait > patience.told:
         raise OutsideError(f"{service}: asks to wait {wait:,.0f} s (HTTP {status}); run again then")
     raise AgainError(f"HTTP {status}: {message}", wait)
+
+
+def read(answer: "httpx.Response", patience: Patience, *, most: int | None = None) -> "httpx.Response":
+    """Read an answer that streams to its end; returns it with its body.
+
+    Raises ``AgainError`` where it takes longer than patience allows, ``TooLargeError`` where it has more than ``most``
+    bytes.
+    """
+    import httpx
+
+    begun, body = time.monotonic(), bytearray()
+    for piece in answer.iter_bytes():
+        body += piece
+        if most is not None and len(body) > most:
+            raise TooLargeError
+        if time.monotonic() - begun > patience.whole:
+            raise AgainError(f"the answer had not ended after {patience.whole:g} s")
+    kept = [(name, text) for name, text in answer.headers.items() if name not in _OF_TRANSPORT]
+    return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
 
 
 def retry_after(text: str | None, now: datetime) -> float | None:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 BYTES: Final = 64 << 20
 """A larger answer is refused."""
 REDIRECTS: Final = 5
-_OF_TRANSPORT: Final = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers of a body as it was sent, which no longer hold when it has been read."""
 _MOVED: Final = (301, 302, 303, 307, 308)
 
 Position = dict[str, Any]
@@ -160,19 +158,15 @@ class Service:
 
         for _ in range(REDIRECTS + 1):
             try:
-                with self.client.stream("GET", url) as answer:
-                    body = bytearray()
-                    for piece in answer.iter_bytes():
-                        body += piece
-                        if len(body) > BYTES:
-                            told = f"an answer is larger than {BYTES >> 20} MB; ask for fewer rows a page by params:"
-                            raise UserError(f"{self.label}: {told}")
+                with self.client.stream("GET", url) as stream:
+                    answer = calls.read(stream, self.patience, most=BYTES)
+            except calls.TooLargeError:
+                told = f"an answer is larger than {BYTES >> 20} MB; ask for fewer rows a page by params:"
+                raise UserError(f"{self.label}: {told}") from None
             except httpx.TimeoutException:
                 raise AgainError(f"no answer within {self.patience.timeout:g} s") from None
             except httpx.RequestError as fault:
                 raise AgainError(self._hide(f"{type(fault).__name__}: {fault}")) from None
-            kept = [(name, text) for name, text in answer.headers.items() if name not in _OF_TRANSPORT]
-            answer = httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
             if answer.status_code not in _MOVED or "Location" not in answer.headers:
                 return answer
             url = self._same_host(url.join(answer.headers["Location"]), "a redirect")

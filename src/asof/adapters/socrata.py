@@ -157,7 +157,8 @@ class SocrataReader:
         import httpx
 
         try:
-            answer = client.get(self.url, params=dict(question))
+            with client.stream("GET", self.url, params=dict(question)) as stream:
+                answer = calls.read(stream, self.patience)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as fault:
             raise UserError(f"{self.url}: is no address ({fault}); check domain: and dataset:") from fault
         except httpx.TimeoutException:

@@ -15,7 +15,10 @@ from typing import Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
 FAULTS: Final = ("429", "500", "503", "timeout", "truncated", "cut", "closed", "repeated", "reordered", "slow")
-"""What can go wrong with an answer, by name; ``repeated`` and ``reordered`` are for the server itself to do."""
+"""What can go wrong with an answer, by name; ``repeated`` and ``reordered`` are for the server itself to do.
+
+Besides there is ``drip``, an answer that comes byte by byte until the server is stopped.
+"""
 
 
 @dataclass
@@ -168,7 +171,17 @@ class _Handler(BaseHTTPRequestHandler):
         for name, text in {**usual, **reply.headers}.items():
             self.send_header(name, text)
         self.end_headers()
+        if spoilt == "drip":
+            self._drip(body)
+            return
         self.wfile.write(body[: len(body) // 2] if spoilt == "cut" else body)
+        self.close_connection = True
+
+    def _drip(self, body: bytes) -> None:
+        """Send a byte every while, the last one never."""
+        for byte in body[:-1]:
+            self.wfile.write(bytes([byte]))
+            self.server.shell.wait(self.server.shell.faults.seconds)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
