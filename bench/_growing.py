@@ -109,7 +109,7 @@ class Growing:
         for step in range(STEPS):
             files = dict(self.files[-1]) if step else {}
             repeated = self.rows["calls"][step - 1][-6:-1] if step else []
-            files[f"calls-{step}.csv"] = [*self._fixed("calls", step), *repeated, *self.rows["calls"][step]]
+            files[f"calls-{step}.csv"] = [*repeated, *self._fixed("calls", step), *self.rows["calls"][step]]
             if step == 3:  # a file that was read is replaced: some rows say something else, most are as before
                 whole = files["calls-1.csv"]
                 files["calls-1.csv"] = [_revised(row) if 20 <= at < 30 else row for at, row in enumerate(whole)]
