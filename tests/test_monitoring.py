@@ -1,6 +1,7 @@
 """Monitoring: the rate of false alarms is what was asked for, and what drifts is found."""
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from asof.monitoring import Look, Stretches, Test
 
 def looked(values: np.ndarray, rate: float = 0.01) -> monitoring.Judged:
     """Judge 1 + k figures of m tests of equal weight, a step apart, that do not overlap."""
-    tests = [Test(f"t{k}", 1.0, values[:, k], 0.0, both=True) for k in range(values.shape[1])]
+    tests = [Test(f"t {k}", 1.0, values[:, k], 0.0, both=True) for k in range(values.shape[1])]
     return monitoring.judge(tests, range(values.shape[0]), 1, rate)
 
 
@@ -26,19 +27,19 @@ def test_looks_leave_the_gap_between_what_is_served_and_what_was_learnt() -> Non
 
 @pytest.mark.parametrize("shape", ["normal", "heavy"])
 def test_false_alarms_are_as_many_as_asked(shape: str) -> None:
-    """Of 600 looks at eight figures of nothing, about one in twenty alarms at 5 %, whatever the tails."""
+    """Of 600 looks at eight figures of nothing at most one in twenty alarms at 5 %, whatever the tails, but some do."""
     draw = np.random.default_rng(5)
     size = (600, 41, 8)
     figures = draw.normal(size=size) if shape == "normal" else draw.standard_t(4, size=size)
     got = np.mean([bool(looked(each, 0.05).alarms) for each in figures])
-    assert 0.01 < got < 0.07
+    assert 0 < got < 0.06
 
 
 def test_what_moves_far_alarms_and_says_which() -> None:
     figures = np.random.default_rng(1).normal(size=(41, 8))
     figures[0, 3] = 9.0
     judged = looked(figures)
-    assert [one.name for one in judged.alarms] == ["t3"]
+    assert [one.name for one in judged.alarms] == ["t 3"]
     assert judged.tests[0].limit < 9.0
 
 
@@ -78,14 +79,70 @@ def frame(change: str) -> tuple[pl.DataFrame, Stretches]:
 
 @pytest.mark.parametrize(
     ("change", "found"),
-    [("none", []), ("unit", ["level x", "input x"]), ("stuck", ["input x"]), ("missing", ["missing x"])],
+    [("none", []), ("unit", ["level x", "input x"]), ("stuck", ["input x", "stuck x"]), ("missing", ["missing x"])],
 )
 def test_a_column_that_changed_is_found(change: str, found: list[str]) -> None:
     features, stretches = frame(change)
     looks = monitoring.looks(60, 1)
-    tests = monitoring.columns(features, stretches, looks, {"x": 1.0})
+    earlier = features.select(pl.col("x").shift())
+    tests = monitoring.columns(features, stretches, looks, {"x": 1.0}, earlier)
+    judged = monitoring.judge(tests, [look.served for look in looks], 1, 0.01)
+    assert {one.name for one in judged.alarms} == set(found)
+
+
+def test_a_new_category_is_found_and_old_ones_are_not() -> None:
+    """60 stretches of 200 texts; in that which is served 30 are of a kind that was never met."""
+    texts = np.random.default_rng(7).choice(["x", "y", "z"], size=(60, 200)).astype(object)
+
+    def alarms() -> list[str]:
+        column = pl.Series("kind", texts.ravel().tolist()).to_frame()
+        looks = monitoring.looks(60, 1)
+        parts = Stretches(np.repeat(np.arange(60), 200), 60)
+        tests = monitoring.columns(column, parts, looks, {"kind": 1.0})
+        return [one.name for one in monitoring.judge(tests, [look.served for look in looks], 1, 0.01).alarms]
+
+    assert alarms() == []
+    texts[0, :30] = "w"
+    assert "new kind" in alarms()
+
+
+@pytest.mark.parametrize(("moved", "found"), [(0, []), (1, ["clock"]), (-1, ["clock"])])
+def test_a_clock_that_is_an_hour_wrong_is_found(moved: int, found: list[str]) -> None:
+    """40 weeks of hours with two peaks a day, and the last of them an hour off."""
+    draw = np.random.default_rng(8)
+    hour = np.arange(24)
+    day = 10 + 20 * np.exp(-((hour - 8) ** 2) / 4) + 15 * np.exp(-((hour - 18) ** 2) / 6)
+    values = np.tile(day, (40, 7, 1)) * draw.lognormal(0, 0.2, (40, 7, 1)) * draw.lognormal(0, 0.2, (40, 7, 24))
+    values[0] = np.roll(values[0], moved, axis=1)
+    looks = monitoring.looks(40, 1)
+    slots = np.tile(hour, 40 * 7)
+    tests = monitoring.clock(values.ravel(), slots, (1, -1), Stretches(np.repeat(np.arange(40), 168), 40), looks)
     judged = monitoring.judge(tests, [look.served for look in looks], 1, 0.01)
     assert [one.name for one in judged.alarms] == found
+
+
+def test_what_answers_miss_on_the_whole_is_held_against_what_they_used_to_miss() -> None:
+    """140 days about right within 3 %; then 10 % more than was told is found within days, 1 % is not."""
+    draw = np.random.default_rng(9)
+    told = np.full(147, 200.0)
+    label = told * (1 + 0.03 * draw.standard_normal(147))
+    days = pl.Series([date(2024, 1, 1) + timedelta(days=day) for day in range(147)])
+    past = monitoring.missed(days[:140], label[:140], told[:140])
+
+    def kept(times: float, after: int, scale: int) -> monitoring.Promise:
+        until = slice(140, 140 + after)
+        served = monitoring.missed(days[until], times * label[until], told[until])
+        found = monitoring.bias_kept(served, past, scale, 0.01)
+        assert found is not None
+        return found
+
+    assert [kept(1.1, 3, scale).alarm for scale in (7, 28)] == [True, True]
+    assert [kept(1.01, 7, scale).alarm for scale in (1, 7)] == [False, False]
+    assert kept(1.1, 7, 7).figure == pytest.approx(1.1 * label[140:].sum() / told[140:].sum() - 1)
+    assert kept(0.9, 7, 7).limit < 0 < kept(1.1, 7, 7).limit
+    again = monitoring.read_missed(json.loads(json.dumps(past.plain())))
+    assert again.label.tolist() == past.label.tolist()
+    assert monitoring.bias_kept(past, past.last(2), 7, 0.01) is None
 
 
 def test_a_column_that_the_model_ignores_is_no_test() -> None:
@@ -113,7 +170,7 @@ def test_coverage_counts_periods_and_not_rows() -> None:
     starts = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(20)]
 
     def days(outside: int) -> pl.DataFrame:
-        hit = [day >= outside for day in range(20) for _ in range(100)]
+        hit = [day * 7 % 20 >= outside for day in range(20) for _ in range(100)]
         at = [start for start in starts for _ in range(100)]
         return pl.DataFrame({"start": at, "label": [0.0 if one else 9.0 for one in hit], "low": -1.0, "high": 1.0})
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -110,7 +111,7 @@ def test_what_goes_on_as_before_is_calm(copy: tuple[Path, pl.DataFrame], capsys:
     assert told["alarms"] == []
     assert (told["served"], told["known"]) == (21 * 6 * 2, 21 * 6 * 2)
     assert told["looks"] > watching.monitoring.alarms.LEAST_LOOKS
-    assert [one["name"] for one in told["promises"]] == ["error", "coverage"]
+    assert [one["name"] for one in told["promises"]] == ["error", "coverage", "bias"]
     assert told["late"]["figure"] == 0
     workspace = asof.open_project(str(folder))
     (kept,) = watching.looks(workspace, told["release"])
@@ -137,8 +138,17 @@ def test_another_level_alarms(
         page.write("watch: {webhook: '${ALARMS_URL}'}\n")
     monkeypatch.setenv("ALARMS_URL", webhook.address)
     told = shown(capsys, "watch", folder, "--metrics", folder / "watch.prom", code=1)
-    assert {"truth at z5", "coverage"} <= {one["test"] for one in told["alarms"]}
+    assert {"bias", "coverage"} <= {one["test"] for one in told["alarms"]}
     figures = (folder / "watch.prom").read_text()
+    written = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in figures.splitlines() if line[0] != "#"
+    }
+    ids = f'project="world",release="{told["release"]}"'
+    for one in [*told["tests"], *told["promises"]]:
+        assert written[f'asof_watch_figure{{{ids},test="{one["name"]}"}}'] == pytest.approx(one["figure"])
+        assert written[f'asof_watch_alarm{{{ids},test="{one["name"]}"}}'] == float(one["alarm"])
+    assert written[f"asof_watch_served{{{ids}}}"] == told["served"] == 252
+    assert written[f"asof_watch_known{{{ids}}}"] == told["known"]
     assert f'asof_watch_alarms{{project="world",release="{told["release"]}"}} {len(told["alarms"])}.0' in figures
     assert "# TYPE asof_watch_figure gauge" in figures
     assert told["webhook"] == "sent"
@@ -148,6 +158,25 @@ def test_another_level_alarms(
     assert webhook.address not in json.dumps(told)
     webhook.code = 500
     assert shown(capsys, "watch", folder, code=1)["webhook"] == "not sent: the webhook answered 500"
+
+
+def test_a_webhook_that_hangs_ends_in_time_and_changes_no_exit_code(
+    copy: tuple[Path, pl.DataFrame], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the notice and never answers; what is told, and the exit code, stay those of the alarm."""
+    from asof.adapters import webhooks
+
+    monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.5)
+    folder, rows = copy
+    follow(folder, pl.concat([rows, rows.with_columns(id=pl.format("d{}", "id"))]))
+    with (folder / "project.yaml").open("a") as page:
+        page.write("watch: {webhook: '${ALARMS_URL}'}\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("ALARMS_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/T0/secret")
+        told = shown(capsys, "watch", folder, code=1)
+    assert told["webhook"].startswith("not sent: no answer within 0.5 s")
+    assert "secret" not in json.dumps(told)
+    assert told["alarms"]
 
 
 def test_rows_that_come_late_alarm(copy: tuple[Path, pl.DataFrame]) -> None:

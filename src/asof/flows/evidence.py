@@ -4,9 +4,11 @@ They are what a user would have got: the questions of the holdout, answered by t
 cut, or those of the nested folds. The columns of a row are not kept, since they may tell of people; its key is.
 """
 
+from typing import Any
+
 import polars as pl
 
-from asof import releases
+from asof import monitoring, releases
 from asof.flows import nesting, picturing, predicting
 from asof.flows.found import Found
 from asof.flows.judging import Judged
@@ -15,6 +17,8 @@ from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration
 
+MISSED = "missed.json"
+"""What judged answers of folds and holdout missed, day by day: what ``watch`` holds answers against."""
 MOST = 250_000
 """Answers that are kept; of more, first the further horizons go, then the earlier periods."""
 
@@ -65,3 +69,16 @@ def _fewer(told: pl.DataFrame) -> pl.DataFrame:
             return told.tail(MOST)
         told = nearer
     return told
+
+
+def missed(prepared: Prepared, found: Found) -> dict[str, Any]:
+    """``MISSED``; nothing where questions have no time, and for more than two classes; of two the second counts."""
+    panel, judged = prepared.panel, found.judged
+    if not panel.timed or not judged.opened or len(panel.classes) > 2:
+        return {}
+    parts = [part.select("start", "label", "prediction") for part in (judged.folds, judged.answers)]
+    answers = pl.concat(parts).filter(pl.col("label").is_not_null())
+    told = answers["prediction"].to_numpy()
+    days = answers["start"].dt.convert_time_zone(panel.zone).dt.date()
+    made = monitoring.missed(days, answers["label"].to_numpy(), told[:, 1] if told.ndim == 2 else told)
+    return {MISSED: made.plain()}

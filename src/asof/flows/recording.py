@@ -103,20 +103,21 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         data={name: prepared.past.table(name).version for name in workspace.spec.sources},
         facts=facts_of(workspace, prepared, found),
         threads=found.bench.wanted.threads,
-        extra={RESULT: json.dumps(result, default=str), **_kept_beside(found)},
+        extra={RESULT: json.dumps(result, default=str), **_kept_beside(prepared, found)},
     )
 
 
-def _kept_beside(found: Found) -> dict[str, str]:
+def _kept_beside(prepared: Prepared, found: Found) -> dict[str, str]:
     """Files of a release that nothing is made of, for whoever asks later how it came about."""
     verdicts = [
         {**plain_verdict, "findings": intake.plain(verdict.findings)}
         for plain_verdict, verdict in zip(auditing.summary(found.audit), found.audit.verdicts, strict=True)
     ]
-    offer = found.selection.offer
-    costs = {"seconds": found.selection.seconds, "offer": asdict(offer) if offer is not None else None}
+    offer = asdict(found.selection.offer) if found.selection.offer is not None else None
+    costs = {"seconds": found.selection.seconds, "offer": offer}
     kept = {AUDIT: {"verdicts": verdicts, "accepted": dict(found.audit.accepted)}, COSTS: costs}
-    return {name: json.dumps(finite(told), default=str) for name, told in kept.items()}
+    every = kept | evidence.missed(prepared, found)
+    return {name: json.dumps(finite(told), default=str) for name, told in every.items()}
 
 
 def _fingerprint(found: Found, model: Model, calibration: Calibration | Calibrated) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,33 +10,26 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from asof import explanation, metrics, monitoring
+from asof import metrics, monitoring
 from asof.errors import DataError
-from asof.flows import asking, looking, outcomes, predicting, preparation, reasoning, recording, running
+from asof.flows import asking, drifting, evidence, looking, outcomes, predicting, recording, running
+from asof.flows.drifting import SHARES, Drift
 from asof.flows.history import WATCH
-from asof.flows.looking import Laid
+from asof.flows.looking import SCALES, Laid
 from asof.flows.predicting import CHANCE, Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.recording import RESULT
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration
 from asof.metrics import Metric
-from asof.monitoring import Judged, Promise, Test
+from asof.monitoring import Judged, Promise
 
 RATE = 0.01
 """False alarms a look, of all tests together."""
 WINDOW_DAYS = 28
 """Looked at are the questions of so many days, the latest, where nothing else is asked for."""
-SHARES = {"input": 0.35, "prediction": 0.25, "truth": 0.2, "error": 0.1, "coverage": 0.1}
-"""How the rate is shared out."""
-YEAR_DAYS = 364
-UNSEEN = 2.0
-"""With less than a year of history stretches are taken to move so many times as far as was seen: the rest of the year
-is not in it."""
 LATE = 0.1
 """Answers remade with the data as they are now differ by less than this part of their spread, or data came late."""
-BY_TIME = ("calendar", "place")
-"""Lookups whose features tell when and where is asked, not what is known: they differ by nature."""
 SHOWN = 12
 
 
@@ -74,6 +67,7 @@ def watch(
         kept = workspace.lake.predictions()
         name = oracle.release.name
         mine = kept.filter(pl.col("release") == name, pl.col("reason").is_null()) if kept is not None else None
+        mine = _foresaid(oracle, mine) if mine is not None else None
         if mine is None or mine.height == 0:
             return _calm(workspace, wish, name, f"nothing has been served by {name} yet")
         _, prepared = running.take_in(workspace, fresh=False)
@@ -105,6 +99,15 @@ def _calm(workspace: Workspace, wish: Wish, release: str | None, why: str) -> di
     return {**told, "alarms": [], "tests": [], "promises": [], "why": why, "refused": False}
 
 
+def _foresaid(oracle: Oracle, kept: pl.DataFrame) -> pl.DataFrame:
+    """Answers that the release did not give from memory, in the order in which they were given."""
+    if "learnt" in kept.columns:
+        kept = kept.filter(~pl.col("learnt").fill_null(value=False))
+    if "end" in kept.columns and "unit" not in kept.columns:
+        kept = kept.filter(pl.col("end") > datetime.fromisoformat(oracle.release.facts["cut"]))
+    return kept.sort("moment", nulls_last=False, maintain_order=True) if "moment" in kept.columns else kept
+
+
 def _since(prepared: Prepared, served: pl.DataFrame, since: str | None) -> pl.DataFrame:
     served = served.unique(predicting.identity(prepared.panel), keep="first", maintain_order=True)
     if not prepared.panel.timed:
@@ -129,34 +132,33 @@ def _look(
     answered = outcomes.with_truth(prepared, served)
     known = answered.filter(pl.col("label").is_not_null())
     laid = looking.lay(workspace, prepared, oracle, answered)
-    judged, rate = _judge(workspace, prepared, oracle, laid, wish.rate)
-    promises = _promises(workspace, oracle, known, wish.rate)
+    drifts = drifting.judge(workspace, prepared, oracle, laid, wish.rate)
+    promises = _promises(workspace, prepared, oracle, known, wish.rate)
     if draw is not None:
-        new = laid.stretches.number == 0
-        first = laid.looks[0].learnt if laid.looks else ()
-        draw(laid.features.filter(new), laid.features.filter(np.isin(laid.stretches.number, first)))
-    alarms = [_said(one.name, asdict(one)) for one in judged.alarms]
-    alarms += [_said(one.name, asdict(one)) for one in promises if one.alarm]
+        _draw(laid, draw)
+    tests = _every(drifts)
+    alarms = [_said(one["name"], one) for one in [*tests, *promises] if one["alarm"]]
     late = _late(oracle, answered, laid)
     if late is not None and late["figure"] > LATE:
         alarms.append(_said("late", late))
-    untold = [] if np.isfinite(judged.needed) else [_too_little(judged)]
+    nearest = max((drift.judged for drift in drifts), key=lambda one: one.strength - one.needed)
+    untold = [] if np.isfinite(nearest.needed) else [_too_little(nearest)]
     untold += [] if promises else ["too little truth is known yet to judge error and coverage"]
     made: dict[str, Any] = recording.finite(
         {
             "project": workspace.spec.name,
             "release": oracle.release.name,
             "rate": wish.rate,
-            "drift_rate": rate,
+            "drift_rate": wish.rate * drifting.DRIFT,
             "served": served.height,
             "known": known.height,
             "since": served["as_of"].min() if prepared.panel.timed else None,
             "until": served["as_of"].max() if prepared.panel.timed else None,
-            "looks": judged.looks,
-            "strength": judged.strength,
-            "needed": judged.needed,
-            "tests": [asdict(one) for one in judged.tests[:SHOWN]],
-            "promises": [asdict(one) for one in promises],
+            "looks": nearest.looks,
+            "strength": nearest.strength,
+            "needed": nearest.needed,
+            "tests": tests[: max(SHOWN, sum(one["alarm"] for one in tests))],
+            "promises": promises,
             "late": late,
             "untold": untold,
             "alarms": alarms,
@@ -167,6 +169,22 @@ def _look(
     return made
 
 
+def _every(drifts: Sequence[Drift]) -> list[dict[str, Any]]:
+    """Tests of all scales, alarms first, then the strangest; each once, at the scale at which it is strangest."""
+    found = [{**asdict(one), "days": drift.days} for drift in drifts for one in drift.judged.tests]
+    found.sort(key=lambda one: (not one["alarm"], one["p"]))
+    return list({one["name"]: one for one in reversed(found)}.values())[::-1]
+
+
+def _draw(laid: Laid, draw: Callable[[pl.DataFrame, pl.DataFrame], None]) -> None:
+    """Draw the features of what was served beside those that were learnt from last."""
+    scale = laid.scales[0]
+    first = scale.looks[0].learnt if scale.looks else ()
+    sides = (scale.stretches.number == 0, np.isin(scale.stretches.number, first))
+    served, learnt = (laid.features[scale.rows[side]] for side in sides)
+    draw(served, learnt)
+
+
 def _too_little(judged: Judged) -> str:
     return (
         f"what was learnt from holds {judged.looks:.1f} earlier looks that do not overlap, too few to know how far "
@@ -174,81 +192,19 @@ def _too_little(judged: Judged) -> str:
     )
 
 
-def _judge(workspace: Workspace, prepared: Prepared, oracle: Oracle, laid: Laid, rate: float) -> tuple[Judged, float]:
-    """All tests of drift together, at their part of the rate."""
-    groups: Sequence[str] = () if prepared.panel.places.kind == "all" else laid.questions["place"].to_list()
-    found: list[Test] = []
-    weights = _weights(workspace, prepared, oracle, laid)
-    found += _shared(monitoring.columns(laid.features, laid.stretches, laid.looks, weights), SHARES["input"])
-    told = laid.told if laid.told.ndim == 2 else laid.told[:, None]
-    names = [f"prediction {name}" for name in oracle.classes] if oracle.classes else ["prediction"]
-    for at, name in enumerate(names):
-        made = monitoring.means(name, told[:, at], groups, laid.stretches, laid.looks)
-        found += _shared(made, SHARES["prediction"] / len(names))
-    truth = _truth(laid)
-    if np.isfinite(truth[laid.stretches.number == 0]).any():
-        made = monitoring.means("truth", truth, groups, laid.stretches, laid.looks)
-        found += _shared(made, SHARES["truth"])
-    part = SHARES["input"] + SHARES["prediction"] + SHARES["truth"]
-    steps = [look.served for look in laid.looks]
-    unseen = UNSEEN if prepared.panel.timed and _days(laid) < YEAR_DAYS else 1.0
-    return monitoring.judge(found, steps, laid.length, rate * part, unseen), rate * part
-
-
-def _days(laid: Laid) -> float:
-    """Days that the earlier looks span."""
-    begun = laid.questions.filter(laid.stretches.number > 0)["start"]
-    first, last = begun.min(), begun.max()
-    return (last - first) / timedelta(days=1) if isinstance(first, datetime) and isinstance(last, datetime) else 0.0
-
-
-def _shared(tests: Sequence[Test], share: float) -> list[Test]:
-    total = sum(one.weight for one in tests)
-    return [replace(one, weight=one.weight * share / total) for one in tests]
-
-
-def _truth(laid: Laid) -> np.ndarray:
-    """Labels; of earlier stretches those only whose counterpart among what was served is known."""
-    truth = laid.questions["label"].cast(pl.Float64).fill_null(float("nan")).to_numpy().copy()
-    rows = np.bincount(laid.stretches.number)
-    if (rows == rows[0]).all():  # stretches are the same questions at other times
-        unknown = ~np.isfinite(truth[: rows[0]])
-        truth[np.tile(unknown, len(rows))] = np.nan
-    return truth
-
-
-def _weights(workspace: Workspace, prepared: Prepared, oracle: Oracle, laid: Laid) -> dict[str, float]:
-    """How much the model goes by each feature that does not tell the time by nature."""
-    learnt = laid.features.filter(laid.stretches.number > 0)
-    if learnt.height == 0:
-        return {}
-    model, label = reasoning.Told(oracle), 1 if oracle.classes else None
-    usual = explanation.usual(model, learnt, label=label)
-    count = explanation.affordable(len(list(model.columns)))
-    asked = learnt.sample(min(count, learnt.height), seed=workspace.spec.train.seed)
-    seed = workspace.spec.train.seed
-    table = explanation.importance(explanation.explain(model, asked, usual, seed=seed, label=label))
-    one = laid.questions[:1].select(preparation.asked_columns(laid.questions))
-    natural = {
-        name
-        for lookup in prepared.lookups
-        if lookup.name in BY_TIME
-        for name in lookup.read(one, prepared.past).columns
-    }
-    return {name: share for name, share in table.select("feature", "share").iter_rows() if name not in natural}
-
-
-def _promises(workspace: Workspace, oracle: Oracle, known: pl.DataFrame, rate: float) -> list[Promise]:
-    """Score and coverage of what was served, beside what the release promised."""
+def _promises(
+    workspace: Workspace, prepared: Prepared, oracle: Oracle, known: pl.DataFrame, rate: float
+) -> list[dict[str, Any]]:
+    """Score, coverage and bias of what was served, beside what the release promised."""
     if known.height == 0:
         return []
     result: Mapping[str, Any] = json.loads(oracle.release.text(RESULT))
     found: list[Promise | None] = []
     measure = _measure(workspace, oracle)
-    chances = [f"{CHANCE}{name}" for name in oracle.classes]
-    told = known.select(chances).to_numpy() if chances else known["prediction"].cast(pl.Float64).to_numpy()
-    figure = measure(known["label"].cast(pl.Float64).to_numpy(), told)
-    timed = known["start"].null_count() == 0 if "start" in known.columns else False
+    label = known["label"].cast(pl.Float64).to_numpy()
+    told = _chances(oracle, known)
+    figure = measure(label, told)
+    timed = prepared.panel.timed
     periods = known["start"].n_unique() if timed else known.height
     share = min(1.0, periods / max(_judged_periods(oracle), 1)) if timed else 1.0
     expected = result.get("expected") or {}
@@ -264,9 +220,42 @@ def _promises(workspace: Workspace, oracle: Oracle, known: pl.DataFrame, rate: f
         )
     if isinstance(oracle.calibration, Calibration):
         promised = min(oracle.calibration.level, result.get("coverage") or 1.0)
-        judged = known if timed else known.with_row_index("start")
+        judged = known.with_columns(_days(prepared, known).alias("start")) if timed else known.with_row_index("start")
         found.append(monitoring.coverage_kept(judged, promised, rate * SHARES["coverage"]))
-    return [one for one in found if one is not None]
+    whole = [{**asdict(one), "days": 0} for one in found if one is not None]
+    return whole + _biases(prepared, oracle, (known, label, told), rate)
+
+
+def _days(prepared: Prepared, answers: pl.DataFrame) -> pl.Series:
+    """Local day of each answer's period."""
+    return answers["start"].dt.convert_time_zone(prepared.panel.zone).dt.date()
+
+
+def _chances(oracle: Oracle, known: pl.DataFrame) -> np.ndarray:
+    """What was told: numbers, or the chances of all classes."""
+    chances = [f"{CHANCE}{name}" for name in oracle.classes]
+    return known.select(chances).to_numpy() if chances else known["prediction"].cast(pl.Float64).to_numpy()
+
+
+def _biases(
+    prepared: Prepared, oracle: Oracle, known: tuple[pl.DataFrame, np.ndarray, np.ndarray], rate: float
+) -> list[dict[str, Any]]:
+    """What answers missed on the whole in the last day, week and four weeks; none where the release keeps nothing."""
+    answers, label, told = known
+    try:
+        past = monitoring.read_missed(json.loads(oracle.release.text(evidence.MISSED)))
+    except (DataError, FileNotFoundError, KeyError):  # of an earlier version, without times, or of many classes
+        return []
+    if told.ndim == 2:
+        told = told[:, 1]
+    served = monitoring.missed(_days(prepared, answers), label, told)
+    found: dict[float, dict[str, Any]] = {}
+    for scale in SCALES:
+        one = monitoring.bias_kept(served, past, scale, rate * SHARES["bias"] / len(SCALES))
+        if one is not None:
+            found[one.p] = {**asdict(one), "days": scale}
+    alarming = [one for one in found.values() if one["alarm"]]
+    return alarming[:1] or ([found[min(found)]] if found else [])
 
 
 def _measure(workspace: Workspace, oracle: Oracle) -> Metric:
@@ -290,7 +279,8 @@ def _late(oracle: Oracle, answered: pl.DataFrame, laid: Laid) -> dict[str, Any] 
         return None
     on = [name for name in ("unit", "place", "start", "as_of", "horizon") if name in laid.questions.columns]
     on = [name for name in on if name in answered.columns]
-    now = laid.questions.with_columns(_now=pl.Series(laid.told)).filter(laid.stretches.number == 0)
+    scale = laid.scales[0]
+    now = laid.questions.with_columns(_now=pl.Series(laid.told))[scale.rows[scale.stretches.number == 0]]
     both = answered.join(now.select([*on, "_now"]), on=on, nulls_equal=True)
     if both.height == 0:
         return None
@@ -312,7 +302,11 @@ def _said(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     words = {
         "input": f"{subject} takes other values than what was learnt from: distance {figure:.2f}",
         "level": f"{subject} moved by {figure:+.2f} of its spread",
-        "missing": f"the share of missing values of {subject} changed by {figure:+.1%}",
+        "new": f"{figure:.1%} of the values of {subject} had never been met",
+        "stuck": f"{subject} stands still: the share of its values that repeat the one before rose by {figure:.1%}",
+        "clock": "the day of what happened fits better when it is moved by an hour: a clock is wrong",
+        "bias": f"on the whole what happened differs from what was predicted by {figure:+.2g}",
+        "missing": f"the share of missing values of {subject} rose by {figure:.1%}",
         "prediction": f"predictions{' ' + subject if subject else ''} moved by {figure:+.2f} of their spread",
         "truth": f"what happened{' ' + subject if subject else ''} moved by {figure:+.2f} of its spread",
         "error": f"the error is {figure:.4g}",

@@ -4,7 +4,8 @@ Each test has a weight, and all weights sum to 1: a test alarms where its p-valu
 (Genovese, Roeder and Wasserman 2006), so that a column that the model hardly goes by hardly alarms. A p-value says
 where the figure of today lies among those of earlier looks (Student's t, with as many degrees of freedom as there are
 looks that do not overlap). Tails are seldom those of the book: the same question is put to every earlier look, and
-where these would have alarmed more often than asked, the limit is raised until they would not.
+where these would have alarmed more often than asked, the limit is raised until they would not. That is done for each
+kind of test by itself, at its part of the rate: what moves wildly every Christmas raises no limit but its own.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,12 @@ LEAST_FAMILY = 4
 """A family of fewer tests lends nothing."""
 MOST_LENT = 3.0
 """A family lends at most so many times the degrees of freedom of a single test: its tests are not independent."""
+SUDDEN = frozenset({"missing", "new", "stuck", "clock"})
+"""Kinds of tests that no season moves. What moves them in what was learnt, such as the start of its history, is no
+chance either, so their limits are raised by the usual looks alone."""
+MOST_FREEDOM = 8.0
+"""Degrees of freedom are taken to be no more: what moves with holidays and weather has heavier tails than a normal
+distribution, and no history is long enough to see how heavy."""
 EXACT = 0.5
 """Share of the earlier looks from whose excesses the tail is drawn."""
 
@@ -39,6 +46,11 @@ class Test:
     """Whether a small figure is as strange as a large one."""
     family: str = ""
     """Tests of one family, such as the places, lend one another strength in saying how far figures usually move."""
+
+    @property
+    def kind(self) -> str:
+        """What it tests: the first word of its name."""
+        return self.name.partition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -84,30 +96,50 @@ def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float, un
         rate: of false alarms, of all tests together.
         unseen: how many times wider figures are taken to move than they were seen to.
     """
-    place = np.asarray(at)
     known = [one for one in tests if one.weight > 0 and np.isfinite(one.figures[0])]
     # Windows of `length` steps, one a step: a variance has so many degrees of freedom (as in ``evaluation.ahead``).
     shared = sum((1 - step / length) ** 2 for step in range(1, length))
-    independent = max(len(place) - 1, 0) / (1 + 2 * shared)
+    independent = max(len(at) - 1, 0) / (1 + 2 * shared)
     if not known or independent < LEAST_LOOKS:
         return Judged((), 0.0, np.inf, float(independent))
+    far = _far(np.asarray(at), length)
+    total = sum(one.weight for one in known)
+    found = []
+    for kind in dict.fromkeys(one.kind for one in known):
+        mine = [one for one in known if one.kind == kind]
+        part = sum(one.weight for one in mine) / total
+        found.append(_judge(mine, far, independent, (rate * part, unseen)))
+    strangest = max(found, key=lambda one: one.strength - one.needed)
+    said = sorted((one for kind in found for one in kind.tests), key=lambda one: (not one.alarm, one.p))
+    return Judged(tuple(said), strangest.strength, strangest.needed, float(independent))
+
+
+def _far(place: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
+    """By which looks each is judged: those that share no day with it, and never that of today, which may be odd."""
+    far: NDArray[np.bool_] = np.abs(place[:, None] - place[None, :]) >= length
+    far[:, 0] = False
+    return far
+
+
+def _judge(known: Sequence[Test], far: NDArray[np.bool_], independent: float, asked: tuple[float, float]) -> Judged:
+    """Tests of one kind, at their part of the rate."""
+    rate, unseen = asked
     figures = np.stack([one.figures for one in known], axis=1)
     weight = np.array([one.weight for one in known]) / sum(one.weight for one in known)
     least, both = np.array([one.least for one in known]), np.array([one.both for one in known])
-    # A look is judged by those that share no day with it, and never by that of today, which may be out of the way.
-    far = np.abs(place[:, None] - place[None, :]) >= length
-    far[:, 0] = False
     enough = far.sum(axis=1) >= max(LEAST_LOOKS, 0.5 * far.shape[0])
     enough[0] = True
     mean, spread = _usual(figures, far, least)
-    spread[0] *= unseen
+    sudden = known[0].kind in SUDDEN
+    spread[0] *= 1.0 if sudden else unseen
     spread, freedom = _moderated(spread, least, [one.family for one in known], max(independent - 1, 1.0))
     stretch = np.sqrt(1 + 1 / independent)
+    freedom = np.minimum(freedom, MOST_FREEDOM)
     p = _tail((figures - mean) / (spread * stretch), both, freedom)
     strength = -np.log(np.maximum(p, 1e-300) / weight)
     strength = np.where(np.isfinite(strength), strength, -np.inf)
     before = strength.max(axis=1)[1:][enough[1:]]
-    needed = max(-np.log(rate), _tail_of(before, rate))
+    needed = max(-np.log(rate), tail_of(before, rate, robust=sudden))
     limit = mean[0] + spread[0] * stretch * _inverse(np.exp(-needed) * weight, both, freedom)
     said = [
         Alarm(
@@ -120,8 +152,7 @@ def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float, un
         )
         for k, one in enumerate(known)
     ]
-    order = np.argsort(-strength[0], kind="stable")
-    return Judged(tuple(said[k] for k in order), float(strength[0].max()), float(needed), float(independent))
+    return Judged(tuple(said), float(strength[0].max()), float(needed), independent)
 
 
 def _usual(figures: Floats, far: NDArray[np.bool_], least: Floats) -> tuple[Floats, Floats]:
@@ -181,8 +212,11 @@ def _inverse(p: Floats, both: NDArray[np.bool_], freedom: Floats) -> Floats:
     return told
 
 
-def _tail_of(before: Floats, rate: float) -> float:
-    """Strength that earlier looks pass at ``rate``: excesses over their median, drawn on as an exponential tail."""
+def tail_of(before: Floats, rate: float, *, robust: bool = False) -> float:
+    """Strength that earlier looks pass at ``rate``: excesses over their median, drawn on as an exponential tail.
+
+    ``robust``: the tail is that of the middle excess, and not of the mean, which a few looks far out decide.
+    """
     before = before[np.isfinite(before)]
     if not before.size:
         return 0.0
@@ -190,4 +224,5 @@ def _tail_of(before: Floats, rate: float) -> float:
     excess = before[before > middle] - middle
     if not excess.size:
         return middle
-    return middle + float(excess.mean()) * max(float(np.log(EXACT / rate)), 0.0)
+    mean = float(np.median(excess)) / float(np.log(2)) if robust else float(excess.mean())
+    return middle + mean * max(float(np.log(EXACT / rate)), 0.0)

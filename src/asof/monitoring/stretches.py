@@ -22,7 +22,10 @@ LEAST_APART = 0.01
 """Shares that differ by less are the same."""
 LEAST_MOVED = 0.02
 """So are means that differ by less than this part of the spread."""
-Side = tuple[int, tuple[int, ...]]
+LEAST_SHARE = 0.03
+"""Shares of missing, new and repeated values are taken to move by so much even where they never did."""
+LEAST_SLOTS = 4
+"""A profile of fewer parts of the day says nothing of a clock."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,24 @@ def looks(count: int, gap: int, learnt: int = 4) -> tuple[Look, ...]:
 
 
 def columns(
-    features: pl.DataFrame, stretches: Stretches, every: Sequence[Look], weights: Mapping[str, float]
+    features: pl.DataFrame,
+    stretches: Stretches,
+    every: Sequence[Look],
+    weights: Mapping[str, float],
+    earlier: pl.DataFrame | None = None,
 ) -> list[Test]:
-    """Tests for each column with a weight: other values, another mean (of numbers), another share of missing ones.
+    """Tests for each column with a weight.
 
-    Other values: the distance of Kolmogorov and Smirnov between counts in bins; of texts that of total variation.
+    ``input``: other values, by the distance of Kolmogorov and Smirnov between counts in bins; of texts that of total
+    variation. ``level``: another mean (of numbers). ``missing``: a larger share of missing values. ``new``: texts that
+    had never been met. ``stuck``: more values that repeat the one before; needs ``earlier``.
+
+    Args:
+        features: n rows.
+        stretches: of the n.
+        every: the looks.
+        weights: how much the model goes by each column.
+        earlier: n, the features of the question that came before each; null: none.
     """
     made = []
     for name, weight in weights.items():
@@ -73,13 +89,37 @@ def columns(
         missing = counts[:, 0] / np.maximum(counts.sum(axis=1), 1)
         values = counts[:, 1:]
         apart = [_distance(values[look.served], values[list(look.learnt)].sum(axis=0), ordered) for look in every]
-        lost = [missing[look.served] - missing[list(look.learnt)].mean() for look in every]
+        # Fewer of them are no fault: so it is where a history begins.
+        lost = [max(missing[look.served] - missing[list(look.learnt)].mean(), 0.0) for look in every]
         made += [
-            Test(f"input {name}", weight * 0.4, np.array(apart), LEAST_APART, family="input"),
-            *_levels(name, weight * 0.3, features[name], stretches, every),
-            Test(f"missing {name}", weight * 0.3, np.array(lost), LEAST_APART, both=True, family="missing"),
+            Test(f"input {name}", weight * 0.15, np.array(apart), LEAST_APART, family="input"),
+            Test(f"missing {name}", weight * 0.25, np.array(lost), LEAST_SHARE, family="missing"),
+            *(_levels(name, weight * 0.35, features[name], stretches, every) if ordered else ()),
+            *(_new(name, weight * 0.35, values, every) if not ordered else ()),
+            *(() if earlier is None else _stuck(weight * 0.25, (features[name], earlier[name]), stretches, every)),
         ]
     return made
+
+
+def _new(name: str, weight: float, values: Floats, every: Sequence[Look]) -> list[Test]:
+    """Texts that no stretch had held up to those learnt from last."""
+    ever = np.flip(np.cumsum(np.flip(values, axis=0), axis=0), axis=0) > 0
+    rows = np.maximum(values.sum(axis=1), 1)
+    found = [(values[look.served] * ~ever[min(look.learnt)]).sum() / rows[look.served] for look in every]
+    return [Test(f"new {name}", weight, np.array(found), LEAST_SHARE, family="new")]
+
+
+def _stuck(
+    weight: float, values: tuple[pl.Series, pl.Series], stretches: Stretches, every: Sequence[Look]
+) -> list[Test]:
+    """A column whose source stands still repeats its values; how many do so by nature is seen in what was learnt."""
+    column, earlier = values
+    repeated = (column == earlier).cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    there = np.isfinite(repeated)
+    rows = np.bincount(stretches.number[there], minlength=stretches.count)
+    share = np.bincount(stretches.number[there], repeated[there], stretches.count) / np.maximum(rows, 1)
+    found = [share[look.served] - share[list(look.learnt)].mean() if rows[look.served] else np.nan for look in every]
+    return [Test(f"stuck {column.name}", weight, np.array(found), LEAST_SHARE, family="stuck")]
 
 
 def means(name: str, values: Floats, groups: Sequence[str], stretches: Stretches, every: Sequence[Look]) -> list[Test]:
@@ -119,10 +159,44 @@ def means(name: str, values: Floats, groups: Sequence[str], stretches: Stretches
     return made + each
 
 
+def clock(
+    values: Floats, slot: NDArray[np.int64], shifts: Sequence[int], stretches: Stretches, every: Sequence[Look]
+) -> list[Test]:
+    """Test whether the day of what is served fits that of what was learnt better when it is moved by some slots.
+
+    Args:
+        values: n; unknown: not a number.
+        slot: n, the part of the local day, from 0 on.
+        shifts: by how many slots it may be moved.
+        stretches: of the n.
+        every: the looks.
+    """
+    known = np.isfinite(values)
+    width = int(slot.max(initial=0)) + 1
+    flat = stretches.number[known] * width + slot[known]
+    size = stretches.count * width
+    total = np.bincount(flat, values[known], size).reshape(stretches.count, width)
+    rows = np.bincount(flat, minlength=size).reshape(stretches.count, width)
+    found = []
+    for look in every:
+        learnt = list(look.learnt)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            served, usual = total[look.served] / rows[look.served], total[learnt].sum(axis=0) / rows[learnt].sum(axis=0)
+        fits = [_alike(np.roll(served, shift), usual) for shift in (0, *shifts)]
+        found.append(max(fits[1:]) - fits[0])
+    return [Test("clock", 1.0, np.array(found), LEAST_MOVED)]
+
+
+def _alike(one: Floats, other: Floats) -> float:
+    """Correlation of two profiles, not a number where they do not vary."""
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < LEAST_SLOTS or not one[both].std() or not other[both].std():
+        return float("nan")
+    return float(np.corrcoef(one[both], other[both])[0, 1])
+
+
 def _levels(name: str, weight: float, column: pl.Series, stretches: Stretches, every: Sequence[Look]) -> list[Test]:
     """A column that moves slowly has other values in every stretch: how far its mean moves tells more."""
-    if not column.dtype.is_numeric():
-        return []
     values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     whole = means(f"level {name}", values, (), stretches, every)[0]
     return [replace(whole, weight=weight, family="level")]
