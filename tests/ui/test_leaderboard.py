@@ -66,6 +66,10 @@ def test_a_blend_says_what_it_gains_and_what_it_takes(*, pays: bool, said: str) 
     assert told.startswith("A blend of 3 recipes scores 1.450")
     assert said in told
     assert boards.gain(Board("rmse", False, 4, (), (), None)) == ""
+    worse = {**offer, "gain": -0.1, "blend": 1.6, "pays": False}
+    assert boards.gain(Board("rmse", False, 4, (), (), worse)) == (
+        "A blend was tried and not chosen: it scores 1.600, no better than the best single recipe."
+    )
 
 
 def test_the_figures_that_decide_are_those_of_the_run(sight: Sight) -> None:

@@ -39,7 +39,7 @@ def show(sight: Sight) -> None:
 def _row(one: Check) -> list[Cell]:
     found = [_found(each) for each in one.found]
     shown, rest = found[:SHOWN], found[SHOWN:]
-    folded = [sheets.Markup(sheets.fold(f"{len(rest):,} more", sheets.lines("", *rest).html))] if rest else []
+    folded = [sheets.Markup(sheets.fold(f"{len(rest):,} more", sheets.small(*rest).html))] if rest else []
     name = one.name[:1].upper() + one.name[1:]
     covered = one.covered[:1].upper() + one.covered[1:]
     return [sheets.lines(name, one.asks, *shown, *folded), sheets.chip(OUTCOMES[one.outcome], one.outcome), covered]

@@ -134,6 +134,9 @@ def gain(told: Board) -> str:
     took = f"A fold takes {seconds(both)} s in place of {seconds(single)} s"
     if offer["pays"]:
         return f"{scores}: it gains {words.brief(offer['gain'])}. {took}."
+    if offer["gain"] <= 0:
+        score = words.number(offer["blend"])
+        return f"A blend was tried and not chosen: it scores {score}, no better than the best single recipe."
     more = f"it would gain {words.brief(offer['gain'])}, and at least {words.brief(offer['limit'])} is asked"
     return f"{scores}: {more}, so it was not chosen. {took}."
 

@@ -80,7 +80,7 @@ def _figure(measure: str) -> "go.Figure":
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         dragmode=False,
         hovermode="x unified",
-        yaxis={"title": {"text": measure, "standoff": 6}, "automargin": True},
+        yaxis={"title": {"text": measure, "standoff": 16}, "automargin": True},
     )
     return figure
 

@@ -83,7 +83,7 @@ def _refusals(refusals: Sequence[Refusal]) -> str:
         [
             sheets.lines(f"{one.column}: {one.reason}" if one.column else one.reason, one.source if several else ""),
             f"{one.rows:,}",
-            sheets.lines("", *one.examples),
+            sheets.small(*one.examples),
         ]
         for one in refusals
     ]

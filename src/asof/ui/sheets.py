@@ -66,6 +66,11 @@ def chip(kind: str, text: str) -> Markup:
     return Markup(f'<span class="chip {escape(kind)}">{escape(text)}</span>')
 
 
+def small(*parts: Cell) -> Markup:
+    """Write parts of a cell beneath each other, all of them smaller."""
+    return Markup("".join(f"<small>{_html(part)}</small>" for part in parts))
+
+
 def code(text: str) -> Markup:
     """Show what stands in a file or is typed, as it is."""
     return Markup(f"<code>{escape(text)}</code>")

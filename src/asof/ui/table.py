@@ -11,6 +11,8 @@ from asof.ui.sheets import Column
 from asof.ui.sights import Sight
 from asof.ui.tables import Answered
 
+AHEAD = "horizon"
+"""Without this column a row is answered at the nearest horizon that can be known."""
 ROW = 35
 """Pixels of a row of the table."""
 MOST = 14
@@ -52,7 +54,9 @@ def _answered(name: str, stamps: str, file: str, content: bytes, _sight: Sight) 
 
 def _example(sight: Sight) -> None:
     rows = tables.example(sight)
-    st.caption(f"It needs these columns: {', '.join(rows.columns)}. A file to begin with:")
+    needed = ", ".join(name for name in rows.columns if name != AHEAD)
+    perhaps = f", and perhaps {AHEAD}" if AHEAD in rows.columns else ""
+    st.caption(f"It needs these columns: {needed}{perhaps}. A file to begin with:")
     st.dataframe(rows, hide_index=True, height="content")
     st.download_button("Take this file", rows.write_csv(), "rows.csv", "text/csv", on_click="ignore")
 
