@@ -32,18 +32,16 @@ class Part:
 
     findings: tuple[Finding, ...]
     tally: Tally
-    given: Mapping[str, int]
-    """Number of values of each column whose type is found."""
 
     def plain(self) -> dict[str, Any]:
         """Write it as plain data."""
-        return {"findings": [asdict(one) for one in self.findings], "tally": asdict(self.tally), "given": self.given}
+        return {"findings": [asdict(one) for one in self.findings], "tally": asdict(self.tally)}
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "Part":
         """Read what ``plain`` wrote."""
         found = (Finding(**{**entry, "severity": Severity(entry["severity"])}) for entry in plain["findings"])
-        return cls(tuple(found), Tally(**plain["tally"]), plain["given"])
+        return cls(tuple(found), Tally(**plain["tally"]))
 
 
 def merged(parts: Sequence[Part], spec: SourceSpec, name: str) -> tuple[Finding, ...]:
@@ -65,7 +63,7 @@ def merged(parts: Sequence[Part], spec: SourceSpec, name: str) -> tuple[Finding,
 def total(tallies: Iterable[Tally]) -> Tally:
     """Add them up."""
     read = valid = refused = 0
-    by_column: dict[str, dict[str, int]] = {"missing": {}, "given": {}, "faulty": {}}
+    by_column: dict[str, dict[str, int]] = {"missing": {}, "given": {}, "faulty": {}, "values": {}}
     for one in tallies:
         read, valid, refused = read + one.read, valid + one.valid, refused + one.refused
         for what, sums in by_column.items():
@@ -106,9 +104,12 @@ def _of(part: Part, finding: Finding | None, like: Finding, name: str) -> int:
         if lead is not None and lead["total"]:
             return _number(lead["total"])
     column = like.subject.removeprefix(f"{name}.")
-    if like.check in {"faulty", "type"}:
-        return part.tally.given.get(column, part.given.get(column, 0))
-    return part.tally.valid if like.check == "place" else part.tally.read
+    if like.check in {"faulty", "type", "repair"}:
+        return (part.tally.given if like.check == "faulty" else part.tally.values).get(column, 0)
+    own = 0 if finding is None else finding.rows or 0
+    if like.check in {"place", "revised"}:
+        return part.tally.valid + (own if like.check == "revised" else 0)
+    return part.tally.read + (own if like.check == "duplicates" else 0)
 
 
 def _number(text: str) -> int:

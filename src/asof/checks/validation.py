@@ -27,7 +27,7 @@ class Tally:
     """What the limits of a source are held against; numbers that add up over its parts."""
 
     read: int = 0
-    """Versions of rows, and lines that could not be split."""
+    """Different versions of rows, and lines that could not be split."""
     valid: int = 0
     refused: int = 0
     missing: Mapping[str, int] = field(default_factory=dict)
@@ -36,6 +36,8 @@ class Tally:
     """Values of the newest versions, by checked column."""
     faulty: Mapping[str, int] = field(default_factory=dict)
     """Of these, values that break a rule."""
+    values: Mapping[str, int] = field(default_factory=dict)
+    """Values of all versions, by column."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def validate(
     quarantine = _quarantine(written, lost, wrong, user)
     refusals = _refusals(wrong, where, lost, name)
     missing = {column: valid[column].null_count() for column in spec.checks}
-    tally = Tally(raw.height, valid.height, quarantine.height, missing, given, faulty)
+    values = {column.name: column.count() for column in text.iter_columns()}
+    tally = Tally(rows.height, valid.height, quarantine.height, missing, given, faulty, values)
     findings += refusals + shapes.findings(valid, spec, name, whole=known is None)
     findings += [] if known else limits(tally, refusals, spec, name)
     return Validated(valid, quarantine, tuple(findings), due, tally)

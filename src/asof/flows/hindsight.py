@@ -34,17 +34,27 @@ def findings(raw: pl.DataFrame, valid: pl.DataFrame, zone: str, name: str) -> li
         One note, or nothing where no row was known ``LONG`` before the first load.
     """
     loaded = raw["_first_seen"].min()
+    return tell(loaded, count(raw, valid, loaded), zone, name) if isinstance(loaded, datetime) else []
+
+
+def count(raw: pl.DataFrame, valid: pl.DataFrame, loaded: datetime) -> tuple[int, int, int]:
+    """Valid rows, those of them known ``LONG`` before the first load, and rows corrected since; parts add up."""
     old = valid.filter(pl.col("_available") < pl.lit(loaded) - LONG).height
-    if not isinstance(loaded, datetime) or old == 0:
-        return []
     seen = raw.filter(pl.col("_key").is_duplicated()).group_by("_key").agg(times=pl.col("_first_seen").n_unique())
-    since = seen.filter(pl.col("times") > 1).height
+    return valid.height, old, seen.filter(pl.col("times") > 1).height
+
+
+def tell(loaded: datetime, counted: tuple[int, int, int], zone: str, name: str) -> list[Finding]:
+    """Say it of rows first ``loaded`` then; see ``findings``."""
+    valid, old, since = counted
+    if old == 0:
+        return []
     day = f"{loaded.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
     message = (
-        f"history as corrected by {day}, when it was first loaded: what {old:,} of {valid.height:,} rows said before "
+        f"history as corrected by {day}, when it was first loaded: what {old:,} of {valid:,} rows said before "
         f"is not known; {since or 'none':{',' if since else ''}} corrected since"
     )
-    return [Finding(CHECK, Severity.NOTE, name, message, old / valid.height, None, since)]
+    return [Finding(CHECK, Severity.NOTE, name, message, old / valid, None, since)]
 
 
 def told(workspace: Workspace) -> list[Finding]:

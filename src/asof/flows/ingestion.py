@@ -12,9 +12,11 @@ from typing import Any, Final
 import polars as pl
 
 from asof import checks, clocks, coverage, repairs, times
+from asof.coverage import Timeline
 from asof.data import Finding, Severity, SourceTable
 from asof.errors import DataError, ProjectError
-from asof.flows import hindsight
+from asof.flows import deriving
+from asof.flows.deriving import Work
 from asof.ports import Again, Batch, FolderReader, Lake, Reader
 from asof.specs import PointSpec, SourceSpec
 from asof.times import Step
@@ -105,46 +107,34 @@ def ingest(  # noqa: PLR0913 - four things that it needs, and options by keyword
         recalled = _recalled(name, last, count, new, seconds)
         return replace(recalled, findings=(*recalled.findings, *noticed, *moved))
     begun = time.perf_counter()
-    raw = lake.raw(name)
-    validated = checks.validate(raw, spec, now=now, name=name)
-    findings = passed(name, spec, raw, validated)
+    same = last is not None and not force and not replay and all(last.get(part) == stamp[part] for part in SAME[1:])
+    work = Work(name, spec, lake, version, now, lambda share: tell(0.5 + 0.4 * share))
+    derived = deriving.derive(work, lake.notes(name) if same else "")
     seconds["validate"] = time.perf_counter() - begun
-    tell(0.8)
+    tell(0.9)
     begun = time.perf_counter()
     stamp |= {
-        "valid": str(validated.valid.height),
-        "quarantined": str(validated.quarantine.height),
-        "versions": str(raw.height),
-        "findings": json.dumps([asdict(finding) for finding in findings]),
-        "due": validated.next_due.isoformat() if validated.next_due else "",
+        "valid": str(derived.valid),
+        "quarantined": str(derived.quarantined),
+        "versions": str(derived.versions),
+        "findings": json.dumps([asdict(finding) for finding in derived.findings]),
+        "due": derived.due.isoformat() if derived.due else "",
         "project": project,
         "address": _address(spec),
         "seen": seen.isoformat(),
     }
-    lake.derive(name, validated.valid, validated.quarantine, stamp)
+    derived.draft.commit(stamp, derived.notes)
     seconds["derive"] = time.perf_counter() - begun
     tell(1.0)
-    findings = (*findings, *noticed, *moved)
+    findings = (*derived.findings, *noticed, *moved)
     repeated = count - new + max(_replaced(stamp) - _replaced(last or {}), 0)
-    counts = (validated.valid.height, validated.quarantine.height)
-    return Ingested(name, count, new, *counts, findings, seconds, repeated=repeated)
+    return Ingested(name, count, new, derived.valid, derived.quarantined, findings, seconds, repeated=repeated)
 
 
 def _replaced(stamp: Mapping[str, str]) -> int:
     """Kept versions of rows that are neither valid nor refused, since a later one took their place."""
     versions, valid, quarantined = (int(stamp.get(part, 0)) for part in ("versions", "valid", "quarantined"))
     return max(versions - valid - quarantined, 0)
-
-
-def passed(name: str, spec: SourceSpec, raw: pl.DataFrame, validated: checks.Validated) -> tuple[Finding, ...]:
-    """All findings of a source that passes: of its rows, of what they cover, of how far back its history is known.
-
-    Raises ``Refused`` where it does not.
-    """
-    checks.gate(validated.findings, name)
-    zone = spec.time.zone if spec.time else "UTC"
-    covered = _coverage(name, spec, validated.valid)
-    return (*validated.findings, *covered, *hindsight.findings(raw, validated.valid, zone, name))
 
 
 def _seen(name: str, now: datetime, last: Mapping[str, str]) -> tuple[datetime, tuple[Finding, ...]]:
@@ -186,26 +176,51 @@ def _address(spec: SourceSpec) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def load(name: str, spec: SourceSpec, lake: Lake) -> SourceTable:
-    """Open the valid rows of a source for lookups, with what they cover.
+def load(
+    name: str, spec: SourceSpec, lake: Lake, *, since: datetime | None = None, until: datetime | None = None
+) -> SourceTable:
+    """Open the valid rows of a source for lookups, with what they cover; of a large one as if it began and ended then.
 
     Raises:
         DataError: the source has not been ingested, or its last ingest was interrupted.
     """
-    stamp = lake.stamp(name)
-    if stamp is None:
+    table = outline(name, spec, lake)
+    if table is None:
+        rows = lake.valid(name)
+        return _table(name, spec, lake, rows, rows)
+    where, covered = pl.lit(value=True), table.coverage
+    if since is not None and since > covered.start:
+        where, covered = pl.col("_ended") > since, covered.after(since)
+    if until is not None and until < covered.end:
+        where, covered = where & (pl.col("_ended") <= until), covered.before(until)
+    if not covered.starts:  # the whole stretch is a hole
+        return replace(table, rows=lake.valid(name))
+    return replace(table, rows=lake.valid(name, where=where), coverage=covered)
+
+
+def outline(name: str, spec: SourceSpec, lake: Lake) -> SourceTable | None:
+    """What a large source covers and how its rows look, without a row; none for one that was checked at once.
+
+    Raises:
+        DataError: the source has not been ingested, or its last ingest was interrupted.
+    """
+    if lake.stamp(name) is None:
         raise DataError(f"source {name} has no validated rows, or its last ingest was interrupted: run `asof ingest`")
-    rows = lake.valid(name)
+    line = deriving.timeline(lake.notes(name), lake, name, spec.time.zone if spec.time else "UTC")
+    nothing = pl.lit(value=False)
+    return None if line is None else _table(name, spec, lake, lake.valid(name, where=nothing), line)
+
+
+def _table(name: str, spec: SourceSpec, lake: Lake, rows: pl.DataFrame, days: pl.DataFrame | Timeline) -> SourceTable:
     zone = spec.time.zone if spec.time else "UTC"
-    delay = Step.parse(spec.delay)
     return SourceTable(
         name=name,
         rows=rows,
         zone=zone,
-        delay=delay.nominal,
-        coverage=coverage.of(rows, zone, spec.covered),
+        delay=Step.parse(spec.delay).nominal,
+        coverage=coverage.of(days, zone, spec.covered),
         place=(spec.place.lat, spec.place.lon) if isinstance(spec.place, PointSpec) else spec.place,
-        version=stamp.get("raw", ""),
+        version=(lake.stamp(name) or {}).get("raw", ""),
     )
 
 
@@ -241,7 +256,7 @@ def asked_hash(spec: SourceSpec) -> str:
 def code_hash() -> str:
     """Hash of the code that decides what is valid."""
     found = hashlib.sha256(pl.__version__.encode())
-    for module in (checks, clocks, coverage, repairs, times):
+    for module in (checks, clocks, coverage, deriving, repairs, times):
         path = Path(str(module.__file__))
         for part in sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]:
             found.update(part.read_bytes())
@@ -313,15 +328,6 @@ def _kept(batch: Batch, spec: SourceSpec, asked: str) -> Batch:
     rows = batch.rows.select(column for column in batch.rows.columns if column in wanted)
     watermark = None if batch.watermark is None else f"{asked} {batch.watermark}"
     return Batch(rows, watermark, batch.broken, again=batch.again)
-
-
-def _coverage(name: str, spec: SourceSpec, valid: pl.DataFrame) -> list[Finding]:
-    if spec.time is None:
-        return []
-    needed = [spec.place.lat, spec.place.lon] if isinstance(spec.place, PointSpec) else []
-    needed += [spec.place] if isinstance(spec.place, str) else []
-    others = [column for column in spec.columns if column not in needed]
-    return coverage.findings(valid, needed, spec.time.zone, name=name, others=others, covered=spec.covered)
 
 
 def _current(last: Mapping[str, str], stamp: Mapping[str, str], now: datetime) -> bool:

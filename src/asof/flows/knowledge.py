@@ -18,7 +18,7 @@ from asof import checks, times
 from asof.checks import Validated
 from asof.data import Finding
 from asof.errors import DataError, UserError
-from asof.flows import asking, ingestion
+from asof.flows import asking, deriving, ingestion
 from asof.flows.ingestion import Ingested
 from asof.flows.workspace import Workspace
 from asof.ports import Batch, Lake
@@ -145,7 +145,7 @@ class KnownAt:
             spec = self.spec.sources[source]
             raw = self.raw(source)
             validated = checks.validate(raw, spec, now=self.at, name=source)
-            findings = ingestion.passed(source, spec, raw, validated)
+            findings = deriving.passed(source, spec, raw, validated)
             stamp = {
                 "raw": f"as known at {self.at.isoformat()}",
                 "settings": ingestion.settings_hash(spec),

@@ -152,8 +152,8 @@ class MemoryLake:
         )
 
     def quarantine(self, source: str) -> pl.DataFrame:
-        """The refused rows."""
-        return self._table(source, "quarantine")[-1]
+        """The refused rows, by file, line and reason."""
+        return self._table(source, "quarantine")[-1].sort("_file", "_line", "_reason", nulls_last=True)
 
     def write_predictions(self, rows: pl.DataFrame) -> None:
         """Append answered questions."""
