@@ -15,7 +15,7 @@ import polars as pl
 from asof import intervals, panels, probabilities, releases, times
 from asof.data import FEW, UTC_TIME
 from asof.errors import DataError
-from asof.flows import asking, delivering, intake, keeping, preparation, remembering
+from asof.flows import asking, delivering, extents, intake, keeping, preparation, remembering
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration
@@ -29,6 +29,8 @@ MOST_NAMED = 12
 """So many places are named to a user who asks for another."""
 GIVEN = "_given"
 """After the name of a column of a file that has the name of a column of answers."""
+AT_ONCE = 200_000
+"""Features are made for so many questions at once: an answer depends on none of the others."""
 CHANCE = "chance_"
 """Before the name of a class, a column with its probability."""
 
@@ -107,7 +109,8 @@ def predict(workspace: Workspace, asked: Asked, out: Path | str | None = None) -
             stale = [name for name in workspace.spec.sources if workspace.lake.stamp(name) is None]
             if stale:
                 intake.take_in(workspace, stale)
-            prepared = preparation.prepare(workspace, intake.open_tables(workspace))
+            extent = () if asked.input is not None else extents.between(workspace, asked.start, asked.end)
+            prepared = preparation.prepare(workspace, extents.open_tables(workspace, *extent))
         with workspace.stages("predict") as stage:
             told = reply(workspace, prepared, oracle, asked)
             answers = told.frame
@@ -359,6 +362,9 @@ def _between(prepared: Prepared, oracle: Oracle, first: datetime, until: datetim
 
 def answer_all(workspace: Workspace, prepared: Prepared, oracle: Oracle, questions: pl.DataFrame) -> pl.DataFrame:
     """Answer each question in its place; one that cannot be answered as of its moment carries the reason."""
+    if questions.height > AT_ONCE:
+        parts = (questions[begun : begun + AT_ONCE] for begun in range(0, questions.height, AT_ONCE))
+        return pl.concat(answer_all(workspace, prepared, oracle, part) for part in parts)
     checked = _refused(prepared, questions)
     if checked["reason"].null_count() == checked.height:
         return answer(workspace, prepared, oracle, checked)

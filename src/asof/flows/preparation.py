@@ -88,7 +88,7 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
     if there.height == 0:
         message = f"no row of {counted.name} lies in a place; check place: and predict.per.place in the project file"
         raise DataError(message)
-    panel = _panel(spec, placed[counted.name], loaded or _places_of(there, place))
+    panel = panel_of(spec, placed[counted.name], loaded or _places_of(there, place))
     findings += panel.places.findings
     past = Past(placed, panel)
     lookups = looking.make_all(spec.features, panel, workspace.plugins)
@@ -101,7 +101,8 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
     return Prepared(panel, past, lookups, known_from, left_out, spec.judge.group, tuple(findings))
 
 
-def _panel(spec: ProjectSpec, counted: SourceTable, known: places.Places) -> Panel:
+def panel_of(spec: ProjectSpec, counted: SourceTable, known: places.Places) -> Panel:
+    """Units of the project: places and periods, or the rows of ``counted``."""
     predict = spec.predict
     column = predict.column or ""
     return Panel(

@@ -19,6 +19,7 @@ from asof.flows import (
     auditing,
     comparing,
     delivering,
+    extents,
     hindsight,
     ingestion,
     intake,
@@ -196,7 +197,7 @@ def take_in(workspace: Workspace, *, fresh: bool = True) -> tuple[list[Ingested]
         rows = intake.counts(done)
         stage.note = f"{rows['valid']:,} valid rows, {rows['quarantined']:,} in quarantine" if done else "as kept"
     with workspace.stages("prepare") as stage:
-        prepared = preparation.prepare(workspace, intake.open_tables(workspace))
+        prepared = preparation.prepare(workspace, extents.open_tables(workspace, extents.learnt_from(workspace)))
         stage.note = "" if prepared.panel.places.kind == "all" else f"{len(prepared.panel.places):,} places"
     return done, prepared
 

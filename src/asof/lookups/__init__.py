@@ -1,6 +1,7 @@
 """Lookups: features that read sources as of the moment of each question. One file a lookup."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import polars as pl
@@ -22,7 +23,7 @@ from asof.panels import Panel
 from asof.plugins import Plugins
 from asof.specs import FeatureSpec
 
-__all__ = ["OWN", "Lookup", "against", "ahead", "features", "make", "make_all"]
+__all__ = ["OWN", "Lookup", "against", "ahead", "features", "make", "make_all", "reach_of"]
 
 ASKED = ("place", "start", "end", "as_of", "horizon")
 
@@ -100,6 +101,12 @@ def features(questions: pl.DataFrame, lookups: Sequence[Lookup], past: Past) -> 
             owner[column.name] = lookup.name
             made[column.name] = column
     return pl.DataFrame(list(made.values()))
+
+
+def reach_of(lookup: Lookup, source: str) -> timedelta | None:
+    """How far back a lookup reads ``source``; none where it may read all of it."""
+    told: Callable[[str], timedelta | None] | None = getattr(lookup, "reads", None)
+    return None if told is None else told(source)
 
 
 def ahead(lookups: Sequence[Lookup], names: Sequence[str]) -> list[str]:

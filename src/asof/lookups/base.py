@@ -22,7 +22,8 @@ OWN = "own."
 class Lookup(Protocol):
     """A feature, or several, that reads sources as of the moment of each question. Never fitted.
 
-    A lookup may also tell ``reach`` (timedelta: how far back it reads), ``ahead`` (patterns of
+    A lookup may also tell ``reach`` (timedelta: how far back it reads), ``reads`` (a function of the name of a source:
+    how far back it reads that one, none for all of it, so that only so much need be held), ``ahead`` (patterns of
     features that are declared to be known ahead, such as a forecast, and so may read later rows) and
     ``against`` (names of features that say by themselves what the label should be).
     """

@@ -68,6 +68,13 @@ class History:
         plan = self.plan
         return longest([*steps(plan.windows), *steps(plan.weekday), *steps(plan.hour), *steps(plan.lags or ())])
 
+    def reads(self, source: str) -> timedelta | None:
+        """How far back it reads a source: all of its own, where it tells the time since the last event."""
+        if source != self.plan.source:
+            return timedelta(0)
+        usual = steps(self.plan.usual if self.plan.lags is None else ())
+        return None if self.plan.since else max(self.reach, longest([*usual]))
+
     def of_place(self, names: Sequence[str]) -> list[str]:
         """Those of ``names`` that tell of the place's own rows: unknown where nobody has counted there."""
         others = tuple(self.plan.prefix(by) for by in ("coarser", "neighbours", "all"))

@@ -1,6 +1,7 @@
 """Lookup ``nearest``: the last that was known of another source, or what is known ahead of it."""
 
 import difflib
+from datetime import timedelta
 from typing import Literal
 
 import numpy as np
@@ -56,6 +57,10 @@ class Nearest:
     def ahead(self) -> tuple[str, ...]:
         """Patterns of features that are declared to be known ahead."""
         return (f"{self.name}_*",) if self._options.known_ahead else ()
+
+    def reads(self, source: str) -> timedelta | None:
+        """All of its own source, nothing of others."""
+        return None if source == self._options.source else timedelta(0)
 
     def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
         """Answer the questions."""

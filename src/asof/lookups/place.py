@@ -1,5 +1,7 @@
 """Lookup ``place``: the place itself, its coarser place, and where it lies. Always on."""
 
+from datetime import timedelta
+
 import polars as pl
 
 from asof.errors import Problem
@@ -11,6 +13,11 @@ class Place:
     """``place`` and ``coarser`` (String), ``lat`` and ``lon`` (degrees); what a kind of place lacks is left out."""
 
     name = "place"
+
+    def reads(self, source: str) -> timedelta:
+        """Nothing of any source."""
+        del source
+        return timedelta(0)
 
     def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
         """Tell where each question is about; a place that is not in the panel is known by its cell alone."""

@@ -64,6 +64,8 @@ class Plan:
     neighbours: bool | None
     everywhere: bool | None
     own: bool = True
+    usual: tuple[str, ...] = ()
+    """Lags that are read by default, where they are legal."""
 
     @classmethod
     def of_options(cls, options: HistoryOptions, panel: Panel) -> "Plan":
@@ -85,6 +87,7 @@ class Plan:
             neighbours=options.neighbours,
             everywhere=options.all,
             own=_or(options.own, not (panel.apart and source == panel.source)),
+            usual=_default_lags(panel.every),
         )
 
     def levels(self, past: Past) -> tuple[By, ...]:
