@@ -189,8 +189,8 @@ class Kills:
     def _trial(self, number: int, kills: int) -> None:
         """Kill one to four runs, one after the other, perhaps with new data in between; then let one end."""
         first = reached = number % self.steps
-        folder = self.folder / "trial"
-        shutil.rmtree(folder, ignore_errors=True)
+        # A folder of its own each: MLflow keeps a database open by its address, also one that has been deleted.
+        folder = self.folder / f"trial-{number}"
         if first:
             shutil.copytree(self.folder / f"after-{first - 1}", folder)
         self._put(folder, first)
@@ -211,6 +211,7 @@ class Kills:
             self._note(self.tally.blocked, stage, first, self.starter.err.read_text().strip().splitlines()[-1:])
             return
         self._again(folder, (first, reached), stage)
+        shutil.rmtree(folder)
 
     def _verb(self) -> str:
         return self.draw.choice(("run", "retrain"))
