@@ -27,8 +27,8 @@ Credentials missing, wrong, expired: ``test_jsonapi.TestCredentials``, ``test_sq
 ``test_objects.test_what_the_store_refuses`` and ``TestCredentials``, ``test_socrata.test_a_wrong_one_is_refused_…``.
 
 A server that hangs: here; a webhook ``test_watching.test_a_webhook_that_hangs_ends_in_time_and_changes_no_exit_code``.
-Runs killed at any moment, and every fault of the servers for
-tests: ``test_reliability``.
+Runs killed at chosen moments: ``test_crashes``; at any moment, and every fault of the servers for tests:
+``python bench/reliability.py``.
 """
 
 import sqlite3
