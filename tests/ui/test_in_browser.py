@@ -13,7 +13,7 @@ import asof
 from asof import releases
 from asof.flows.serving import Desk
 from asof.pages import words
-from asof.ui import sights
+from asof.ui import decks, sights
 from asof.ui.sights import Opening
 from tests.test_pages_in_browser import HARSH
 from tests.ui.conftest import Screen, opened
@@ -69,8 +69,11 @@ def test_a_click_on_the_map_tells_of_the_place(screen: Screen) -> None:
     canvas = page.locator("#deckgl-overlay, [data-testid=stDeckGlJsonChart] canvas").first
     expect(canvas).to_be_visible()
     page.wait_for_timeout(3000)  # until software has drawn it
-    canvas.click()  # in the middle: the second square
-    expect(page.get_by_role("heading", name="Area z1")).to_be_visible()
+    box = canvas.bounding_box()
+    assert box is not None
+    # A square is a third of what is fitted; the third one lies to the right of the middle.
+    canvas.click(position={"x": box["width"] / 2 + decks.ACROSS / 3, "y": box["height"] / 2})
+    expect(page.get_by_role("heading", name="Area z2")).to_be_visible()
     expect(page.get_by_text("came", exact=True)).to_be_visible()
 
 

@@ -18,6 +18,8 @@ HEIGHT = 480
 ACROSS, DOWN = 350.0, 440.0
 """Pixels into which all places are fitted: a phone shows them whole."""
 LAYER = "places"
+HINT = {"color": "#ffffff", "fontSize": "0.85rem", "maxWidth": "16rem", "whiteSpace": "pre-line"}
+"""How what is told of a place looks."""
 _TILE = 512
 _FARTHEST = 20.0
 
@@ -73,7 +75,7 @@ def deck(
         layers=layers,
         initial_view_state=pydeck.ViewState(latitude=seen.lat, longitude=seen.lon, zoom=seen.zoom),
         map_provider=None,  # no map beneath; a style would be fetched even so
-        tooltip={"text": "{told}", "style": {"fontSize": "0.85rem", "maxWidth": "16rem", "whiteSpace": "pre-line"}},
+        tooltip={"text": "{told}", "style": HINT},
     )
 
 
@@ -125,7 +127,7 @@ def _outlined(shapes: list[dict[str, Any]]) -> Any:
 
     return pydeck.Layer(
         "GeoJsonLayer",
-        {"type": "FeatureCollection", "features": shapes},
+        shapes,
         id=LAYER,
         pickable=True,
         auto_highlight=True,
