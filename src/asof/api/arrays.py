@@ -5,7 +5,6 @@ not plain (a text never met, a number written as text, a missing column) is left
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,33 +21,9 @@ from asof.releases import Seen
 from asof.releases.seen import ends
 
 Floats = NDArray[np.float64]
-NUMBERS, TEXTS = frozenset({int, float, type(None)}), frozenset({str, type(None)})
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of numbers, or of texts by their codes."""
-
-    name: str
-    others: frozenset[float]
-    """Numbers that stand for something else."""
-    codes: Mapping[Any, float] | None
-    """Code of each text that was met, and of none; none: numbers."""
-
-    def read(self, rows: Sequence[Mapping[str, Any]]) -> Floats | None:
-        """Numbers of n rows, NaN where nothing stands; none where a value is not plain."""
-        values = [row[self.name] for row in rows]
-        if not set(map(type, values)) <= (NUMBERS if self.codes is None else TEXTS):
-            return None
-        if self.codes is not None:
-            values = [self.codes.get(value) for value in values]
-            return None if None in values else np.array(values, dtype=np.float64)
-        if self.others and not self.others.isdisjoint(values):
-            return None
-        try:
-            return np.array(values, dtype=np.float64)
-        except OverflowError:
-            return None
+NUMBERS = frozenset({int, float, type(None)})
+ODD = "odd"
+"""In place of a code, where a value is no text that was met: it is no number, so tables answer."""
 
 
 class Arrays:
@@ -58,15 +33,14 @@ class Arrays:
         """Lay out the columns, and the bounds of what was seen."""
         self._standing = standing
         self._model = model
-        self._names = standing.prepared.panel.own
+        self._names = frozenset(standing.prepared.panel.own)
         seen = {item.name: item for item in standing.oracle.release.schema()}
-        self._columns = [
-            _Column(name, standing.numbers.get(name, frozenset()), _by_text(codes.get(name), seen[name]))
-            for name in model.columns
-        ]
-        bounds = [ends(seen[one.name]) if one.codes is None else (-np.inf, np.inf) for one in self._columns]
+        self._columns = [(name, _by_text(codes[name], seen[name]) if name in codes else None) for name in model.columns]
+        self._others: frozenset[float] = frozenset(number for one in standing.numbers.values() for number in one)
+        """Numbers that stand for something else."""
+        bounds = [(-np.inf, np.inf) if name in codes else ends(seen[name]) for name in model.columns]
         self._low, self._high = (np.array(side) for side in zip(*bounds, strict=True))
-        self._never = np.array([not seen[one.name].missing for one in self._columns])
+        self._never = np.array([not seen[name].missing for name in model.columns])
 
     @classmethod
     def of(cls, standing: Standing) -> "Arrays | None":
@@ -92,15 +66,11 @@ class Arrays:
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame | None:
         """Answers as ``Desk.answer`` lays them out; none where a row is not plain."""
-        if any(len(row) != len(self._names) or any(name not in row for name in self._names) for row in rows):
+        if any(row.keys() != self._names for row in rows):
             return None
-        read = []
-        for column in self._columns:
-            told = column.read(rows)
-            if told is None:
-                return None
-            read.append(told)
-        numbers = np.array(read).T
+        numbers = self._read(rows)
+        if numbers is None:
+            return None
         unknown = np.isnan(numbers)
         if (np.abs(numbers, where=~unknown, out=np.zeros_like(numbers)) > MOST_NUMBER).any():
             return None
@@ -111,9 +81,22 @@ class Arrays:
         nowhere = pl.Series([False]).new_from_index(0, len(rows))
         return predicting.laid_out([units], told, oracle, pl.Series(outside), nowhere)
 
+    def _read(self, rows: Sequence[Mapping[str, Any]]) -> Floats | None:
+        """Numbers of n rows, NaN where nothing stands; none where a value is not plain."""
+        try:
+            values = [
+                row[name] if codes is None else codes.get(row[name], ODD)
+                for row in rows
+                for name, codes in self._columns
+            ]
+            if not set(map(type, values)) <= NUMBERS or not self._others.isdisjoint(values):
+                return None
+            return np.array(values, dtype=np.float64).reshape(len(rows), -1)
+        except (OverflowError, TypeError):  # a whole number beyond all floats; a list or an object in place of a text
+            return None
 
-def _by_text(codes: Mapping[str, float] | None, seen: Seen) -> Mapping[Any, float] | None:
-    if codes is None:
-        return None
+
+def _by_text(codes: Mapping[str, float], seen: Seen) -> Mapping[Any, float]:
+    """Code of each text that was met, and of none."""
     met = frozenset(seen.categories or ())
     return {text: code for text, code in codes.items() if text in met} | {None: float("nan")}
