@@ -32,10 +32,12 @@ def run(name: str, folder: Path) -> str:
         return f"{line}  {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no word'}"
     told = json.loads(done.stdout.strip().splitlines()[-1])
     metric = told["metric"]
+    longest = sorted(told["seconds"].items(), key=lambda stage: -stage[1])[:4]
     skill, audit = told["skill"], told["audit"]
     return (
         f"{line}  {metric} {told['holdout'][metric]['value']:.4g}, skill {skill['value']:.1%}, audit failed "
-        f"{len(audit['failed'])}, {'promoted' if told['promoted'] else 'kept back: ' + told['why']}"
+        f"{len(audit['failed'])}, {'promoted' if told['promoted'] else 'kept back: ' + told['why']}\n"
+        f"{'':<16}  longest: {', '.join(f'{name} {took:.0f} s' for name, took in longest)}"
     )
 
 

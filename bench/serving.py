@@ -42,7 +42,7 @@ import _peers  # noqa: E402
 import asof  # noqa: E402 - the tests' world is found from the root
 from _peers import BARE, PEERS, Absent, Running  # noqa: E402
 from asof import verbs  # noqa: E402
-from asof.flows import asking, predicting, preparation  # noqa: E402
+from asof.flows import asking, oracles, preparation  # noqa: E402
 from asof.flows.serving import Desk  # noqa: E402
 
 HOSTILE = 10_000
@@ -237,7 +237,7 @@ def batches(servers: Sequence[Asked], case: Case) -> None:
     features = preparation.read(now.prepared, questions, workspace.spec.leave_out)
     times = {
         "model alone": best(lambda: now.oracle.model.predict(features)),
-        "features and model": best(lambda: predicting.answer(workspace, now.prepared, now.oracle, questions)),
+        "features and model": best(lambda: oracles.answer(workspace, now.prepared, now.oracle, questions)),
     }
     count = len(case.rows)
     for running, body in servers:

@@ -13,6 +13,7 @@ from asof.api import Settings
 from asof.api.guards import Limits
 from asof.flows.serving import Desk
 from tests.api.conftest import opened, standing
+from tests.flows import houses
 
 CONFIG = """\
 [checks]
@@ -79,3 +80,16 @@ def test_a_fault_of_the_program_is_told_without_its_inside(
     assert broken.get("/ping").status_code == 200
     assert broken.post("/invocations", json=[{"place": "z1"}]).status_code == 500
     assert 'asof_requests_total{route="/invocations",status="500"} 2.0' in broken.get("/metrics").text
+
+
+def test_columns_of_a_row_are_told_as_the_release_has_met_them(classes: httpx.Client) -> None:
+    """Types, ranges and examples are those of the data, not of a template."""
+    told = {
+        name: cell
+        for schema in classes.get("/openapi.json").json()["components"]["schemas"].values()
+        for name, cell in schema.get("properties", {}).items()
+    }
+    age = houses.people()["age"]
+    assert told["age"]["description"] == f"A number; seen from {age.min():g} to {age.max():g}."
+    assert told["age"]["examples"] == [age.min(), age.max()]
+    assert sorted(told["sex"]["examples"]) == sorted(houses.people()["sex"].unique())

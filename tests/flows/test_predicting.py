@@ -12,7 +12,7 @@ import pytest
 import asof
 from asof.cli import main
 from asof.errors import DataError
-from asof.flows import asking, intake, predicting, preparation
+from asof.flows import asking, intake, oracles, predicting, preparation
 from asof.flows.predicting import Asked
 from tests.flows import world
 
@@ -82,11 +82,11 @@ def test_one_question_gets_the_bits_of_the_batch(copied: Finished) -> None:
     folder, _ = copied
     workspace = asof.open_project(str(folder))
     prepared = preparation.prepare(workspace, intake.open_tables(workspace))
-    oracle = predicting.open_release(workspace, "champion")
+    oracle = oracles.open_release(workspace, "champion")
     asked = predicting.next_questions(prepared, oracle.places)
-    whole = predicting.answer(workspace, prepared, oracle, asked)
+    whole = oracles.answer(workspace, prepared, oracle, asked)
     for row in (0, 5, 11):
-        assert predicting.answer(workspace, prepared, oracle, asked[row : row + 1]).equals(whole[row : row + 1])
+        assert oracles.answer(workspace, prepared, oracle, asked[row : row + 1]).equals(whole[row : row + 1])
 
 
 def test_what_cannot_be_asked(copied: Finished, capsys: pytest.CaptureFixture[str]) -> None:

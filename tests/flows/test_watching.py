@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 import asof
-from asof.flows import intake, predicting, preparation, records, watching
+from asof.flows import intake, oracles, preparation, records, watching
 from tests.flows import world
 from tests.flows.commands import Capture, project, refused, shown
 
@@ -28,12 +28,12 @@ def serve(folder: Path, days: int) -> None:
     """Answer the days that follow the release as runs of each day would have, and keep the answers."""
     workspace = asof.open_project(str(folder))
     prepared = preparation.prepare(workspace, intake.open_tables(workspace))
-    oracle = predicting.open_release(workspace, "champion")
+    oracle = oracles.open_release(workspace, "champion")
     cut = datetime.fromisoformat(oracle.release.facts["cut"])
     asked = preparation.ask(prepared, cut, cut + timedelta(days=days + 3))
     asked = asked.filter(pl.col("as_of") >= cut, pl.col("as_of") < cut + timedelta(days=days))
     asked = asked.filter(pl.col("as_of") <= prepared.last)
-    workspace.lake.write_predictions(predicting.answer(workspace, prepared, oracle, asked))
+    workspace.lake.write_predictions(oracles.answer(workspace, prepared, oracle, asked))
 
 
 def follow(folder: Path, rows: pl.DataFrame) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from asof.flows import keeping, outcomes, predicting, preparation
+from asof.flows import keeping, oracles, outcomes, preparation
 from asof.ui import curves, drifts
 from asof.ui.sights import Sight
 from tests.ui import glances
@@ -26,8 +26,8 @@ def answered(sight: Sight) -> pl.DataFrame:
     last = now.prepared.last
     asked = preparation.ask(now.prepared, last - timedelta(days=DAYS + 3), last)
     asked = asked.filter(pl.col("label").is_not_null())
-    told = predicting.answer(sight.workspace, now.prepared, now.oracle, asked)
-    keeping.write(sight.workspace, told, predicting.identity(now.prepared.panel), keeping.RUN)
+    told = oracles.answer(sight.workspace, now.prepared, now.oracle, asked)
+    keeping.write(sight.workspace, told, oracles.identity(now.prepared.panel), keeping.RUN)
     return told.with_columns(asked["label"])
 
 

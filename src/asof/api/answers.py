@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from asof.api.bodies import ALSO, CSV, JSON, LINES, Refusal
 from asof.api.turns import Answered
-from asof.flows.predicting import CHANCE
+from asof.flows.oracles import CHANCE
 
 WRITES = (JSON, CSV, LINES)
 

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from asof.api.bodies import MOST_NUMBER
-from asof.flows import predicting
+from asof.flows import oracles
 from asof.flows.serving import Standing
 from asof.lookups.own import Own
 from asof.lookups.place import Place
@@ -79,7 +79,7 @@ class Arrays:
         told = self._model.of_numbers(numbers)
         units = pl.Series("unit", [str(number) for number in range(1, len(rows) + 1)])
         nowhere = pl.Series([False]).new_from_index(0, len(rows))
-        return predicting.laid_out([units], told, oracle, pl.Series(outside), nowhere)
+        return oracles.laid_out([units], told, oracle, pl.Series(outside), nowhere)
 
     def _read(self, rows: Sequence[Mapping[str, Any]]) -> Floats | None:
         """Numbers of n rows, NaN where nothing stands; none where a value is not plain."""

@@ -5,11 +5,10 @@ from typing import Any
 from asof import __version__
 from asof.api.bodies import CSV, JSON, LINES, MOST_EXPLAINED, MOST_NUMBER, MOST_TEXT, SHAPES
 from asof.flows.asking import PLACE_NAME
-from asof.flows.predicting import CHANCE
+from asof.flows.oracles import CHANCE
 from asof.flows.preparation import Prepared
 from asof.flows.serving import Standing
 from asof.flows.travelling import Guides
-from asof.lookups import OWN
 from asof.releases.seen import Seen
 
 EXAMPLES = 5
@@ -129,7 +128,7 @@ def _panel_row(standing: Standing, prepared: Prepared) -> Plain:
 
 
 def _own_row(standing: Standing, prepared: Prepared) -> Plain:
-    seen = {one.name.removeprefix(OWN): one for one in standing.oracle.release.schema() if one.name.startswith(OWN)}
+    seen = {one.name: one for one in standing.oracle.release.schema()}
     properties = {name: _seen(seen.get(name)) for name in prepared.panel.own}
     return _object(properties, []) | {"additionalProperties": _ref("Value")}
 

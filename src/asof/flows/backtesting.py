@@ -11,7 +11,18 @@ import polars as pl
 from asof import evaluation, intervals, splits
 from asof.errors import DataError
 from asof.evaluation import Bootstrap
-from asof.flows import asking, auditing, delivering, hindsight, intake, judging, learning, predicting, preparation
+from asof.flows import (
+    asking,
+    auditing,
+    delivering,
+    hindsight,
+    intake,
+    judging,
+    learning,
+    oracles,
+    predicting,
+    preparation,
+)
 from asof.flows.learning import Bench, Material
 from asof.flows.preparation import Prepared
 from asof.flows.recording import finite
@@ -73,10 +84,10 @@ def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None =
 
 def _written(answers: pl.DataFrame, panel: Panel, calibration: Calibration | Calibrated) -> pl.DataFrame:
     """Answers as the file holds them: what they are about, what was told, and the label, empty while not known."""
-    known = predicting.identity(panel)
+    known = oracles.identity(panel)
     if isinstance(calibration, Calibration):
         return answers.select(*known, "prediction", "low", "high", "label")
-    told = predicting.decided(answers["prediction"].to_numpy(), calibration, panel.classes)
+    told = oracles.decided(answers["prediction"].to_numpy(), calibration, panel.classes)
     names = pl.Series("label", panel.classes, dtype=pl.String)
     return answers.select(known).with_columns(*told, names.gather(answers["label"].cast(pl.Int64)))
 

@@ -10,7 +10,7 @@ import polars as pl
 from asof import explanation, monitoring
 from asof.flows import preparation, reasoning
 from asof.flows.looking import SCALES, Laid, Scale
-from asof.flows.predicting import Oracle
+from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.monitoring import SUDDEN, Judged, Test

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from asof import monitoring, releases
-from asof.flows import nesting, picturing, predicting
+from asof.flows import nesting, oracles, picturing
 from asof.flows.found import Found
 from asof.flows.judging import Judged
 from asof.flows.learning import Bench
@@ -27,13 +27,13 @@ def kept(workspace: Workspace, prepared: Prepared, found: Found) -> pl.DataFrame
     """Judged answers, one a row, in order of their periods.
 
     Returns:
-        What the question is about (``predicting.identity``), ``label``, ``prediction`` and its interval or the
+        What the question is about (``oracles.identity``), ``label``, ``prediction`` and its interval or the
         probabilities of the classes as answers have them, ``baseline`` (of numbers), ``outside`` (whether it lay
         outside what training had seen), and ``loss`` and ``base_loss``, each by the metric that skill is measured by.
     """
     judged, panel, wanted = found.judged, prepared.panel, found.bench.wanted
     losses = picturing.plain(judged.answers, wanted.task, wanted.loss).select("loss", "base_loss")
-    names = [name for name in predicting.identity(panel) if name in judged.answers.columns]
+    names = [name for name in oracles.identity(panel) if name in judged.answers.columns]
     told = judged.answers.select(
         *names, *_told(judged, panel.classes), outside(workspace, found.bench, judged), *losses.get_columns()
     )
@@ -55,7 +55,7 @@ def _told(judged: Judged, classes: tuple[str, ...]) -> list[pl.Series]:
         return answers.select("label", "prediction", "low", "high", "baseline").get_columns()
     names = pl.Series("label", classes, dtype=pl.String)
     chances = answers["prediction"].to_numpy()
-    told = predicting.decided(chances, judged.calibration, classes)
+    told = oracles.decided(chances, judged.calibration, classes)
     return [names.gather(answers["label"].cast(pl.Int64)).alias("label"), *told]
 
 

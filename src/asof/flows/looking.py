@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asof import monitoring, times
 from asof.data import UTC_TIME
 from asof.flows import preparation, reasoning
-from asof.flows.predicting import Oracle
+from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.monitoring import Look, Stretches

@@ -3,7 +3,7 @@
 import polars as pl
 
 from asof import times
-from asof.flows import predicting, preparation
+from asof.flows import oracles, preparation
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.releases import Release
@@ -25,7 +25,7 @@ def served(workspace: Workspace, prepared: Prepared, release: str) -> pl.DataFra
     mine = kept.filter(pl.col("release") == release, pl.col("reason").is_null())
     if "learnt" in mine.columns:
         mine = mine.filter(~pl.col("learnt").fill_null(value=False))
-    mine = mine.unique(predicting.identity(prepared.panel), keep="first", maintain_order=True)
+    mine = mine.unique(oracles.identity(prepared.panel), keep="first", maintain_order=True)
     return with_truth(prepared, mine) if mine.height else None
 
 

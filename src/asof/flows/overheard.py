@@ -9,8 +9,8 @@ import polars as pl
 
 from asof.audit import Outcome, Verdict, base
 from asof.data import Finding, Severity
-from asof.flows import predicting
-from asof.flows.predicting import CHANCE
+from asof.flows import oracles, predicting
+from asof.flows.oracles import CHANCE
 from asof.flows.preparation import Prepared
 from asof.flows.serving import Desk, stand
 from asof.flows.workspace import Workspace
@@ -31,7 +31,7 @@ def check(workspace: Workspace, prepared: Prepared, which: str, questions: pl.Da
     """
     if workspace.listen is None:
         return Verdict("parity", Outcome.NOT_APPLICABLE, "nothing asked over HTTP: the extra serve is not installed")
-    standing = stand(workspace, predicting.open_release(workspace, which), prepared, {})
+    standing = stand(workspace, oracles.open_release(workspace, which), prepared, {})
     if standing.ready is not None:
         coming = predicting.next_questions(prepared, standing.oracle.places)
         few = base.sample(coming, max(questions.height // 2, 1), np.random.default_rng(seed))

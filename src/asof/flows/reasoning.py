@@ -10,7 +10,7 @@ from asof import explanation
 from asof.errors import DataError
 from asof.explanation import Explanation, Floats
 from asof.flows import preparation
-from asof.flows.predicting import Oracle
+from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.intervals import Calibration

@@ -36,7 +36,8 @@ from asof.flows.ingestion import Ingested
 from asof.flows.judging import Judged
 from asof.flows.learning import Bench
 from asof.flows.newplaces import NewPlaces
-from asof.flows.predicting import OtherFeatures, predict_next
+from asof.flows.oracles import OtherFeatures
+from asof.flows.predicting import predict_next
 from asof.flows.preparation import Prepared
 from asof.flows.recording import Made
 from asof.flows.workspace import Workspace

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from asof.errors import AsofError, DataError
-from asof.flows import asking, intake, predicting, preparation, reasoning
-from asof.flows.predicting import Oracle
+from asof.flows import asking, intake, oracles, predicting, preparation, reasoning
+from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 
@@ -44,7 +44,7 @@ def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapp
         asked = predicting.next_questions(prepared, oracle.places)
         ready = predicting.answer_all(workspace, prepared, oracle, asked)
     else:
-        predicting.answer(workspace, prepared, oracle, preparation.of_rows(prepared)[:1])
+        oracles.answer(workspace, prepared, oracle, preparation.of_rows(prepared)[:1])
     numbers, apart = asking.numbers(workspace, prepared), asking.alone(workspace, prepared)
     return Standing(oracle, prepared, stamps, ready, numbers=numbers, apart=apart)
 
@@ -86,7 +86,7 @@ class Desk:
         if stale:
             with self._workspace.hold("serve"):
                 intake.take_in(self._workspace, stale)
-        self._standing = self._read(predicting.open_release(self._workspace, self._which))
+        self._standing = self._read(oracles.open_release(self._workspace, self._which))
         return self._standing
 
     def renew(self) -> bool:
@@ -109,7 +109,7 @@ class Desk:
         self.trouble = ""
         if not newer and not fresh:
             return False
-        oracle = predicting.open_release(self._workspace, self._which) if newer else now.oracle
+        oracle = oracles.open_release(self._workspace, self._which) if newer else now.oracle
         self._standing = self._read(oracle)
         return True
 

@@ -12,11 +12,11 @@ import polars as pl
 
 from asof import metrics, monitoring
 from asof.errors import DataError
-from asof.flows import asking, drifting, evidence, looking, outcomes, predicting, recording, running
+from asof.flows import asking, drifting, evidence, looking, oracles, outcomes, recording, running
 from asof.flows.drifting import SHARES, Drift
 from asof.flows.history import WATCH
 from asof.flows.looking import SCALES, Laid
-from asof.flows.predicting import CHANCE, Oracle
+from asof.flows.oracles import CHANCE, Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.recording import RESULT
 from asof.flows.workspace import Workspace
@@ -63,7 +63,7 @@ def watch(
     with workspace.hold("watch"):
         if wish.release == "champion" and workspace.registry.find("champion") is None:
             return _calm(workspace, wish, None, "there is no champion yet: `asof run` makes one")
-        oracle = predicting.open_release(workspace, wish.release)
+        oracle = oracles.open_release(workspace, wish.release)
         kept = workspace.lake.predictions()
         name = oracle.release.name
         mine = kept.filter(pl.col("release") == name, pl.col("reason").is_null()) if kept is not None else None
@@ -109,7 +109,7 @@ def _foresaid(oracle: Oracle, kept: pl.DataFrame) -> pl.DataFrame:
 
 
 def _since(prepared: Prepared, served: pl.DataFrame, since: str | None) -> pl.DataFrame:
-    served = served.unique(predicting.identity(prepared.panel), keep="first", maintain_order=True)
+    served = served.unique(oracles.identity(prepared.panel), keep="first", maintain_order=True)
     if not prepared.panel.timed:
         if since is not None:
             message = f"rows of {prepared.panel.source} have no time: leave out --since"

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from asof.evaluation import Estimate
-from asof.flows import asking, predicting, reasoning, recording
-from asof.flows.predicting import Asked, Oracle
+from asof.flows import asking, oracles, predicting, reasoning, recording
+from asof.flows.oracles import Oracle
+from asof.flows.predicting import Asked
 from asof.python import frames, views
 from asof.python.results import Report
 
@@ -263,7 +264,7 @@ class Release:
 def open_release(project: "Project", which: str, result: Mapping[str, Any] | None = None) -> Release:
     """Open a release by alias, version, name, folder or address; ``result``: what its run has just told."""
     workspace = project.workspace()
-    oracle = predicting.open_release(workspace, which)
+    oracle = oracles.open_release(workspace, which)
     record = workspace.registry.find(oracle.release.name)
     if result is None:
         result = (

@@ -11,7 +11,7 @@ from asof import times
 from asof.data import UTC_TIME
 from asof.errors import DataError
 from asof.flows import picturing, predicting, preparation
-from asof.flows.predicting import CHANCE
+from asof.flows.oracles import CHANCE
 from asof.flows.preparation import Prepared
 from asof.lookups import OWN
 from asof.pages import words

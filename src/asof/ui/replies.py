@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from asof.flows.predicting import CHANCE
+from asof.flows.oracles import CHANCE
 from asof.pages import words
 from asof.ui.sights import Sight
 

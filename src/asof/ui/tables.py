@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from asof.errors import AsofError, DataError
-from asof.flows import delivering, predicting
+from asof.flows import delivering, oracles, predicting
 from asof.flows.predicting import Asked
 from asof.flows.preparation import Prepared
 from asof.ui.sights import Sight
@@ -81,7 +81,7 @@ def answer(sight: Sight, name: str, content: bytes) -> Answered:
 
 def _first(frame: pl.DataFrame, prepared: Prepared) -> str:
     """First column of the answers: they stand behind what was given."""
-    return next(name for name in predicting.identity(prepared.panel) if name in frame.columns)
+    return next(name for name in oracles.identity(prepared.panel) if name in frame.columns)
 
 
 def _kind(name: str) -> str:
@@ -160,8 +160,8 @@ def _says_nothing(column: pl.Series) -> bool:
 
 
 def _titles(frame: pl.DataFrame, own: tuple[str, ...]) -> dict[str, str]:
-    of_class = [name for name in frame.columns if name.startswith(predicting.CHANCE)]
-    titles = {**NAMES, **{name: f"P({name.removeprefix(predicting.CHANCE)})" for name in of_class}}
+    of_class = [name for name in frame.columns if name.startswith(oracles.CHANCE)]
+    titles = {**NAMES, **{name: f"P({name.removeprefix(oracles.CHANCE)})" for name in of_class}}
     return {name: title for name, title in titles.items() if name in frame.columns and name not in own}
 
 
