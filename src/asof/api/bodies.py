@@ -156,9 +156,11 @@ def _record(row: Any, where: str) -> Mapping[str, Any]:
 
 
 def _distinct(names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise Refusal(422, f"column {twice[0][:80]!r} is there twice")
+    met: set[str] = set()
+    for name in names:
+        if name in met:
+            raise Refusal(422, f"column {name[:80]!r} is there twice")
+        met.add(name)
 
 
 def table(rows: Sequence[Mapping[str, Any]], numbers: Mapping[str, frozenset[float]] | None = None) -> pl.DataFrame:

@@ -37,8 +37,8 @@ class _Asked:
     """A request that waits for its turn."""
 
     rows: Rows
-    like: tuple[str, frozenset[str]]
-    """Kind of answer and names of columns: requests that are alike in both may be answered together."""
+    like: tuple[str, tuple[str, ...]]
+    """Kind of answer and names of columns in their order: requests that are alike in both may be answered together."""
     answer: asyncio.Future[Answered]
 
 
@@ -62,7 +62,7 @@ class Turns:
 
     async def answer(self, kind: str, rows: Rows) -> Answered:
         """Answer the rows of a request, in its turn and in time; raises as ``do``."""
-        names = frozenset().union(*rows) if len(rows) > 1 else frozenset(rows[0])
+        names = tuple(dict.fromkeys(name for row in rows for name in row))
         asked = _Asked(rows, (kind, names), asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         if self._working is None or self._working.done():
@@ -113,9 +113,11 @@ class Turns:
             rows = [one.rows for one in asked]
             brief = few and self._last < BRIEF
             made = self._work(kind, rows) if brief else await asyncio.to_thread(self._work, kind, rows)
-        except Exception as fault:  # noqa: BLE001 - it belongs to whoever asked, who is told
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as fault:  # noqa: BLE001 - it belongs to whoever asked; a panic of Polars is no Exception
             if len(asked) == 1:
-                _fail(asked[0], fault)
+                _fail(asked[0], fault if isinstance(fault, Exception) else RuntimeError(type(fault).__name__))
                 return
             for one in asked:  # what is wrong with one of them is no business of the others
                 await self._answer([one])

@@ -68,8 +68,12 @@ def _number(text: str) -> float | None:
 def alone(workspace: Workspace, prepared: Prepared) -> bool:
     """Whether what a row asks is read from that row alone, so that rows of several requests may be read as one table.
 
-    How dates and times are written is told from all rows of a table.
+    How dates and times are written is told from all rows of a table, and what a user's own part makes of a row may
+    hang on the others.
     """
+    brought = workspace.plugins
+    if brought.lookups or brought.encoders or brought.estimators:
+        return False
     if not prepared.panel.rows:
         return True
     schema = prepared.counted.rows.schema

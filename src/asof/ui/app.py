@@ -10,7 +10,7 @@ import streamlit as st
 
 from asof.errors import AsofError
 from asof.flows.workspace import Workspace
-from asof.ui import sights
+from asof.ui import legends, sights
 from asof.ui.sights import Choice, Opening, Sight
 
 FRESH = 10.0
@@ -89,8 +89,11 @@ def _workspace(opening: Opening) -> Workspace:
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False)
-def _choices(opening: Opening) -> list[Choice]:
-    return sights.choices(_workspace(opening), opening.release)
+def _choices(opening: Opening) -> tuple[list[Choice], int]:
+    """Releases, and which one is shown first: read together, for a champion may come in between."""
+    workspace = _workspace(opening)
+    offered = sights.choices(workspace, opening.release)
+    return offered, sights.first(workspace, offered, opening.release)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
@@ -112,11 +115,10 @@ def _renewed(name: str, _sight: Sight) -> str:
 def choose(opening: Opening) -> Sight:
     """Let the reader choose a release, in the sidebar, and open it."""
     workspace = _workspace(opening)
-    offered = _choices(opening)
-    begun = sights.first(workspace, offered, opening.release)
+    offered, begun = _choices(opening)
     by_name = {choice.name: choice for choice in offered}
     with st.sidebar:
-        st.markdown(f"**{workspace.spec.name}**")
+        st.markdown(f"**{legends.plain(workspace.spec.name)}**")
         name = st.selectbox(
             "Release", list(by_name), index=begun, format_func=lambda one: by_name[one].label, key="release"
         )
@@ -124,12 +126,12 @@ def choose(opening: Opening) -> Sight:
     sight = _sight(opening, name, by_name[name], champion)
     with st.sidebar:
         about = sight.release.facts.get("about", "")
-        st.caption(f"Predicts {about}." if about else sight.release.name)
+        st.caption(legends.plain(f"Predicts {about}." if about else sight.release.name))
         if not sight.is_champion and sight.champion is not None:
             st.caption(f"Not the champion: that is version {sight.champion.version}.")
     trouble = _renewed(name, sight)
     if trouble:
-        st.warning(trouble)
+        st.warning(legends.plain(trouble))
     return sight
 
 
@@ -139,7 +141,7 @@ def guarded(work: Callable[[], None]) -> None:
         work()
     except AsofError as fault:
         for line in str(fault).splitlines():
-            st.error(line[:1].upper() + line[1:])
+            st.error(legends.plain(line))
 
 
 def _show(view: View, sight: Sight) -> None:

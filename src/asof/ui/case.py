@@ -15,6 +15,8 @@ from asof.ui.sights import Sight
 
 NEAREST = "as near as can be"
 DECK = "case_deck"
+FIRST, LAST = date(1, 1, 2), date(9999, 12, 30)
+"""All days there are: without bounds only those of ten years around today can be entered."""
 
 
 def show(sight: Sight) -> None:
@@ -40,20 +42,20 @@ def _reply(sight: Sight, rows: pl.DataFrame) -> None:
         with st.spinner("Answering …"):
             reply = replies.ask(sight, rows, label)
     except AsofError as fault:
-        st.error(str(fault))
+        st.error(legends.plain(str(fault)))
         return
     if reply.refused:
-        st.warning(f"No answer: {reply.refused}.")
+        st.warning(legends.plain(f"No answer: {reply.refused}."))
         return
     legends.tiles(replies.tiles(sight, reply))
     if reply.chances:
         legends.chart(drawing.chances(reply.chances, reply.answer["prediction"]), "case_chances")
     st.subheader("Why", anchor=False)
-    st.caption(replies.spoken(reply, label))
+    st.caption(legends.plain(replies.spoken(reply, label)))
     scale, unit = (100.0, "percentage points") if reply.chances else (1.0, replies.noun(sight))
     bars = [{**one, "reason": scale * one["reason"]} for one in reply.reasons]
     legends.chart(drawing.reasons(bars, unit), "case_reasons")
-    st.caption(f"Answered by {sight.release.name}.")
+    st.caption(legends.plain(f"Answered by {sight.release.name}."))
 
 
 def _period(sight: Sight, clicked: str | None) -> pl.DataFrame:
@@ -93,12 +95,18 @@ def _row(sight: Sight, clicked: str | None) -> pl.DataFrame:
     unit = begun.strip() or clicked or ""
     known = forms.of_row(sight, unit) if unit else {}
     if begun.strip() and not known:
-        st.warning(f"No row of {source} has the {key} {begun.strip()!r}; the usual row stands here.")
+        st.warning(legends.plain(f"No row of {source} has the {key} {begun.strip()!r}; the usual row stands here."))
     given: dict[str, Any] = {}
     with st.form("case_row"):
         st.form_submit_button("Answer", type="primary")
         if fields.time:
-            day = st.date_input(f"{fields.time}: as of which day", value=None, key="case_time")
+            day = st.date_input(
+                f"{legends.plain(fields.time)}: as of which day",
+                value=None,
+                key="case_time",
+                min_value=FIRST,
+                max_value=LAST,
+            )
             given[fields.time] = day.isoformat() if isinstance(day, date) else None
         used = [field for field in fields.columns if field.used]
         rest = [field for field in fields.columns if not field.used]
@@ -117,7 +125,7 @@ def _fields(fields: list[Field], known: Mapping[str, Any], unit: str) -> dict[st
 def _field(field: Field, known: Mapping[str, Any], unit: str, where: Any) -> Any:
     """One field, beginning with the value of a known row or the usual one; an empty one is unknown."""
     value = known.get(field.name) if known else field.usual
-    told = {"label": field.name, "help": field.hint, "key": f"case_{unit}_{field.name}"}
+    told = {"label": legends.plain(field.name), "help": legends.plain(field.hint), "key": f"case_{unit}_{field.name}"}
     if field.kind == "choice":
         at = field.options.index(str(value)) if str(value) in field.options else None
         return where.selectbox(options=field.options, index=at, placeholder="unknown", **told)
@@ -128,7 +136,7 @@ def _field(field: Field, known: Mapping[str, Any], unit: str, where: Any) -> Any
             value=None if value is None else float(value), format="%g", placeholder="unknown", **told
         )
     if field.kind == "day":
-        chosen = where.date_input(value=value, **told)
+        chosen = where.date_input(value=value, min_value=FIRST, max_value=LAST, **told)
         return chosen.isoformat() if isinstance(chosen, date) else None
     return where.text_input(value="" if value is None else str(value), placeholder="unknown", **told)
 

@@ -86,9 +86,9 @@ def _look(sight: Sight, told: Mapping[str, Any]) -> None:
         f"They are held against earlier times of this project; {drifts.rate(told)}."
     )
     for one in told["alarms"]:
-        st.error(one["message"][:1].upper() + one["message"][1:])
+        st.error(legends.plain(one["message"][:1].upper() + one["message"][1:]))
     for one in told.get("untold", ()):
-        st.info(one[:1].upper() + one[1:])
+        st.info(legends.plain(one[:1].upper() + one[1:]))
     rows = [_row(one) for one in drifts.tests(sight, told)]
     if rows:
         columns = (

@@ -131,7 +131,14 @@ def of_row(sight: Sight, unit: str) -> dict[str, Any]:
     if found.is_empty():
         return {}
     row = found.select(prepared.panel.own).row(-1, named=True)
-    return {name: value.date() if isinstance(value, datetime) else value for name, value in row.items()}
+    return {name: _held(value) for name, value in row.items()}
+
+
+def _held(value: Any) -> Any:
+    """A value as a field holds it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.date() if isinstance(value, datetime) else value
 
 
 @dataclass(frozen=True)

@@ -95,8 +95,11 @@ def serve(opening: Opening, *, port: int, ready: Callable[[Mapping[str, str]], N
     offered = sights.choices(workspace, opening.release)
     chosen = offered[sights.first(workspace, offered, opening.release)]
     free = _port(port)
+    from streamlit import net_util
     from streamlit.web import bootstrap
 
+    # Else a page of another origin that tries its socket makes it ask an outside service for its own address.
+    net_util._external_ip = net_util._internal_ip = HOST  # noqa: SLF001 - there is no setting for it
     settings = {name.replace(".", "_"): value for name, value in options(free).items()}
     bootstrap.load_config_options(flag_options=settings)
     ready({"project": workspace.spec.name, "release": chosen.name, "address": f"http://{HOST}:{free}"})

@@ -14,9 +14,6 @@ from asof.ui.boards import Board, Candidate, Reign
 from asof.ui.sheets import Cell, Column
 from asof.ui.sights import Sight
 
-KINDS = {"simple rule": "quiet", "blend": "quiet"}
-"""Kinds of candidates that are marked."""
-
 
 def show(sight: Sight) -> None:
     """Show the view."""
@@ -37,7 +34,7 @@ def show(sight: Sight) -> None:
         decided = boards.decision(sight)
     if decided is not None:
         st.subheader("The decision about this release")
-        st.write(f"{'Promoted' if decided['promoted'] else 'Not promoted'}: {decided['why']}.")
+        st.write(legends.plain(f"{'Promoted' if decided['promoted'] else 'Not promoted'}: {decided['why']}."))
         sheets.show(_rules(decided))
     st.subheader("Which release answered when")
     _history(sight)

@@ -1,6 +1,7 @@
 """Small parts that the views share: tiles of figures, the scale of a map, and what was clicked on it."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,15 @@ import streamlit as st
 from asof.ui import decks, drawing
 from asof.ui.colours import Painted
 from asof.ui.forms import Periods
+from asof.ui.sheets import Tile
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-Tile = tuple[str, str, str]
-"""A name, a figure, and what it means."""
+
+def plain(text: str) -> str:
+    """Return text of the data for where Markdown is read: it stays as it is, and no picture in it is fetched."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!$:~<>|&])", r"\\\1", text)
 
 
 def tiles(told: Sequence[Tile]) -> None:

@@ -51,7 +51,7 @@ def show(sight: Sight) -> None:
         with told, st.spinner("Answering …"):
             answer = travelling.travel(sight.workspace, standing, guides, trip)
     except AsofError as fault:
-        told.error(str(fault))
+        told.error(legends.plain(str(fault)))
         answer = None
     with told:
         if answer is not None:

@@ -168,7 +168,7 @@ def _one(shown: Atlas, place: str, horizon: str | None) -> None:
     asked = atlas.of_place(shown, place, horizon or (shown.horizons[0] if shown.horizons else None))
     if asked.is_empty():
         return
-    st.subheader(asked["name"][0], anchor=False)
+    st.subheader(legends.plain(asked["name"][0]), anchor=False)
     if asked["start"].n_unique() > 1:
         legends.chart(drawing.through_time(asked, shown.zone), "map_place")
     else:

@@ -14,7 +14,6 @@ EXAMPLES = 3
 """Refused rows that are shown of each reason: where they stand, and the cell that is wrong; nothing else of them."""
 SHOWN = 60
 """Longest text of such a cell."""
-UNSPLIT = "the line could not be split into columns"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from asof.ui import sheets, tables
+from asof.ui import legends, sheets, tables
 from asof.ui.sheets import Column
 from asof.ui.sights import Sight
 from asof.ui.tables import Answered
@@ -15,6 +15,8 @@ AHEAD = "horizon"
 """Without this column a row is answered at the nearest horizon that can be known."""
 ROW = 35
 """Pixels of a row of the table."""
+KEPT = 600.0
+"""Seconds for which the answers to a file are held."""
 MOST = 14
 """Rows that are seen without scrolling."""
 
@@ -31,7 +33,7 @@ def show(sight: Sight) -> None:
 def _upload(sight: Sight) -> None:
     st.write(
         "Each row gets its answer beside it, in the order of the file; a row that cannot be answered says why. The "
-        "file stays on this machine, and nothing of it is kept."
+        "file stays on this machine, and its answers are forgotten after ten minutes."
     )
     given = st.file_uploader(
         f"Rows to answer: CSV or Parquet, at most {tables.MOST_MEGABYTES} MB",
@@ -46,7 +48,7 @@ def _upload(sight: Sight) -> None:
     _told(sight, told, given.name.split(".")[0])
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
+@st.cache_resource(max_entries=3, ttl=KEPT, show_spinner=False)
 def _answered(name: str, stamps: str, file: str, content: bytes, _sight: Sight) -> Answered:
     del name, stamps
     return tables.answer(_sight, file, content)
@@ -56,7 +58,7 @@ def _example(sight: Sight) -> None:
     rows = tables.example(sight)
     needed = ", ".join(name for name in rows.columns if name != AHEAD)
     perhaps = f", and perhaps {AHEAD}" if AHEAD in rows.columns else ""
-    st.caption(f"It needs these columns: {needed}{perhaps}. A file to begin with:")
+    st.caption(legends.plain(f"It needs these columns: {needed}{perhaps}. A file to begin with:"))
     st.dataframe(rows, hide_index=True, height="content")
     st.download_button("Take this file", rows.write_csv(), "rows.csv", "text/csv", on_click="ignore")
 
