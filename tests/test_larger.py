@@ -143,6 +143,39 @@ def test_only_the_parts_concerned_are_checked_again(make: Any, tmp_path: Path, m
     same(lake, whole)
 
 
+def test_an_ingest_without_a_new_row_keeps_what_is_noted(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watermark alone moves: the tables and the notes of their parts stand, and the next day is one part."""
+    monkeypatch.setattr(deriving, "ROWS", PART)
+    rows = events(date(2023, 1, 1), 150)
+    lake = make(tmp_path / "lake")
+    run(lake, rows)
+    before = lake.valid("a")
+    done = run(lake, rows, rows)
+    assert (done.new, done.valid) == (0, before.height)
+    assert_frame_equal(lake.valid("a"), before)
+    read = noted(lake, monkeypatch)
+    run(lake, rows, rows, events(date(2023, 5, 31), 1, seed=2, start=9000))
+    assert read() == {"2023-05"}
+
+
+def test_a_part_whose_rows_have_all_moved_is_empty(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A month just begun, whose rows are corrected to an earlier one, is no hindrance to what comes after."""
+    monkeypatch.setattr(deriving, "ROWS", PART)
+    rows = events(date(2023, 1, 1), 150)
+    begun = events(date(2023, 8, 1), 1, seed=2, start=9000)
+    back = begun.with_columns(day=pl.lit("01/05/2023"))
+    later = events(date(2023, 5, 31), 1, seed=3, start=9500)
+    lake, whole = make(tmp_path / "lake"), make(tmp_path / "whole")
+    for number in range(1, 5):
+        done = run(lake, *[rows, begun, back, later][:number])
+    monkeypatch.setattr(deriving, "ROWS", 10**9)
+    plain = run(whole, rows, begun, back, later)
+    assert (done.valid, done.quarantined) == (plain.valid, plain.quarantined)
+    same(lake, whole)
+
+
 def noted(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What tells of which months whole rows have been read since it was last asked; none for single keys."""
     seen: set[str | None] = set()

@@ -77,6 +77,7 @@ def definitions(
         f"{name}_retrain", dg.AssetSelection.groups(name), description="What `asof retrain` does."
     )
     return dg.Definitions(
+        executor=dg.multiprocess_executor.configured({"max_concurrent": 1}),  # one store, one lock
         assets=[*sources, release, _predictions(door, name)],
         jobs=[job],
         schedules=[dg.ScheduleDefinition(name=f"{name}_schedule", job=job, cron_schedule=cron)],

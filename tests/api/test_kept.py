@@ -1,6 +1,7 @@
 """Answers of a server are kept in the store as questions, and never at the cost of an answer."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,27 @@ def test_answers_are_kept_once_whichever_way_they_were_made(own: Path) -> None:
     assert told["release"].unique().to_list() == [desk.standing.oracle.release.name]
     assert (told["as_of"] < told["start"]).all()
     assert (told["moment"] <= datetime.now(UTC)).all()
+
+
+def test_a_new_champion_answers_anew_and_a_fault_ends_no_book(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = opened(own)
+    book = Logbook(desk.workspace, seconds=60)
+    row = [{"place": "z1", "start": asked(desk)[0]["start"], "horizon": asked(desk)[0]["horizon"]}]
+    old, new = desk.standing, replace(desk.standing)
+    for standing_now in (old, old, new, new):
+        book.keep_ready(standing_now, row)
+    assert [sum(map(len, (one for _, one in book._waiting.ahead))), book.lost] == [2, 0]
+    book.flush()
+    assert book.kept == 1, "the same release is asked by both"
+
+    def broken(_: object) -> None:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(desk.workspace.lake, "write_predictions", broken)
+    monkeypatch.setattr(book, "_written", book._written.clear())
+    book.keep_ready(replace(new), row)
+    book.flush()
+    assert (book.lost, book.trouble) == (1, "no such thing")
 
 
 def test_the_columns_of_a_row_are_never_kept(people: Path, tmp_path: Path) -> None:

@@ -135,8 +135,10 @@ class DeltaLake:
     def notes(self, source: str) -> str:
         """What the last commit of the derived tables says of their parts, or nothing."""
         table = self._table(source, "valid")
-        last = [] if table is None else table.history(1)
-        return str(last[0].get("notes", "")) if last else ""
+        for commit in [] if table is None else table.history(5):  # a cleaning writes commits of its own
+            if any(name.startswith("stamp.") for name in commit):
+                return str(commit.get("notes", ""))
+        return ""
 
     def stamp(self, source: str) -> Mapping[str, str] | None:
         """Return the stamp of the derived tables if both carry the same one, else none."""
@@ -300,7 +302,7 @@ class DeltaLake:
             mode = "append" if kept else "overwrite"
             found.create_write_transaction(files, mode, schema, commit_properties=commit)
             found.update_incremental()
-            found.vacuum(retention_hours=KEPT_HOURS, dry_run=False)
+            found.vacuum(retention_hours=KEPT_HOURS, dry_run=False, full=True)
 
     def _stamp(self, source: str, table: str) -> dict[str, str] | None:
         found = self._table(source, table)

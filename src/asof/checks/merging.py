@@ -90,6 +90,8 @@ def _added(alike: Mapping[int, Finding], parts: Sequence[Part], name: str) -> Fi
     counts = {number: _number(_LEAD.match(one.message)["count"]) for number, one in alike.items()}  # type: ignore[index]
     count = sum(counts.values())
     whole = sum(_of(parts[number], alike.get(number), first, name) for number in range(len(parts)))
+    if first.check == "type" and first.severity is Severity.NOTE:  # a part that holds numbers alone says nothing
+        count = whole - (rows or 0)
     told = f"{count:,}" + (f" of {whole:,}" if lead["total"] else "")
     told += "" if lead["unit"] is None else " row" if count == 1 and not lead["total"] else " rows"
     told += f" ({count / whole:.1%})" if lead[0].endswith("%)") else ""

@@ -137,6 +137,8 @@ def derive(work: Work, last: str) -> Derived:
     gone = new.homes(wanderers.filter(~wanderers.is_in(moved.implode())))
     same = bool(last) and facts.decides_as(known, work.spec)
     todo = [one for one in pieces if not same or one in fresh or gone.intersection(one.months) or one.is_due(work.now)]
+    # A watermark that moved alone still has to be stamped: the last part is written again.
+    todo = todo or pieces[-1:]
     if len(wanderers):
         todo.append(Piece(MOVED, {}))
     return _judged(work, (pieces, todo), Known(facts.kinds(work.spec), facts.witnesses), wanderers, new.seen)
@@ -194,8 +196,8 @@ def _judged(
     held: dict[str, pl.DataFrame] = {}
     for number, piece in enumerate(todo, start=1):
         rows = work.raw(piece, moved)
-        if rows.is_empty():
-            piece.found = Part((), checks.Tally())
+        if rows.is_empty():  # all of its keys have moved
+            vars(piece).update(vars(Piece(piece.name, piece.months, piece.facts, Part((), checks.Tally()))))
             continue
         validated = checks.validate(rows, work.spec, now=work.now, name=work.name, known=known)
         history = hindsight.count(rows, validated.valid, seen[0])

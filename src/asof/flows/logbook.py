@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from asof.errors import AsofError
 from asof.flows import asking, keeping, serving
 from asof.flows.serving import Standing
 from asof.flows.workspace import Workspace
@@ -55,6 +54,7 @@ class Logbook:
         self._waiting = _Waiting()
         self._met: set[Key] = set()
         """Questions answered from what the present standing had ready, that have been handed over."""
+        self._met_by: Standing | None = None
         self._written = pl.Series("written", [], dtype=pl.UInt64)
         self.kept = 0
         """Answers written."""
@@ -91,6 +91,8 @@ class Logbook:
         now = self._workspace.clock()
         with self._lock:
             waiting = self._waiting
+            if self._met_by is not standing:  # what another release or newer data answer is another answer
+                self._met_by, self._met = standing, set()
             if not waiting.ahead or waiting.ahead[-1][0] is not standing:
                 waiting.ahead.append((standing, {}))
             asked = waiting.ahead[-1][1]
@@ -109,14 +111,14 @@ class Logbook:
         """Write what waits; a store that refuses is told of, and what it refused is lost."""
         with self._lock:
             waiting, self._waiting = self._waiting, _Waiting()
-            if waiting.ahead and (len(waiting.ahead) > 1 or len(self._met) > MOST_REMEMBERED):
-                self._met.clear()  # what another release or newer data answer is another answer
+            if len(self._met) > MOST_REMEMBERED:
+                self._met.clear()
         if not waiting.rows:
             return
         try:
             self.kept += self._write(waiting)
             self.trouble = ""
-        except (AsofError, OSError, pl.exceptions.PolarsError) as fault:
+        except Exception as fault:  # noqa: BLE001 - a thread that ends would keep nothing any more
             self.trouble = " ".join(str(fault).split())
             self.lost += waiting.rows
             LOG.warning("%d answers were not kept: %s", waiting.rows, self.trouble)

@@ -110,6 +110,9 @@ def promote_release(workspace: Workspace, which: str) -> dict[str, Any]:
             message = f"no release {which!r}; `asof runs` lists them, `asof train` makes one"
             raise DataError(message)
         made = recording.reopen(workspace, record)
+        if made.result.get("known_at"):
+            message = f"release {record.name} knows the data as of a moment that is past: `asof run` makes one of today"
+            raise DataError(message)
         if made.decision is None:
             _, prepared = take_in(workspace, fresh=False)
             made = _decide_again(workspace, prepared, made)

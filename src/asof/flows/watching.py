@@ -74,6 +74,8 @@ def watch(
         served = _since(prepared, mine, wish.since)
         if served.height == 0:
             return _calm(workspace, wish, name, f"nothing has been served by {name} since {wish.since}")
+        if outcomes.with_truth(prepared, served).height == 0:
+            return _calm(workspace, wish, name, "none of the rows that were asked about is in its source yet")
         with workspace.stages("look") as stage:
             told = _look(workspace, prepared, oracle, (served, wish), draw)
             stage.note = told["why"]
