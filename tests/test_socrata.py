@@ -282,10 +282,10 @@ class TestRefusals:
     def test_answers_that_are_no_page(
         self, status: int, headers: dict[str, str], branch: type[Exception], told: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def answer(client: httpx.Client, url: str, params: dict[str, str]) -> httpx.Response:
-            return httpx.Response(status, headers=headers, text="<p>no</p>", request=httpx.Request("GET", url))
+        def answer(_: httpx.Client, request: httpx.Request, **_options: object) -> httpx.Response:
+            return httpx.Response(status, headers=headers, text="<p>no</p>", request=request)
 
-        monkeypatch.setattr(httpx.Client, "get", answer)
+        monkeypatch.setattr(httpx.Client, "send", answer)
         with SocrataServer(synthetic()) as server, pytest.raises(branch, match=told):
             read(reader(server))
 

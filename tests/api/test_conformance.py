@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 
+from asof import api
 from asof.api import Settings
 from asof.api.guards import Limits
 from asof.flows.serving import Desk
@@ -47,20 +48,16 @@ def test_lines_are_offered_where_places_have_outlines(panel: httpx.Client) -> No
     assert "/v1/along" not in panel.get("/openapi.json").json()["paths"]
 
 
-class Broken(Desk):
-    """Stands, and fails at every question."""
-
-    def answer(self, *given: Any, **more: Any) -> NoReturn:
-        raise ZeroDivisionError("a secret of the inside")
-
-    explain = answer
+def fail(*_given: Any, **_more: Any) -> NoReturn:
+    raise ZeroDivisionError("a secret of the inside")
 
 
 @pytest.fixture
-def broken(crashes: Path) -> Iterator[httpx.Client]:
-    """A server whose program has a fault."""
+def broken(crashes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """A server whose program has a fault: it stands, and fails at every question."""
     desk = opened(crashes)
-    desk.__class__ = Broken
+    monkeypatch.setattr(api, "answered", fail)
+    monkeypatch.setattr(Desk, "explain", fail)
     with standing(desk, Settings(renew=0)) as client:
         yield client
 

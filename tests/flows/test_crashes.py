@@ -30,6 +30,7 @@ pytestmark = [UNIX, pytest.mark.slow]
 AT = """
 import atexit, os, resource, signal, sys
 from asof import cli, terminal
+from asof.adapters.drafts import DeltaDraft
 from asof.adapters.lake import DeltaLake
 from asof.adapters.registry import MlflowRegistry
 
@@ -63,8 +64,10 @@ def before(kind, name):
 terminal.progress = Stages
 for name in ("register", "set_alias", "decide", "end"):
     before(MlflowRegistry, name)
-for name in ("append", "derive", "write_predictions"):
+for name in ("append", "write_predictions"):
     before(DeltaLake, name)
+for name in ("put", "commit"):
+    before(DeltaDraft, name)
 if at == "start":
     happen()
 sys.exit(cli.main(sys.argv[3:]))
@@ -197,6 +200,16 @@ def test_killed_at_a_step(
     prove(folder, again(folder, capsys), finished[1])
 
 
+@pytest.mark.parametrize("at", ["before put", "before commit", "after commit"])
+def test_killed_while_rows_are_derived(
+    at: str, finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Raw rows are kept, and the derived tables are not written, not seen yet, or just seen."""
+    folder = world.make(tmp_path / "world")
+    assert run_at("kill", at, folder).returncode == -signal.SIGKILL
+    prove(folder, again(folder, capsys), finished[1], openings=1)
+
+
 def test_killed_while_the_registry_is_made(
     finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,7 +232,7 @@ def told_once(stderr: str) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("at", ["start", "before derive"])
+@pytest.mark.parametrize("at", ["start", "before put"])
 def test_the_disk_is_full_while_rows_are_kept(
     at: str, finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

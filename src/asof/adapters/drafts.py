@@ -4,11 +4,14 @@ import io
 import json
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+
+from asof.errors import OutsideError
 
 GROUP_ROWS = 100_000
 """Rows in a group of a file, each with the range of its times: a reader of few days skips the others."""
@@ -33,7 +36,8 @@ class DeltaDraft:
         """Write the rows of one part; all parts have the same columns."""
         for table, rows in (("quarantine", quarantine), ("valid", valid)):
             if rows.height or not self._files[table]:
-                self._files[table].append(self._write(table, part, rows))
+                with outside(f"{self._address}/{table}"):
+                    self._files[table].append(self._write(table, part, rows))
             self._schemas.setdefault(table, rows.schema)
             if rows.schema != self._schemas[table]:
                 message = f"part {part} of {table} has other columns than the first: {rows.schema}"
@@ -76,3 +80,20 @@ def removals(paths: Collection[str], kept: Collection[str]) -> list[Any]:
 
     now = int(time.time() * 1000)
     return [RemoveAction(path, True, now) for path in paths if path.partition("-")[0] not in kept]
+
+
+@contextmanager
+def outside(address: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn failures of the disk or the store into ``OutsideError``, one line, with the address."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except passing:
+        raise
+    except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
+        detail = " ".join(str(error).split())[:300]
+        raise OutsideError(
+            f"{address}: the store could not be read or written ({detail}): what was there is unchanged; "
+            "see that the disk has room and that the address can be reached, then run again"
+        ) from error

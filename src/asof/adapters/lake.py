@@ -14,8 +14,7 @@ lies in both of their commits, so that a crash between the two shows and they ar
 
 import random
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from asof.adapters import drafts, fingerprints
-from asof.adapters.drafts import DeltaDraft
+from asof.adapters.drafts import DeltaDraft, outside
 from asof.errors import DataError, OutsideError
 from asof.ports import Again, Batch
 
@@ -162,7 +161,7 @@ class DeltaLake:
         from deltalake import write_deltalake
 
         address = f"{self.root}/predictions"
-        with _outside(address):
+        with outside(address):
             write_deltalake(address, rows, mode="append", schema_mode="merge", **self._settings())
 
     def predictions(self) -> pl.DataFrame | None:
@@ -182,7 +181,7 @@ class DeltaLake:
     def _open(self, address: str, version: int | None = None) -> Any:
         from deltalake import DeltaTable
 
-        with _outside(address):
+        with outside(address):
             if not DeltaTable.is_deltatable(address, storage_options=self.options or None):
                 return None
             return DeltaTable(address, version=version, storage_options=self.options or None)
@@ -203,7 +202,7 @@ class DeltaLake:
         months: Sequence[str] = (),
         where: pl.Expr | None = None,
     ) -> pl.DataFrame:
-        with _outside(address):
+        with outside(address):
             lazy = pl.scan_delta(table, storage_options=self.options or None)
             if months:
                 lazy = lazy.filter(pl.col("_month").is_in(list(months)))
@@ -261,7 +260,7 @@ class DeltaLake:
             custom_metadata={} if watermark is None else {"watermark": watermark}, max_commit_retries=0
         )
         try:
-            with _outside(address, passing=(CommitFailedError,)):
+            with outside(address, passing=(CommitFailedError,)):
                 write_deltalake(
                     address if table is None else table,
                     rows,
@@ -289,7 +288,7 @@ class DeltaLake:
 
         address = self._address(source, table)
         commit = CommitProperties(custom_metadata=dict(told))
-        with _outside(address):
+        with outside(address):
             found = self._open(address)
             if found is None:
                 create_table_with_add_actions(
@@ -331,20 +330,3 @@ def _watermark(table: Any) -> str | None:
             if "watermark" in commit:
                 return str(commit["watermark"])
     return None
-
-
-@contextmanager
-def _outside(address: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Turn failures of the disk or the store into ``OutsideError``, one line, with the address."""
-    from deltalake.exceptions import DeltaError
-
-    try:
-        yield
-    except passing:
-        raise
-    except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
-        detail = " ".join(str(error).split())[:300]
-        raise OutsideError(
-            f"{address}: the store could not be read or written ({detail}): what was there is unchanged; "
-            "see that the disk has room and that the address can be reached, then run again"
-        ) from error
