@@ -40,7 +40,17 @@ def measure(cut: str, until: str | None) -> dict[str, Any]:
         out = Path(folder) / "answers.parquet"
         command = [sys.executable, "-m", "asof", "backtest", str(ROOT / "examples" / "king_county"), "--cut", cut]
         command += ["--until", until] if until else []
-        command += ["--set", f"store={folder}/store", "--set", "train.threads=2", "--out", str(out), "--json"]
+        command += [
+            "--set",
+            f"store={folder}/store",
+            "--set",
+            "train.budget=60s",
+            "--set",
+            "train.threads=2",
+            "--out",
+            str(out),
+            "--json",
+        ]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         answers = pl.read_parquet(out).drop_nulls("label")
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

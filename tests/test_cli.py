@@ -175,7 +175,7 @@ def test_an_interrupt_ends_a_run(folder: Path) -> None:
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert out == ""
     assert err.splitlines()[-1] == "asof: interrupted; nothing half-written is kept"
     assert "Traceback" not in err

@@ -4,9 +4,11 @@ Nothing heavy is imported here: a command imports what it needs when it runs, so
 ``asof --help`` answers at once. Results go to standard output, everything else to standard error.
 """
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -30,18 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app(args=list(arguments) if arguments is not None else None, prog_name="asof", standalone_mode=True)
     except SystemExit as stop:  # Typer's way to end, also on an interrupt
         code = stop.code if isinstance(stop.code, int) else 2 if stop.code else 0
-        if code == INTERRUPTED:
-            sys.stderr.write("asof: interrupted; nothing half-written is kept\n")
-        return code
+        return _told_interrupted() if code == INTERRUPTED else code
     except AsofError as error:
         if Settings.verbose:
             traceback.print_exc()
+        if Settings.interrupted:
+            return _told_interrupted()
         for line in str(error).splitlines() or [type(error).__name__]:
             sys.stderr.write(f"asof: {line}\n")
         return error.exit_code
     except Exception as fault:  # noqa: BLE001 - the door: whatever reaches it ends in one line
         if Settings.verbose:
             traceback.print_exc()
+        if Settings.interrupted:
+            return _told_interrupted()
         said = " ".join(f"{type(fault).__name__}: {fault}".split())
         sys.stderr.write(f"asof: a fault of this program, not of yours: {said} (--verbose shows where)\n")
         return 3
@@ -50,7 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_script() -> None:
     """Entry point of the ``asof`` script."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started it wants none
+        signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Remember it: a library that was interrupted may say that it failed."""
+    Settings.interrupted = True
+    signal.default_int_handler(number, frame)
+
+
+def _told_interrupted() -> int:
+    sys.stderr.write("asof: interrupted; nothing half-written is kept\n")
+    return INTERRUPTED
 
 
 def _version(value: bool) -> None:

@@ -28,9 +28,10 @@ app = typer.Typer(
 
 
 class Settings:
-    """What the flags say that every command shares; set once by the root callback."""
+    """What the flags say that every command shares, set by the root callback; and whether the keyboard interrupted."""
 
     verbose: bool = False
+    interrupted: bool = False
 
 
 ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="Folder, YAML file or s3:// address.")]
