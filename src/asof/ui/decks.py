@@ -20,6 +20,15 @@ ACROSS, DOWN = 350.0, 440.0
 LAYER = "places"
 HINT = {"color": "#ffffff", "fontSize": "0.85rem", "maxWidth": "16rem", "whiteSpace": "pre-line"}
 """How what is told of a place looks."""
+MARKED: dict[str, Any] = {
+    "id": LAYER,
+    "pickable": True,
+    "auto_highlight": True,
+    "highlight_color": [29, 112, 68, 90],
+    "stroked": True,
+    "line_width_units": "'pixels'",
+}
+"""What all layers of places have: they can be pointed at and clicked on."""
 _TILE = 512
 _FARTHEST = 20.0
 
@@ -128,16 +137,11 @@ def _outlined(shapes: list[dict[str, Any]]) -> Any:
     return pydeck.Layer(
         "GeoJsonLayer",
         shapes,
-        id=LAYER,
-        pickable=True,
-        auto_highlight=True,
-        highlight_color=[29, 112, 68, 90],
-        stroked=True,
+        **MARKED,
         filled=True,
         get_fill_color="properties.fill",
         get_line_color="properties.edge",
         get_line_width="properties.width",
-        line_width_units="'pixels'",
     )
 
 
@@ -147,16 +151,11 @@ def _dotted(points: list[dict[str, Any]]) -> Any:
     return pydeck.Layer(
         "ScatterplotLayer",
         points,
-        id=LAYER,
-        pickable=True,
-        auto_highlight=True,
-        highlight_color=[29, 112, 68, 90],
-        stroked=True,
+        **MARKED,
         get_position="position",
         get_fill_color="fill",
         get_line_color="edge",
         get_line_width="width",
-        line_width_units="'pixels'",
         get_radius=4,
         radius_units="'pixels'",
     )
