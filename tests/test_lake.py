@@ -144,7 +144,7 @@ def test_stamps_that_differ_tell_of_a_crash_between_the_two_tables(
     lake = DeltaLake(tmp_path)
     row = {"_ended": [1], "_available": [1], "_key": ["1"], "_file": ["a"], "_line": [1], "_reason": ["r"]}
     frame = pl.DataFrame(row)
-    lake.derive("a", frame, frame, {"raw": "0"})
+    lakes.replace(lake, "a", frame, frame, {"raw": "0"})
     replace = DeltaLake._replace
 
     def crash(self: DeltaLake, source: str, table: str, *told: Any) -> None:
@@ -154,7 +154,7 @@ def test_stamps_that_differ_tell_of_a_crash_between_the_two_tables(
 
     monkeypatch.setattr(DeltaLake, "_replace", crash)
     with pytest.raises(KeyboardInterrupt):
-        lake.derive("a", frame, frame, {"raw": "1"})
+        lakes.replace(lake, "a", frame, frame, {"raw": "1"})
     assert lake.stamp("a") is None
 
 

@@ -147,10 +147,6 @@ class Lake(Protocol):
         """The watermark of the last commit of ``raw``."""
         ...
 
-    def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
-        """Replace the derived tables; ``stamp`` (raw version, settings and code hash) goes into their commits."""
-        ...
-
     def stamp(self, source: str) -> Mapping[str, str] | None:
         """Return the stamp of the derived tables if both carry the same one, else none."""
         ...

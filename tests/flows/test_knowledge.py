@@ -141,7 +141,7 @@ def test_nothing_is_read_and_nothing_written(own: Path, capsys: Capture) -> None
     assert asof.cli.main(["check", str(own), "--as-of", at.isoformat()]) == 0
     assert f"as known at {at.isoformat()}" in capsys.readouterr().out
     lake, nothing = known(own, at), pl.DataFrame()
-    for write in (lambda: lake.derive("calls", nothing, nothing, {}), lambda: lake.write_predictions(nothing)):
+    for write in (lambda: lake.draft("calls"), lambda: lake.write_predictions(nothing)):
         with pytest.raises(UserError, match="leave out --as-of"):
             write()
 

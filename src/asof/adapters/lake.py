@@ -117,12 +117,6 @@ class DeltaLake:
 
     # derived
 
-    def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
-        """Replace the derived tables; both commits carry ``stamp``."""
-        draft = self.draft(source)
-        draft.put("all", valid, quarantine)
-        draft.commit(stamp)
-
     def draft(self, source: str, kept: Collection[str] = ()) -> DeltaDraft:
         """Begin to replace the derived tables part by part, all but the parts ``kept``."""
 

@@ -262,7 +262,10 @@ def _judged(address: str, fault: Exception) -> AsofError:
             f"{address}: the AWS credentials are wrong; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
             "AWS_SESSION_TOKEN, or the profile"
         )
-    if any(word in text for word in ("AccessDenied", "PermissionDenied", "Unauthenticated", "403", "401")):
+    if any(
+        word in text
+        for word in ("AccessDenied", "PermissionDenied", "Unauthenticated", "403 Forbidden", "401 Unauthorized")
+    ):
         return OutsideError(f"{address}: refused; check AWS_ACCESS_KEY_ID, AWS_PROFILE and the rights of that key")
     return FaultyError(f"{address}: the object store does not answer as it should: {_line(fault)}")
 

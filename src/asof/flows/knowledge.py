@@ -57,11 +57,6 @@ class KnownAt:
         del source, batch, key, month, seen
         self._refuse()
 
-    def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
-        """Refuse."""
-        del source, valid, quarantine, stamp
-        self._refuse()
-
     def write_predictions(self, rows: pl.DataFrame) -> None:
         """Refuse: what is answered now was not answered then."""
         del rows

@@ -124,12 +124,6 @@ class MemoryLake:
         """The last watermark."""
         return self._kept.marks.get(source)
 
-    def derive(self, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
-        """Replace the derived tables."""
-        draft = self.draft(source)
-        draft.put("all", valid, quarantine)
-        draft.commit(stamp)
-
     def draft(self, source: str, kept: Collection[str] = ()) -> Draft:
         """Begin to replace the derived tables part by part."""
         return _MemoryDraft(self._kept, source, kept)
@@ -304,16 +298,23 @@ def remembers(make: Make, root: Path) -> None:
     assert lake.raw("a").height == 2
 
 
+def replace(lake: Lake, source: str, valid: pl.DataFrame, quarantine: pl.DataFrame, stamp: Mapping[str, str]) -> None:
+    """Replace the derived tables by one part."""
+    draft = lake.draft(source)
+    draft.put("all", valid, quarantine)
+    draft.commit(stamp)
+
+
 def derives(make: Make, root: Path) -> None:
     """Derived tables are replaced whole, with their stamp, whatever columns they had."""
     lake = make(root)
     clock = {name: pl.Series([SEEN], dtype=UTC_TIME) for name in ("_ended", "_available")}
     valid = pl.DataFrame({"_key": ["1"], **clock, "x": [1.5]})
     refused = pl.DataFrame({"_file": ["a"], "_line": [1], "_reason": ["r"]}, schema_overrides={"_line": pl.Int64})
-    lake.derive("a", valid, refused, {"raw": "0", "code": "c"})
+    replace(lake, "a", valid, refused, {"raw": "0", "code": "c"})
     assert dict(make(root).stamp("a") or {}) == {"raw": "0", "code": "c"}
     assert lake.valid("a")["x"].to_list() == [1.5]
-    lake.derive("a", valid.with_columns(x=pl.lit("text")), refused.clear(), {"raw": "1"})
+    replace(lake, "a", valid.with_columns(x=pl.lit("text")), refused.clear(), {"raw": "1"})
     assert lake.valid("a")["x"].to_list() == ["text"]
     assert lake.quarantine("a").height == 0
     assert dict(lake.stamp("a") or {}) == {"raw": "1"}
