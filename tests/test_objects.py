@@ -242,10 +242,12 @@ def breaking(data: bytes, breaks: int) -> Iterator[ThreadingHTTPServer]:
     http.data, http.breaks, http.asked = data, breaks, []
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield http
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    try:
+        yield http
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
 
 
 def lead(patch: pytest.MonkeyPatch, http: ThreadingHTTPServer) -> None:
