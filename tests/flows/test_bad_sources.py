@@ -28,7 +28,7 @@ Credentials missing, wrong, expired: ``test_jsonapi.TestCredentials``, ``test_sq
 
 A server that hangs: here; a webhook ``test_watching.test_a_webhook_that_hangs_ends_in_time_and_changes_no_exit_code``.
 Runs killed at chosen moments: ``test_crashes``; at any moment, and every fault of the servers for tests:
-``python bench/reliability.py``.
+``test_reliability``, a tenth of ``python bench/reliability.py``.
 """
 
 import sqlite3
