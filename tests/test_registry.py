@@ -289,18 +289,44 @@ def test_versions_are_read_as_mlflow_tells_them(opened: registries.Make, tmp_pat
         assert version.tags == dict(told[version.number].tags)
 
 
-def test_finding_the_champion_imports_no_mlflow(opened: registries.Make, tmp_path: Path) -> None:
-    """Who only answers questions does not wait for it."""
+def test_decisions_are_read_as_mlflow_tells_them(opened: registries.Make, tmp_path: Path) -> None:
+    """Straight from the tables: of this project alone, long ones whole, and none that was deleted."""
+    registry = opened(tmp_path)
+    assert isinstance(registry, MlflowRegistry)
+    tracker = registry.begin("run")
+    registry.decide({"kind": "promotion", "run": tracker.run, "why": "x" * 9000})
+    registry.decide({"kind": "rollback"})
+    registry.decide({"kind": "retrain"})
+    other = MlflowRegistry(None, "other", tmp_path)
+    other.decide({"kind": "watch"})
+    with registry.guarded() as client:
+        place = [client.get_experiment_by_name("demo").experiment_id]
+        (gone,) = client.search_runs(place, "tags.`asof.number` = '2'")
+        client.delete_run(gone.info.run_id)
+        told = client.search_runs(place, "tags.`asof.kind` = 'decision'", order_by=["attributes.start_time ASC"])
+    read = versions.tags_of_runs(tmp_path / "mlflow.db", "demo", ("asof.kind", "decision"))
+    assert read == [dict(run.data.tags) for run in told]
+    assert [(one["kind"], len(one.get("why", ""))) for one in registry.decisions()] == [
+        ("promotion", 9000),
+        ("retrain", 0),
+    ]
+    assert other.decisions() == [{"kind": "watch"}]
+
+
+def test_finding_the_champion_and_its_history_imports_no_mlflow(opened: registries.Make, tmp_path: Path) -> None:
+    """Who only answers questions, or shows a release, does not wait for it."""
     registry = opened(tmp_path)
     registry.register(registries.release(tmp_path / "a"), registry.begin("run"), {}, {})
     registry.set_alias("champion", 1)
+    registry.decide({"kind": "promotion"})
     script = (
         "import sys; from pathlib import Path; from asof.adapters.registry import MlflowRegistry; "
-        "found = MlflowRegistry(None, 'demo', Path(sys.argv[1])).find('champion'); "
-        "print(found.name, 'mlflow' in sys.modules, 'sqlalchemy' in sys.modules)"
+        "registry = MlflowRegistry(None, 'demo', Path(sys.argv[1])); "
+        "print(registry.find('champion').name, registry.decisions()[0]['kind'], "
+        "'mlflow' in sys.modules, 'sqlalchemy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["demo-1", "False", "False"]
+    assert done.stdout.split() == ["demo-1", "promotion", "False", "False"]
 
 
 def test_a_file_that_is_no_registry_is_told_of(tmp_path: Path) -> None:

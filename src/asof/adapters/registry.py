@@ -270,9 +270,12 @@ class MlflowRegistry:
     def _decisions(self) -> list[tuple[int, dict[str, Any]]]:
         if self._absent():
             return []
+        if self._file is not None:
+            kept = versions.tags_of_runs(self._file, self._project, (_KIND, "decision"))
+        else:
+            kept = [run.data.tags for run in self._search("decision")]
         found = []
-        for run in self._search("decision"):
-            tags = run.data.tags
+        for tags in kept:
             text = "".join(tags[key] for key in sorted(tags) if key.startswith("asof.decision."))
             found.append((int(tags["asof.number"]), json.loads(text)))
         return found

@@ -23,12 +23,17 @@ HINT = {"color": "#ffffff", "fontSize": "0.85rem", "maxWidth": "16rem", "whiteSp
 MARKED: dict[str, Any] = {
     "id": LAYER,
     "pickable": True,
-    "auto_highlight": True,
-    "highlight_color": [29, 112, 68, 90],
     "stroked": True,
     "line_width_units": "'pixels'",
 }
-"""What all layers of places have: they can be pointed at and clicked on."""
+"""What all layers of places have: they can be pointed at and clicked on.
+
+A press counts as a click only if what lies under it is found within a quarter of a second, which is little where
+maps are drawn without a graphics card: nothing is drawn anew while the mouse moves (no ``auto_highlight``), and see
+``EDGES``.
+"""
+EDGES = {"polygons-stroke": {"pickable": False}}
+"""Outlines are not looked for under the mouse, areas alone: with thousands of edges that takes twenty times as long."""
 _TILE = 512
 _FARTHEST = 20.0
 
@@ -138,6 +143,7 @@ def _outlined(shapes: list[dict[str, Any]]) -> Any:
         "GeoJsonLayer",
         shapes,
         **MARKED,
+        _sub_layer_props=EDGES,
         filled=True,
         get_fill_color="properties.fill",
         get_line_color="properties.edge",
