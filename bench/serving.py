@@ -118,7 +118,7 @@ def homes(folder: Path) -> Case:
 def collisions(folder: Path) -> tuple[Case, Case]:
     """The example with LightGBM alone: about the next days, and about the 28 days before them."""
     verbs.copy_example("collisions", folder)
-    few = ["train.candidates=[lightgbm]", "train.budget=0s", "train.threads=2", "promote.skill=> -1"]
+    few = ["train.candidates=[lightgbm]", "train.budget=0s", "train.threads=2", 'promote.skill="> -1"']
     asof.run(asof.open_project(str(folder), overrides=few))
     now = Desk(asof.open_project(str(folder))).open()
     ready = now.ready

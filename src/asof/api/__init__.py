@@ -9,9 +9,12 @@ stands before every route.
 import asyncio
 import contextlib
 import functools
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from polars.exceptions import PanicException
 
 from asof.api import answers, bodies, quick, schemas, trips, turns
 from asof.api.arrays import Arrays
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
     from asof.flows.logbook import Logbook
     from asof.flows.serving import Desk
+    from asof.flows.workspace import Workspace
+
+LOG = logging.getLogger("asof.serving")
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,19 @@ def create(desk: "Desk", settings: Settings | None = None) -> "FastAPI":
     return app
 
 
+@dataclass(frozen=True)
+class _Ways:
+    """What answers requests to a standing without a table; made once for it, since that takes its time."""
+
+    standing: Standing
+    ready: quick.Quick
+    arrays: Arrays | None
+
+    @classmethod
+    def of(cls, workspace: "Workspace", standing: Standing) -> "_Ways":
+        return cls(standing, quick.Quick(workspace, standing), Arrays.of(standing))
+
+
 class _Server:
     """The routes, joined to a desk."""
 
@@ -104,17 +123,30 @@ class _Server:
         self._settings = settings
         self._figures = figures
         self._turns = Turns(self._answer, lambda: desk.standing.apart, settings.limits.seconds)
-        self._quick: quick.Quick | None = None
-        self._arrays: tuple[Standing | None, Arrays | None] = (None, None)
+        self._ways = _Ways.of(desk.workspace, desk.standing)
 
     async def renew(self) -> None:
         """Take up newer data and champions for as long as the server stands."""
         while self._settings.renew:
             await asyncio.sleep(self._settings.renew)
-            if await asyncio.to_thread(self._desk.renew):
+            try:
+                renewed = await asyncio.to_thread(self._renew)
+            except (Exception, PanicException):  # what stands goes on answering, and the next look may end better
+                LOG.exception("a fault of this program while newer data were looked for; they are looked for again")
+                self._figures.troubled.set(1)
+                continue
+            if renewed:
                 self._figures.renewals.inc()
                 self._figures.tell(self._desk.standing)
             self._figures.troubled.set(bool(self._desk.trouble))
+
+    def _renew(self) -> bool:
+        """Take up what is newer, and make its quick ways, before anyone waits for them; says whether there was."""
+        renewed = self._desk.renew()
+        now = self._desk.standing
+        if self._ways.standing is not now:
+            self._ways = _Ways.of(self._desk.workspace, now)
+        return renewed
 
     async def ping(self, _: "Request") -> "Response":
         """Say that the server is healthy."""
@@ -143,44 +175,44 @@ class _Server:
 
         kind = answers.choose(request.headers.get("accept", ""))
         rows = await self._rows(request, self._settings.limits.rows)
-        at_hand = self._quick if kind == bodies.JSON else None
-        if at_hand is not None and at_hand.standing is self._desk.standing:
-            ready = at_hand.answer(rows)
-            if ready is not None:
-                if self._settings.logbook is not None:
-                    self._settings.logbook.keep_ready(at_hand.standing, rows)
-                self._figures.rows.labels("answered").inc(len(rows))
-                return Response(ready, media_type=kind)
-        told = self._at_once(kind, rows) if len(rows) <= turns.FEW else None
-        if told is None:
-            told = await self._turns.answer(kind, rows)
-        self._figures.rows.labels("answered").inc(len(rows) - told.refused)
-        self._figures.rows.labels("refused").inc(told.refused)
+        ways = self._ways
+        if kind == bodies.JSON and ways.standing is self._desk.standing:
+            body = self._at_once(ways, rows)
+            if body is not None:
+                self._figures.answered.inc(len(rows))
+                return Response(body, media_type=kind)
+        told = await self._turns.answer(kind, rows)
+        self._figures.answered.inc(len(rows) - told.refused)
+        self._figures.refused.inc(told.refused)
         return Response(told.body, media_type=kind)
 
-    def _at_once(self, kind: str, rows: Sequence[quick.Record]) -> Answered | None:
-        """Answer the rows of a request from arrays; none where it takes a table."""
-        now = self._desk.standing
-        if self._arrays[0] is not now:
-            self._arrays = now, Arrays.of(now)
-        arrays = self._arrays[1]
-        told = arrays.answer(rows) if arrays is not None else None
-        return None if told is None else answers.part(told, [len(rows)], kind, numbered=True)[0]
+    def _at_once(self, ways: _Ways, rows: Sequence[quick.Record]) -> bytes | None:
+        """Answer rows that are there already, or a few plain ones; none where it takes a table, or longer."""
+        body = ways.ready.answer(rows)
+        if body is not None:
+            if self._settings.logbook is not None:
+                self._settings.logbook.keep_ready(ways.standing, rows)
+            return body
+        if ways.arrays is None or len(rows) > turns.FEW:
+            return None
+        with turns.refusing():
+            return ways.arrays.answer(rows)
 
     def _answer(self, kind: str, asked: Sequence[Sequence[quick.Record]]) -> list[Answered]:
         """Answer rows of requests by one table, and learn from them what the quick way needs."""
-        ready = self._at_once(kind, asked[0]) if len(asked) == 1 else None
-        if ready is not None:
-            return [ready]
+        ways, now = self._ways, self._desk.standing
+        known = ways.standing is now
+        if known and ways.arrays is not None and kind == bodies.JSON and len(asked) == 1:
+            body = ways.arrays.answer(asked[0])
+            if body is not None:
+                return [Answered(body, 0)]
         rows = asked[0] if len(asked) == 1 else [row for one in asked for row in one]
-        now = self._desk.standing
         table = bodies.table(rows, now.numbers)
         told = answered(self._desk.workspace, now, table, "the request")
         if self._settings.logbook is not None:
             self._settings.logbook.keep(now, told, table.columns)
-        if self._quick is None or self._quick.standing is not now:
-            self._quick = quick.Quick(self._desk.workspace, now)
-        self._quick.learn(rows)
+        if known:
+            ways.ready.learn(rows)
         numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)
         return answers.part(told, [len(one) for one in asked], kind, numbered=numbered)
 

@@ -1,46 +1,56 @@
 """Rows whose features are their own columns, answered from arrays: no table is built of rows that are plain.
 
-What is answered equals, to the bit, what ``flows.asking`` and ``flows.predicting`` make of the same rows; whatever is
-not plain (a text never met, a number written as text, a missing column) is left to them.
+What is answered equals, to the byte, what ``flows.asking``, ``flows.predicting`` and ``answers`` make of the same rows;
+whatever is not plain (a text never met, a number written as text, a missing column) is left to them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from asof.api.bodies import MOST_NUMBER
-from asof.flows import oracles
 from asof.flows.serving import Standing
+from asof.intervals import Calibration
 from asof.lookups.own import Own
 from asof.lookups.place import Place
-from asof.recipes.models import RecipeModel
+from asof.recipes.models import Model
 from asof.releases import Seen
 from asof.releases.seen import ends
 
 Floats = NDArray[np.float64]
 NUMBERS = frozenset({int, float, type(None)})
+TRUTH = {True: "true", False: "false"}
 ODD = "odd"
 """In place of a code, where a value is no text that was met: it is no number, so tables answer."""
 
 
 class Arrays:
-    """Answers plain rows of a standing; see ``of``."""
+    """Answers plain rows of a standing as JSON; see ``of``."""
 
-    def __init__(self, standing: Standing, model: RecipeModel, codes: Mapping[str, Mapping[str, float]]) -> None:
-        """Lay out the columns, and the bounds of what was seen."""
+    def __init__(self, standing: Standing, model: Model, codes: Mapping[str, Mapping[str, float]]) -> None:
+        """Lay out the columns, the bounds of what was seen, and the words of an answer."""
         self._standing = standing
         self._model = model
-        self._names = frozenset(standing.prepared.panel.own)
+        names = list(model.columns)
+        self._width = len(names)
+        self._values: Callable[[Mapping[str, Any]], Sequence[Any]] = (
+            itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+        )
         seen = {item.name: item for item in standing.oracle.release.schema()}
-        self._columns = [(name, _by_text(codes[name], seen[name]) if name in codes else None) for name in model.columns]
-        self._others: frozenset[float] = frozenset(number for one in standing.numbers.values() for number in one)
+        self._codes = [(at, _by_text(codes[name], seen[name])) for at, name in enumerate(names) if name in codes]
+        self._bare = [at for at, name in enumerate(names) if name not in codes]
+        self._others = sorted({number for one in standing.numbers.values() for number in one})
         """Numbers that stand for something else."""
-        bounds = [(-np.inf, np.inf) if name in codes else ends(seen[name]) for name in model.columns]
+        bounds = [(-np.inf, np.inf) if name in codes else ends(seen[name]) for name in names]
         self._low, self._high = (np.array(side) for side in zip(*bounds, strict=True))
-        self._never = np.array([not seen[name].missing for name in model.columns])
+        self._never = np.array([not seen[name].missing for name in names])
+        self._calibration, self._classes = standing.oracle.calibration, standing.oracle.classes
+        self._form = _form(standing)
 
     @classmethod
     def of(cls, standing: Standing) -> "Arrays | None":
@@ -49,7 +59,7 @@ class Arrays:
         own = all(isinstance(lookup, (Place, Own)) for lookup in prepared.lookups)
         if not (standing.apart and prepared.panel.rows and own and prepared.panel.places.kind == "all"):
             return None
-        codes = model.codes() if isinstance(model, RecipeModel) else None
+        codes = model.codes() if hasattr(model, "codes") else None
         # Texts are told only by those that the release has met as well; a column of truths is left to tables.
         seen = {item.name: item for item in standing.oracle.release.schema()}
         if codes is None or any(seen[name].categories is None for name in codes):
@@ -64,36 +74,72 @@ class Arrays:
         """What is answered from."""
         return self._standing
 
-    def answer(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame | None:
-        """Answers as ``Desk.answer`` lays them out; none where a row is not plain."""
-        if any(row.keys() != self._names for row in rows):
-            return None
+    def answer(self, rows: Sequence[Mapping[str, Any]]) -> bytes | None:
+        """Answers as ``answers.write`` puts those of ``Desk.answer`` into JSON; none where a row is not plain."""
         numbers = self._read(rows)
         if numbers is None:
             return None
         unknown = np.isnan(numbers)
-        if (np.abs(numbers, where=~unknown, out=np.zeros_like(numbers)) > MOST_NUMBER).any():
-            return None
-        outside = np.where(unknown, self._never, (numbers < self._low) | (numbers > self._high)).any(axis=1)
-        oracle = self._standing.oracle
-        told = self._model.of_numbers(numbers)
-        units = pl.Series("unit", [str(number) for number in range(1, len(rows) + 1)])
-        nowhere = pl.Series([False]).new_from_index(0, len(rows))
-        return oracles.laid_out([units], told, oracle, pl.Series(outside), nowhere)
+        wild = (numbers < self._low) | (numbers > self._high)
+        outside = np.where(unknown, self._never, wild).any(axis=1).tolist()
+        first, rest = self._told(self._model.of_numbers(numbers))
+        units = range(1, len(rows) + 1)
+        lines = map(self._form.__mod__, zip(units, *first, map(TRUTH.get, outside), *rest, strict=True))
+        return ('{"predictions":[' + ",".join(lines) + "]}").encode()
 
     def _read(self, rows: Sequence[Mapping[str, Any]]) -> Floats | None:
         """Numbers of n rows, NaN where nothing stands; none where a value is not plain."""
+        width = self._width
         try:
-            values = [
-                row[name] if codes is None else codes.get(row[name], ODD)
-                for row in rows
-                for name, codes in self._columns
-            ]
-            if not set(map(type, values)) <= NUMBERS or not self._others.isdisjoint(values):
+            values = list(chain.from_iterable(map(self._values, rows)))
+            if any(len(row) != width for row in rows):
                 return None
-            return np.array(values, dtype=np.float64).reshape(len(rows), -1)
-        except (OverflowError, TypeError):  # a whole number beyond all floats; a list or an object in place of a text
+            for at, codes in self._codes:
+                values[at::width] = [codes.get(text, ODD) for text in values[at::width]]
+            if not set(map(type, values)) <= NUMBERS:
+                return None
+            numbers = np.array(values, dtype=np.float64).reshape(len(rows), width)
+        except (
+            KeyError,
+            OverflowError,
+            TypeError,
+        ):  # no such column; a whole number beyond all floats; a list for a text
             return None
+        bare = numbers[:, self._bare] if self._codes else numbers
+        if (np.abs(bare) > MOST_NUMBER).any() or any((bare == other).any() for other in self._others):
+            return None
+        return numbers
+
+    def _told(self, told: Floats) -> tuple[list[list[str]], list[list[str]]]:
+        """What is told of each row, as it is written: before ``outside``, and behind it."""
+        if isinstance(self._calibration, Calibration):
+            return [_written(column) for column in (told, *self._calibration.interval(told, 1.0))], []
+        chances = self._calibration.apply(told)
+        decided = self._calibration.decide(chances).tolist()
+        names = [to_json(name).decode() for name in self._classes]
+        each = [_written(chances[:, code]) for code in range(len(names))]
+        sure = [each[code][row] for row, code in enumerate(decided)]
+        return [[names[code] for code in decided], sure], each
+
+
+def _written(numbers: Floats) -> list[str]:
+    return to_json(numbers.tolist()).decode()[1:-1].split(",")
+
+
+def _form(standing: Standing) -> str:
+    """An answer, with a place for what differs from row to row: its number, what is told, outside, chances."""
+    release = _fixed(standing.oracle.release.name)
+    more = ""
+    if standing.oracle.classes:
+        more = ',"chances":{' + ",".join(f"{_fixed(name)}:%s" for name in standing.oracle.classes) + "}"
+    told = ("prediction", "probability") if more else ("prediction", "low", "high")
+    first = "".join(f'"{name}":%s,' for name in told)
+    return f'{{"unit":"%d",{first}"outside":%s,"reason":null,"release":{release}{more}}}'
+
+
+def _fixed(told: str) -> str:
+    """A text as JSON, in a form."""
+    return to_json(told).decode().replace("%", "%%")
 
 
 def _by_text(codes: Mapping[str, float], seen: Seen) -> Mapping[Any, float]:

@@ -12,13 +12,14 @@ class Figures:
 
         self._registry = CollectorRegistry()
         edges = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-        self.requests = Counter(
+        self._requests = Counter(
             "asof_requests", "Requests by route and status.", ("route", "status"), registry=self._registry
         )
-        self.seconds = Histogram(
+        self._seconds = Histogram(
             "asof_request_seconds", "Time of a request.", ("route",), buckets=edges, registry=self._registry
         )
-        self.rows = Counter("asof_rows", "Rows by what became of them.", ("outcome",), registry=self._registry)
+        rows = Counter("asof_rows", "Rows by what became of them.", ("outcome",), registry=self._registry)
+        self.answered, self.refused = rows.labels("answered"), rows.labels("refused")
         self.running = Gauge("asof_requests_running", "Requests being answered.", registry=self._registry)
         self.renewals = Counter("asof_renewals", "Newer releases or data taken up.", registry=self._registry)
         self.troubled = Gauge(
@@ -28,6 +29,8 @@ class Figures:
             "asof_answers_kept", "Answers by what became of them in the store.", ("outcome",), registry=self._registry
         )
         self._counted = {"written": 0, "lost": 0}
+        self._ways: dict[tuple[str, int], tuple[Any, Any]] = {}
+        """Counter and histogram by route and status: there are few of either."""
         self._release = Gauge(
             "asof_release_info", "The release that answers.", ("release", "fingerprint"), registry=self._registry
         )
@@ -36,6 +39,15 @@ class Figures:
             "Last moment of prediction that is answered (Unix time).",
             registry=self._registry,
         )
+
+    def tell_request(self, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered with ``status``, within so many seconds."""
+        way = self._ways.get((route, status))
+        if way is None:
+            way = self._requests.labels(route, str(status)), self._seconds.labels(route)
+            self._ways[route, status] = way
+        way[0].inc()
+        way[1].observe(seconds)
 
     def tell(self, standing: Any) -> None:
         """Say which release answers, and up to when."""

@@ -1,8 +1,9 @@
 """Turns: one computation at a time, and rows of requests that wait are answered together, as one table."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -62,7 +63,8 @@ class Turns:
 
     async def answer(self, kind: str, rows: Rows) -> Answered:
         """Answer the rows of a request, in its turn and in time; raises as ``do``."""
-        names = tuple(dict.fromkeys(name for row in rows for name in row))
+        # More rows than may be joined with others are like none.
+        names = tuple(dict.fromkeys(name for row in rows for name in row)) if len(rows) <= MOST else ()
         asked = _Asked(rows, (kind, names), asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         if self._working is None or self._working.done():
@@ -72,17 +74,22 @@ class Turns:
     async def _in_time(self, made: Awaitable[Made]) -> Made:
         try:
             async with asyncio.timeout(self._seconds):
-                return await made
+                with refusing():
+                    return await made
         except TimeoutError as fault:
             raise Refusal(503, f"no answer within {self._seconds:g} s: ask about fewer rows") from fault
-        except UserError as fault:
-            raise Refusal(422, " ".join(str(fault).split())) from fault
-        except AsofError as fault:
-            raise Refusal(503, "the answer could not be made: what it needs outside of this server failed") from fault
 
     async def _threaded(self, work: Callable[[], Made]) -> Made:
-        async with self._turn:
-            return await asyncio.to_thread(work)
+        await self._turn.acquire()
+        # Who waits may leave; the thread goes on all the same, and keeps its turn until it has ended.
+        going = asyncio.get_running_loop().run_in_executor(None, work)
+        going.add_done_callback(self._ended)
+        return await asyncio.shield(going)
+
+    def _ended(self, going: "asyncio.Future[Any]") -> None:
+        self._turn.release()
+        if not going.cancelled():
+            going.exception()  # nobody may be left to be told
 
     async def _all(self) -> None:
         """Answer what waits until nothing does; what comes meanwhile is answered with what comes with it."""
@@ -127,6 +134,17 @@ class Turns:
         for one, answer in zip(asked, made, strict=True):
             if not one.answer.done():
                 one.answer.set_result(answer)
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Make a Refusal of what went wrong with a question: 422 for what its sender did, 503 for what is outside."""
+    try:
+        yield
+    except UserError as fault:
+        raise Refusal(422, " ".join(str(fault).split())) from fault
+    except AsofError as fault:
+        raise Refusal(503, "the answer could not be made: what it needs outside of this server failed") from fault
 
 
 def _fail(asked: _Asked, fault: Exception) -> None:

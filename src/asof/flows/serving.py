@@ -90,14 +90,17 @@ class Desk:
         return self._standing
 
     def renew(self) -> bool:
-        """Take up a new champion or new data, if there are; says whether. What stands stays where that fails."""
+        """Take up a new champion or new data, if there are; says whether. What stands stays wherever that fails."""
         with self._renewing:
             try:
                 return self._renew()
             except AsofError as fault:
                 self.trouble = " ".join(str(fault).split())
                 LOG.warning("what is served stays as it is: %s", self.trouble)
-                return False
+            except (Exception, pl.exceptions.PanicException) as fault:
+                self.trouble = f"a fault of this program ({type(fault).__name__}), which its log describes"
+                LOG.exception("what is served stays as it is")
+            return False
 
     def _renew(self) -> bool:
         now = self.standing

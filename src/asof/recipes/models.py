@@ -218,8 +218,8 @@ def check_told(told: Any, wanted: tuple[int, ...], name: str) -> NDArray[np.floa
     out = np.asarray(told, dtype=np.float64)
     if out.shape != wanted:
         raise DataError(f"{name}: {wanted[0]} rows got predictions of shape {out.shape}; expected {wanted}")
-    wrong = np.flatnonzero(~np.isfinite(out.reshape(len(out), -1)).all(axis=1))
-    if wrong.size:
+    if not np.isfinite(out).all():
+        wrong = np.flatnonzero(~np.isfinite(out.reshape(len(out), -1)).all(axis=1))
         raise DataError(f"{name}: prediction of row {wrong[0]} is {out[wrong[0]]}; {wrong.size} such rows")
     if len(wanted) == 2:
         wrong = np.flatnonzero((out < 0).any(axis=1) | (np.abs(out.sum(axis=1) - 1) > OFF_ONE))
