@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import polars as pl
 import pytest
 
 import asof
+from asof import audit
 from asof.cli import main
+from asof.flows import rebuilding, running
 from tests.flows import world
 
 pytestmark = pytest.mark.slow  # whole audits, rebuilt and asked in other processes
@@ -103,6 +106,27 @@ def test_the_whole_audit_repeats_the_selection(copied: tuple[Path, object], caps
     }
     assert "12 cuts" in verdicts["future"]["coverage"]
     assert "the whole selection" in verdicts["rerun"]["coverage"]
+
+
+@pytest.mark.parametrize(("steady", "learnt"), [(True, 1), (False, 3)])
+def test_the_quick_form_learns_once_where_nothing_is_wrong(
+    copied: tuple[Path, object], monkeypatch: pytest.MonkeyPatch, *, steady: bool, learnt: int
+) -> None:
+    """Where what was learnt comes out again from scrambled questions that is all; else each question has its answer."""
+    calls: list[int] = []
+    learn = rebuilding.Learner.__call__
+
+    def count(self: rebuilding.Learner, *given: pl.DataFrame) -> audit.Learnt:
+        calls.append(1)
+        told = learn(self, *given)
+        return told if steady else replace(told, fingerprint=f"another each time {len(calls)}")
+
+    monkeypatch.setattr(rebuilding.Learner, "__call__", count)
+    told = running.audit_project(asof.open_project(str(copied[0])))
+    outcomes = {one["check"]: one["outcome"] for one in told["verdicts"]}
+    assert len(calls) == learnt
+    assert {outcomes["fit"], outcomes["rerun"]} == {"passed" if steady else "failed"}
+    assert outcomes["future"] == "passed"
 
 
 RARE = """\

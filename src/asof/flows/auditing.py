@@ -9,7 +9,7 @@ import polars as pl
 
 from asof import audit, coverage, times
 from asof import lookups as looking
-from asof.audit import Audit, Verdict, base, groups, made, moments
+from asof.audit import Audit, Learnt, Outcome, Verdict, base, groups, made, moments
 from asof.audit.drift import Part
 from asof.audit.future import Evidence, Extent
 from asof.audit.parity import Answers
@@ -167,33 +167,52 @@ def _midnight_before(moment: datetime, table: SourceTable) -> datetime:
 def _fit_and_rerun(workspace: Workspace, accused: Accused, depth: Depth) -> list[Verdict]:
     """Learn again, and again with what must not be learnt from scrambled."""
     bench, model = accused.bench, accused.model
-    questions, features = bench.material.questions, bench.material.features
-    learn = rebuilding.learner(workspace, accused, bench.split, full=depth.full)
-    again = audit.attempt(lambda: learn(questions, features))
-    choice = accused.plan.chosen.name if depth.full or isinstance(again, str) else again.choice
-    first = audit.attempt(lambda: rebuilding.learnt(choice, model, bench.material, bench.split))
+    fit, first, again = _learnt_again(workspace, accused, depth)
+    tested = bench.material.features[_tried(bench.split, bench.folds[-1]).test]
+    asked = base.sample(tested, 2 * rebuilding.SAMPLE, np.random.default_rng(bench.wanted.seed))
+    joined = audit.join(
+        [
+            fit,
+            audit.fit.apart(model.predict, model.fingerprint, asked, seed=bench.wanted.seed),
+            *(
+                audit.fit.own_label(name, encode, _few(accused), seed=bench.wanted.seed)
+                for name, encode in rebuilding.encoders(workspace)
+            ),
+        ]
+    )
+    if isinstance(first, str):
+        return [joined, audit.untold("rerun", "prediction", first)]
     what = "the whole selection and the final fit" if depth.full else "the choice among two recipes and the final fit"
+    return [joined, audit.rerun.check(first, again, what)]
+
+
+def _learnt_again(workspace: Workspace, accused: Accused, depth: Depth) -> tuple[Verdict, Learnt | str, Learnt | str]:
+    """What ``fit`` says of learning, what the run has left behind, and what learning again gives."""
+    bench, model = accused.bench, accused.model
+    questions, features = bench.material.questions, bench.material.features
     tried = _tried(bench.split, bench.folds[-1])
-    if tried is not bench.split:  # nothing is set aside: the same on a fold, where something is
-        learn = rebuilding.learner(workspace, accused, tried, full=depth.full)
-        plain = audit.attempt(lambda: learn(questions, features))
-    else:
-        plain = again
     where = "the fold" if tried.cut is None else f"the cut {tried.cut:%Y-%m-%d}"
     trial = audit.fit.Trial(questions, features, _unseen(questions, tried), where)
-    tested = features[tried.test]
-    asked = base.sample(tested, 2 * rebuilding.SAMPLE, np.random.default_rng(bench.wanted.seed))
-    fit = [
-        audit.fit.check(learn, plain, trial, seed=bench.wanted.seed),
-        audit.fit.apart(model.predict, model.fingerprint, asked, seed=bench.wanted.seed),
-        *(
-            audit.fit.own_label(name, encode, _few(accused), seed=bench.wanted.seed)
-            for name, encode in rebuilding.encoders(workspace)
-        ),
-    ]
-    if isinstance(first, str):
-        return [audit.join(fit), audit.untold("rerun", "prediction", first)]
-    return [audit.join(fit), audit.rerun.check(first, again, what)]
+    learn = rebuilding.Learner(workspace, accused, bench.split, depth.full)
+
+    def left(choose: Callable[[], str]) -> Learnt | str:
+        return audit.attempt(lambda: rebuilding.learnt(choose(), model, bench.material, bench.split))
+
+    if tried is bench.split and not depth.full:
+        # What is learnt from scrambled questions and equals to the bit what the run has learnt shows both at once.
+        first = left(lambda: learn.choose(questions, features))
+        once = audit.fit.check(learn, first, trial, seed=bench.wanted.seed)
+        if once.outcome is Outcome.PASSED:
+            return once, first, first
+    again = audit.attempt(lambda: learn(questions, features))
+    choice = accused.plan.chosen.name if depth.full or isinstance(again, str) else again.choice
+    first = left(lambda: choice)
+    if tried is bench.split:
+        return audit.fit.check(learn, again, trial, seed=bench.wanted.seed), first, again
+    # Nothing is set aside: the same on a fold, where something is.
+    there = rebuilding.Learner(workspace, accused, tried, depth.full)
+    plain = audit.attempt(lambda: there(questions, features))
+    return audit.fit.check(there, plain, trial, seed=bench.wanted.seed), first, again
 
 
 def _tried(split: Split, fold: Split) -> Split:

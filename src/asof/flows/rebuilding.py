@@ -25,7 +25,7 @@ from asof.ledgers import Past
 from asof.lookups.plugin import PluginLookup
 from asof.metrics import Metric
 from asof.plugins import Plugins
-from asof.recipes import Model
+from asof.recipes import Blend, Model, Recipe
 from asof.splits import Split
 from asof.tuning import Plan
 
@@ -129,30 +129,47 @@ def alone(workspace: Workspace, prepared: Prepared, model: Model) -> Answer:
     return answer
 
 
-def learner(
-    workspace: Workspace, accused: Accused, split: Split, *, full: bool
-) -> Callable[[pl.DataFrame, pl.DataFrame], Learnt]:
-    """Return the function that chooses on folds of the training side and fits there, as a run does.
+@dataclass(frozen=True)
+class Learner:
+    """Chooses on folds of the training side and fits there, as a run does.
 
     Plug-ins are loaded anew for the choice, and again for the fit: what they keep between fits is no part of a model.
     """
-    wanted = accused.bench.wanted
-    plan = accused.plan if full else _two_cheap(accused.plan, wanted.measure)
 
-    def learn(questions: pl.DataFrame, features: pl.DataFrame) -> Learnt:
-        material = Material(questions, features)
-        if split.cut is None:
-            laid, folds = split, learning.chance_folds(material, split, wanted)
-        else:
-            laid, folds = splits.at_cut(questions, split.cut), learning.folds_before(material, split.cut, wanted)
-        tables = [(material.table(fold.train), material.table(fold.test)) for fold in (folds if full else folds[-1:])]
-        selection = tuning.replay(plan, tables, threads=wanted.threads, plugins=plugins_anew(workspace))
-        recipe = selection.chosen if full else accused.plan.chosen
-        fresh = replace(workspace, plugins=plugins_anew(workspace))
+    workspace: Workspace
+    accused: Accused
+    split: Split
+    full: bool
+    """Whether all trials are repeated, or the choice among two cheap ones alone."""
+
+    def __call__(self, questions: pl.DataFrame, features: pl.DataFrame) -> Learnt:
+        """Choose and fit."""
+        wanted, material = self.accused.bench.wanted, Material(questions, features)
+        laid, folds = self._laid(material)
+        chosen = self._chosen(material, folds)
+        recipe = chosen if self.full else self.accused.plan.chosen
+        fresh = replace(self.workspace, plugins=plugins_anew(self.workspace))
         model = learning.fit(fresh, Bench(material, laid, folds, wanted), laid.train, recipe)
-        return learnt(selection.chosen.name, model, material, laid)
+        return learnt(chosen.name, model, material, laid)
 
-    return learn
+    def choose(self, questions: pl.DataFrame, features: pl.DataFrame) -> str:
+        """Choose alone; returns the name of the recipe."""
+        material = Material(questions, features)
+        return self._chosen(material, self._laid(material)[1]).name
+
+    def _laid(self, material: Material) -> tuple[Split, tuple[Split, ...]]:
+        wanted, split = self.accused.bench.wanted, self.split
+        if split.cut is None:
+            return split, learning.chance_folds(material, split, wanted)
+        return splits.at_cut(material.questions, split.cut), learning.folds_before(material, split.cut, wanted)
+
+    def _chosen(self, material: Material, folds: tuple[Split, ...]) -> Recipe | Blend:
+        wanted, plan = self.accused.bench.wanted, self.accused.plan
+        if not self.full:
+            plan, folds = _two_cheap(plan, wanted.measure), folds[-1:]
+        tables = [(material.table(fold.train), material.table(fold.test)) for fold in folds]
+        anew = plugins_anew(self.workspace)
+        return tuning.replay(plan, tables, threads=wanted.threads, plugins=anew).chosen
 
 
 def sharing(workspace: Workspace, accused: Accused, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
