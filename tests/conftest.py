@@ -8,13 +8,21 @@ Coverage is that of the quick tests: tracing makes a whole run half as long agai
 reaches has no quick test yet.
 """
 
+import contextlib
 import os
 import pathlib
+import sqlite3
+import sys
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from tests.postgres import postgres
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
 
 __all__ = ["postgres"]  # the fixture of a real PostgreSQL, for every test
 
@@ -23,11 +31,18 @@ for _name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# What the tests and their hundred processes import is compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 MAY_BE_ABSENT = "shared data"
 """The one thing that no script installs: where the folder is not there, its tests skip even under ``ASOF_CI``."""
+SHARING = ("tests/api/", "tests/ui/")
+"""Folders whose files share servers and trained projects; elsewhere the tests of one file share theirs."""
+APART = ("tests/leaks/test_leaks.py", "tests/flows/test_crashes.py", "tests/examples/test_notebooks.py")
+"""Files whose many long tests share next to nothing: each goes to whoever is free, and they come last."""
 MISSING = "missing: "
 """Start of the reason of a skip that something missing has caused."""
 
@@ -44,6 +59,49 @@ def shared_data() -> pathlib.Path:
 def root() -> pathlib.Path:
     """Return the root of the repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once() -> Iterator[None]:
+    """MLflow's dozens of migrations run once; every later registry begins with a copy of the tables that they made.
+
+    They cost a second each time. Registries of other processes are made without this.
+    """
+    from asof.adapters import databases
+
+    ensure = databases.ensure
+    with contextlib.closing(sqlite3.connect(":memory:")) as migrated, pytest.MonkeyPatch.context() as patch:
+
+        def ensure_by_copy(file: pathlib.Path, artifacts: pathlib.Path) -> None:
+            from mlflow.store.db import utils
+
+            migrate = utils._initialize_tables
+
+            def copy(engine: Any) -> None:
+                made = bool(migrated.execute("SELECT name FROM sqlite_master").fetchone())
+                if not made:
+                    migrate(engine)
+                with contextlib.closing(sqlite3.connect(engine.url.database)) as own:
+                    migrated.backup(own) if made else own.backup(migrated)
+
+            with mock.patch.object(utils, "_initialize_tables", copy):
+                ensure(file, artifacts)
+
+        patch.setattr(databases, "ensure", ensure_by_copy)
+        yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
+    """Give tests that share what takes long to make to one worker, the largest lots first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Lots(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return nodeid if file in APART else next((folder for folder in SHARING if file.startswith(folder)), file)
+
+    return Lots(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 WEEK_US = 7 * 86_400_000_000
 BUNDLES = 5000
 """Rows without place and period are resampled in at most this many bundles."""
+TOGETHER = 100_000
+"""So many blocks are drawn at once: a call for each draw takes longer than the draws."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,12 @@ def _drawn(
     count = len(sums)
     totals = np.empty((draws, sums.shape[1]))
     steps = np.arange(length)
-    for draw in range(draws):
-        first = generator.integers(0, count, -(-count // length))
-        chosen = ((first[:, None] + steps) % count).reshape(-1)[:count]
-        totals[draw] = np.bincount(chosen, minlength=count) @ sums
+    blocks = -(-count // length)
+    together = max(1, TOGETHER // blocks)
+    for begin in range(0, draws, together):
+        for draw, first in enumerate(generator.integers(0, count, (min(together, draws - begin), blocks)), begin):
+            chosen = ((first[:, None] + steps) % count).reshape(-1)[:count]
+            totals[draw] = np.bincount(chosen, minlength=count) @ sums
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(statistic(*(totals[:, :-1] / totals[:, -1:]).T), dtype=np.float64)
 

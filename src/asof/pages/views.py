@@ -1,5 +1,6 @@
 """From facts to the page: which sections there are and what stands in them."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,7 +44,9 @@ def report(facts: ReportFacts) -> str:
     return re.sub(r"(?<=\d) (?=%|pp\b)", "\u00a0", page)  # a number and its unit stay on one line
 
 
+@functools.cache
 def _environment() -> "Environment":
+    """Templates as they are filled; each is compiled once a process."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup, escape
 
