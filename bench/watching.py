@@ -4,253 +4,94 @@
 
 Protocol: real questions of one project at a time with the features that the engine made. A release is fitted at each
 cut, serves the 28 days that follow, and is then watched with the tests, scales and shares of `asof watch`: inputs
-(weighted by what the model of the first cut goes by), predictions, truth, of all and of each place; error, coverage
-and bias against the four folds and the holdout before the cut. Only what came before a look is known to it. As it came:
-every cut is such a look, with its seasons and holidays; weeks resampled: the tests of drift on the same weeks in a
-random order, so that nothing but chance tells today from before. Planted: what is served is changed from a day on at
-which a release begins to serve, and watched after 1, 2, 3, 5, 7, 14 and 28 days; a number is the first of these at
-which it alarms and the right test says so, for each of several such days.
+(weighted by what the model of the first cut goes by), predictions, truth, of all and of each place; silence of each
+place; error, coverage and bias against the four folds and the holdout before the cut. Only what came before a look is
+known to it.
+
+As it came: every cut is such a look, with its seasons and holidays. By a rule that no alarm has a say in, a look counts
+as undrifted if its source lacks no period of the 28 days served, nor of the 28 before them, which features reach; looks
+with such gaps are counted by themselves. Looks at the same days are alike, so the interval of 90 % (Clopper and
+Pearson) counts those alone that do not overlap. Weeks resampled: the tests of drift on the same weeks in a random
+order, so that nothing but chance tells today from before.
+
+Planted: what is served is changed from a day on at which an undrifted release begins to serve, and watched after 1, 2,
+3, 5, 7, 14 and 28 days; a number is the first of these at which it alarms and the right test says so, for each of
+several such days.
 """
 
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-import _worlds
-from asof import evaluation, explanation, intervals, monitoring, recipes, splits
-from asof.data import Table
-from asof.evaluation import Bootstrap
-from asof.flows import drifting, looking
-from asof.flows.drifting import DRIFT, SHARES, UNSEEN
-from asof.flows.looking import LEARNT, SCALES
-from asof.monitoring import Alarm, Look, Promise, Stretches, Test
-from asof.recipes import Model
+from _watched import FOLDS, SERVED_DAYS, Watched, judged, laid, lay, made, promised, silent
+from asof.flows import drifting
+from asof.flows.drifting import DRIFT
+from asof.flows.looking import SCALES
 
 RATES = (0.01, 0.05)
 RESAMPLES = 100
-FOLDS = 5
-"""Stretches before a cut that its release was judged on: folds and holdout."""
 LEAST_WEEKS = 26
 """Weeks before a look."""
-PLACES = 25
-"""Places looked at, the busiest."""
-HORIZONS = ("1d", "4d", "7d")
 AFTER = (1, 2, 3, 5, 7, 14, 28)
 STARTS = 3
 """Releases, the latest, with whose service planted drift begins."""
 VALUES = 50
 """A column that is changed has so many different values."""
-COLUMNS = 40
-"""Columns looked at, those that the model goes by most."""
-NATURAL = ("horizon", "weekday", "weekend", "month", "day", "hour", "holiday", "place", "coarser", "lat", "lon")
-SCORE = Bootstrap(draws=200)
-Days = NDArray[np.int64]
-"""n: days before the last day of the world."""
+ALL = ("input", "prediction", "truth")
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A world with a model that was fitted at its first cut, and the answers of the models of all cuts."""
+class Looked:
+    """A look at what one release has served."""
 
-    name: str
-    rows: bool
-    """Whether single rows are the units."""
-    questions: pl.DataFrame
-    features: pl.DataFrame
-    truth: NDArray[np.float64]
-    told: NDArray[np.float64]
-    day: Days
-    slot: NDArray[np.int64] | None
-    """Hour of the day, where periods are hours."""
-    before: NDArray[np.int64]
-    weights: Mapping[str, float]
-    metric: str
-    count: bool
-    """Whether the label is a count."""
-    served: Sequence[pl.DataFrame]
-    """Answers in the 28 days after each cut, with ``day``."""
-    ahead: int
-    """Cuts from one stretch to the next."""
+    alarmed: tuple[bool, ...]
+    """For each rate."""
+    kinds: tuple[str, ...]
+    """Kinds of tests that alarm at the last of them."""
+    steady: bool
 
 
-def fewer(world: _worlds.World) -> _worlds.World:
-    """Of many places the busiest, of many horizons three."""
-    asked = world.questions
-    kept = pl.col("horizon").is_in(HORIZONS) | (pl.col("horizon").n_unique() == 1)
-    if "unit" not in asked.columns:
-        busy = asked.group_by("place").agg(pl.col("label").sum()).sort("label", "place", descending=True)["place"]
-        kept &= pl.col("place").is_in(busy[:PLACES].implode())
-    mine = asked.select(kept.alias("kept"))["kept"]
-    return replace(world, questions=asked.filter(mine), features=world.features.filter(mine))
-
-
-def laid(name: str) -> Watched:
-    """Lay out a world."""
-    world = fewer(_worlds.WORLDS[name]())
-    split = splits.at_cut(world.questions, world.first_cut)
-    table = Table(world.features[split.train], world.questions["label"][split.train])
-    model = recipes.fit(world.recipe, table, threads=1, seed=20)
-    local = world.questions["start"].dt.convert_time_zone(world.zone)
-    last = local.dt.date().max()
-
-    def days(starts: pl.Series) -> pl.Series:
-        return (last - starts.dt.convert_time_zone(world.zone).dt.date()).dt.total_days()  # type: ignore[operator]
-
-    hourly = world.questions["end"] - world.questions["start"] == pl.duration(hours=1)
-    return Watched(
-        name,
-        "unit" in world.questions.columns,
-        world.questions,
-        world.features,
-        world.questions["label"].to_numpy().astype(float),
-        np.asarray(model.predict(world.features)),
-        days(world.questions["start"]).to_numpy(),
-        local.dt.hour().to_numpy().astype(np.int64) if pl.select(hourly.all()).item() else None,
-        looking.before(world.questions),
-        weighted(world, model),
-        world.metric,
-        world.recipe.task == "count",
-        [part.with_columns(days(part["start"]).alias("day")) for part in _worlds.answers(world, world.recipe)],
-        world.ahead,
-    )
-
-
-def weighted(world: _worlds.World, model: Model) -> dict[str, float]:
-    """How much a model goes by each feature, but those that differ by nature."""
-    some = world.features.sample(min(2_000, world.features.height), seed=1)
-    found = explanation.importance(explanation.explain(model, some[:40], explanation.usual(model, some))).iter_rows()
-    told = [(one, share) for one, _, share in found if not one.startswith(NATURAL) and drifting.COVERED not in one]
-    return dict(sorted(told, key=lambda one: -one[1])[:COLUMNS])
-
-
-@dataclass(frozen=True)
-class Laid:
-    """Questions of a scale, and how they are looked at."""
-
-    rows: NDArray[np.int64]
-    stretches: Stretches
-    looks: tuple[Look, ...]
-    steps: int
-    """Below so many weeks two looks overlap."""
-
-
-def lay(world: Watched, days: int, end: int, gap: int) -> Laid:
-    """Lay out the ``days`` up to ``end`` days before the last of a world, and the same in all earlier weeks."""
-    count = (int(world.day.max()) - end - days) // 7 + 1
-    rows, number = [], []
-    for back in range(count):
-        first = end + 7 * back
-        inside = np.flatnonzero((world.day >= first) & (world.day < first + days))
-        rows.append(inside)
-        number.append(np.full(inside.size, back))
-    looks = tuple(Look(at, tuple(range(at + gap, at + gap + LEARNT))) for at in range(count - gap - LEARNT + 1))
-    parts = Stretches(np.concatenate(number).astype(np.int64), count)
-    return Laid(np.concatenate(rows), parts, looks, -(-days // 7))
-
-
-def made(world: Watched, laid: Laid, kinds: Sequence[str]) -> dict[str, list[Test]]:
-    """Tests by family, as `asof watch` makes them."""
-    rows, said = laid.rows, (laid.stretches, laid.looks)
-    places = world.questions["place"][rows]
-    groups = places.to_list() if not world.rows and places.n_unique() > 1 else ()
-    found = {}
-    if "input" in kinds:
-        earlier = drifting.came_before(world.features, world.before[rows])
-        found["input"] = monitoring.columns(world.features[rows], *said, world.weights, earlier)
-    if "prediction" in kinds:
-        found["prediction"] = monitoring.means("prediction", world.told[rows], groups, *said)
-    if "truth" in kinds:
-        found["truth"] = monitoring.means("truth", world.truth[rows], groups, *said)
-        if world.slot is not None:
-            found["clock"] = monitoring.clock(world.truth[rows], world.slot[rows], (1, -1), *said)
-    return found
-
-
-def judged(tests: Sequence[Test], today: int, laid: Laid, rate: float) -> tuple[Alarm, ...]:
-    """Alarms of a look, judged by those before it alone."""
-    at = np.arange(len(laid.looks))
-    kept = np.array([today, *at[at >= today + laid.looks[0].learnt[0]]])
-    known = [replace(one, figures=one.figures[kept]) for one in tests]
-    unseen = UNSEEN if at[-1] - today < 52 else 1.0
-    part = rate * DRIFT / len(SCALES)
-    return monitoring.judge(known, (kept - today).tolist(), laid.steps, part, unseen).alarms
-
-
-def promised(world: Watched, number: int, days: int, served: pl.DataFrame, rate: float) -> list[Promise]:
-    """Error, coverage and bias of ``days`` of what the release of a cut has served."""
-    earlier = [world.served[number - back * world.ahead] for back in range(FOLDS, 0, -1)]
-    judged_on = pl.concat(earlier).filter(pl.col("known_at") <= served["cut"][0])
-    folds, holdout = pl.concat(earlier[:-1]), earlier[-1]
-    found: list[Promise | None] = []
-    periods = served["day"].n_unique()
-    if periods >= monitoring.promises.LEAST_PERIODS:
-        expected = evaluation.ahead(holdout, folds, world.metric, bootstrap=SCORE).expected.plain()
-        figure = evaluation.score(served, world.metric, Bootstrap(draws=2)).value
-        share = min(1.0, periods / 28)
-        found.append(monitoring.score_kept(figure, expected, share=share, rate=rate * SHARES["error"], loss=True))
-    calibration = intervals.calibrate(judged_on, "count" if world.count else "number")
-    low, high = calibration.interval(served["prediction"])
-    answers = served.with_columns(low=pl.Series(low), high=pl.Series(high), start=-pl.col("day"))
-    found.append(monitoring.coverage_kept(answers, 0.9, rate * SHARES["coverage"]))
-    past, now = (_missed(each) for each in (judged_on, served))
-    scales = [scale for scale in SCALES if scale <= days] or [days]
-    part = rate * SHARES["bias"] / len(SCALES)
-    found += [monitoring.bias_kept(now, past, scale, part) for scale in scales]
-    return [one for one in found if one is not None]
-
-
-def _missed(answers: pl.DataFrame) -> monitoring.Missed:
-    day = pl.Series(-answers["day"].to_numpy()).cast(pl.Int32).cast(pl.Date)
-    return monitoring.missed(day, answers["label"].to_numpy().astype(float), answers["prediction"].to_numpy())
-
-
-def as_it_came(world: Watched) -> Iterator[tuple[list[bool], list[str]]]:
-    """Whether a look at what each cut served alarms at each rate, and by which kinds of tests at the last of them."""
+def as_it_came(world: Watched) -> Iterator[Looked]:
+    """Look at what each release has served that has a history of ``LEAST_WEEKS``."""
     numbers = range(FOLDS * world.ahead, len(world.served))
-    ends = {number: int(world.served[number]["day"].min()) for number in numbers}  # type: ignore[arg-type]
+    ends = {number: world.served_days(number)[1] for number in numbers}
     offset = min(ends.values()) % 7
     scales = []
     for days in SCALES:
-        laid = lay(world, days, offset, -(-days // 7))
-        scales.append((laid, drifting.shared(made(world, laid, ("input", "prediction", "truth")), days)))
+        each = lay(world, days, offset, -(-days // 7))
+        scales.append((each, drifting.shared(made(world, each, ALL), days)))
     for number in numbers:
         today = (ends[number] - offset) // 7
         if today + LEAST_WEEKS > len(scales[-1][0].looks):
             continue
-        told, kinds = [], set()
+        told: list[bool] = []
+        kinds: set[str] = set()
         for rate in RATES:
-            alarms = [one.name for laid, tests in scales for one in judged(tests, today, laid, rate)]
-            served = world.served[number]
-            alarms += [one.name for one in promised(world, number, 28, served, rate) if one.alarm]
+            alarms = [one.name for each, tests in scales for one in judged(tests, today, each, rate)]
+            alarms += [one.name for one in silent(world, ends[number], SERVED_DAYS, rate)]
+            kept = promised(world, number, SERVED_DAYS, world.served[number], rate)
+            alarms += [one.name for one in kept if one.alarm]
             told.append(bool(alarms))
             kinds = {name.partition(" ")[0] for name in alarms}
-        yield told, sorted(kinds)
+        yield Looked(tuple(told), tuple(sorted(kinds)), world.steady(number))
 
 
-def resampled(world: Watched) -> Iterator[list[bool]]:
+def resampled(world: Watched) -> Iterator[tuple[bool, ...]]:
     """Alarms of the drift of a week at each rate, when weeks are put into a random order."""
     draw = np.random.default_rng(20)
-    laid = lay(world, 7, 0, 1)
+    each = lay(world, 7, 0, 1)
     for _ in range(RESAMPLES):
-        order = draw.permutation(laid.stretches.count)
-        mixed = replace(laid, stretches=Stretches(order[laid.stretches.number], laid.stretches.count))
-        tests = drifting.shared(made(world, mixed, ("input", "prediction", "truth")), 7)
+        order = draw.permutation(each.stretches.count)
+        mixed = replace(each, stretches=replace(each.stretches, number=order[each.stretches.number]))
+        tests = drifting.shared(made(world, mixed, ALL), 7)
         part = len(SCALES) / DRIFT  # all of the rate, for this is the only scale
-        yield [bool(judged(tests, 0, mixed, rate * part)) for rate in RATES]
-
-
-def _varies(column: pl.Series) -> bool:
-    """Whether a column holds numbers of which most differ from one another by more than a little."""
-    if not column.dtype.is_numeric() or column.null_count() == len(column):
-        return False
-    values = column.drop_nulls().cast(pl.Float64)
-    return values.n_unique() >= VALUES and float(values.std() or 0) > 0.05 * abs(float(values.mean() or 0))  # type: ignore[arg-type]
+        yield tuple(bool(judged(tests, 0, mixed, rate * part)) for rate in RATES)
 
 
 Way = Callable[[Watched, NDArray[np.bool_]], Watched]
@@ -270,17 +111,31 @@ class Plant:
 
 def plants(world: Watched) -> Iterator[Plant]:
     """Changes that are planted, each where a world has what it changes."""
+    yield from _of_truth(world)
+    yield from _of_numbers(world)
+    yield from _of_texts(world)
+    yield from _of_places(world)
+
+
+def _of_truth(world: Watched) -> Iterator[Plant]:
+    says = ("truth", "bias", "error", "coverage")
+    yield Plant("what happens + 20 %", _truth(lambda told: 1.2 * told), says, ("truth",))
+
+    def lean(clean: Watched, late: NDArray[np.bool_]) -> Watched:
+        return replace(clean, lean=1.1, told=np.where(late, 1.1 * clean.told, clean.told))
+
+    yield Plant("answers lean 10 % upwards", lean, ("prediction", "bias", "error", "coverage"), ("prediction",))
+    if world.slot is not None:
+        earlier = world.truth[np.maximum(world.before, 0)]
+        says = ("clock", "error", "bias", "coverage")
+        yield Plant("a clock is an hour late", _truth(lambda _: earlier), says, ("truth",))
+
+
+def _of_numbers(world: Watched) -> Iterator[Plant]:
+    """Changes of the column of numbers that the model goes by most."""
     numbers = [one for one in world.weights if _varies(world.features[one])]
     column = max(numbers, key=lambda one: world.weights[one])
-    chance = np.random.default_rng(3).random(world.features.height)
-
-    def values(name: str, change: Callable[[pl.Series], pl.Series]) -> Way:
-        def way(clean: Watched, late: NDArray[np.bool_]) -> Watched:
-            whole = clean.features[name]
-            changed = change(whole).zip_with(pl.Series(late), whole)
-            return replace(clean, features=clean.features.with_columns(changed.alias(name)))
-
-        return way
+    some = pl.Series(np.random.default_rng(3).random(world.features.height) < 0.3)
 
     def stuck(clean: Watched, late: NDArray[np.bool_]) -> Watched:
         """Each row of a place and horizon repeats the last value before the change; of rows all repeat one."""
@@ -291,103 +146,169 @@ def plants(world: Watched) -> Iterator[Plant]:
         kept = frame.with_columns(held.alias("value")).sort("_at")["value"].alias(column)
         return replace(clean, features=clean.features.with_columns(kept))
 
-    def truth(change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Way:
-        return lambda clean, late: replace(clean, truth=np.where(late, change(clean.truth), clean.truth))
-
-    inputs, labels = ("input",), ("truth",)
-    yield Plant("what happens + 20 %", truth(lambda told: 1.2 * told), ("truth", "bias", "error", "coverage"), labels)
+    inputs = ("input",)
     yield Plant(f"{column} stands still", stuck, ("stuck", "input", "level"), inputs)
-    yield Plant(f"{column} x 1.609", values(column, lambda told: told * 1.609), ("level", "input"), inputs)
-    yield Plant(
-        f"{column} all missing", values(column, lambda told: told.set(told.is_not_null(), None)), ("missing",), inputs
-    )
-    some = pl.Series(chance < 0.3)
-    yield Plant(f"30 % of {column} missing", values(column, lambda told: told.set(some, None)), ("missing",), inputs)
-    if not world.rows and world.questions["place"].n_unique() > 1:
-        place = world.questions["place"].mode().sort()[0]
-        here = (world.questions["place"] == place).to_numpy()
-        silent = truth(lambda told: np.where(here, 0.0, told))
-        yield Plant("a place goes silent", silent, (f"truth at {place}",), labels)
+    yield Plant(f"{column} x 1.609", _values(column, lambda told: told * 1.609), ("level", "input"), inputs)
+    gone = _values(column, lambda told: told.set(told.is_not_null(), None))
+    yield Plant(f"{column} all missing", gone, ("missing",), inputs)
+    fewer = _values(column, lambda told: told.set(some, None))
+    yield Plant(f"30 % of {column} missing", fewer, ("missing",), inputs)
+
+
+def _of_texts(world: Watched) -> Iterator[Plant]:
+    """Texts never met, in the column of texts that the model goes by most."""
     texts = [one for one in world.weights if not world.features[one].dtype.is_numeric()]
-    if texts:
-        name = max(texts, key=lambda one: world.weights[one])
-        way = values(name, lambda told: told.cast(pl.String).set(pl.Series(chance < 0.1), "never met"))
-        yield Plant(f"10 % of {name} in a new category", way, ("new", "input"), inputs)
-    if world.slot is not None:
-        late = world.truth[np.maximum(world.before, 0)]
-        yield Plant("a clock is an hour late", truth(lambda _: late), ("clock", "error", "bias", "coverage"), labels)
+    if not texts:
+        return
+    name = max(texts, key=lambda one: world.weights[one])
+    chance = np.random.default_rng(3).random(world.features.height)
+    for share in (0.1, 0.01):
+        way = _values(name, lambda told, share=share: told.cast(pl.String).set(pl.Series(chance < share), "never met"))
+        yield Plant(f"{share:.0%} of {name} in a new category", way, ("new", "input"), ("input",))
+
+
+def _of_places(world: Watched) -> Iterator[Plant]:
+    """The busiest place and that in the middle fall silent."""
+    if world.counts is None or world.rows:
+        return
+    rows = world.counts.mean(axis=0)
+    order = np.argsort(rows)
+    for at in (int(order[-1]), int(order[len(order) // 2])):
+        place = world.places[at]
+        here = (world.questions["place"] == place).to_numpy()
+
+        def way(clean: Watched, late: NDArray[np.bool_], at: int = at, here: NDArray[np.bool_] = here) -> Watched:
+            assert clean.counts is not None
+            counts = clean.counts.copy()
+            counts[len(counts) - 1 - int(clean.day[late].max()) :, at] = 0.0
+            return replace(clean, counts=counts, truth=np.where(late & here, 0.0, clean.truth))
+
+        says = (f"truth at {place}", f"silent at {place}")
+        yield Plant(f"a place of {rows[at]:.1f} rows a day goes silent", way, says, ("truth",))
+
+
+def _varies(column: pl.Series) -> bool:
+    """Whether a column holds numbers of which most differ from one another by more than a little."""
+    if not column.dtype.is_numeric() or column.null_count() == len(column):
+        return False
+    values = column.drop_nulls().cast(pl.Float64)
+    return values.n_unique() >= VALUES and float(values.std() or 0) > 0.05 * abs(float(values.mean() or 0))  # type: ignore[arg-type]
+
+
+def _values(name: str, change: Callable[[pl.Series], pl.Series]) -> Way:
+    def way(clean: Watched, late: NDArray[np.bool_]) -> Watched:
+        whole = clean.features[name]
+        changed = change(whole).zip_with(pl.Series(late), whole)
+        return replace(clean, features=clean.features.with_columns(changed.alias(name)))
+
+    return way
+
+
+def _truth(change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Way:
+    return lambda clean, late: replace(clean, truth=np.where(late, change(clean.truth), clean.truth))
+
+
+def begins(world: Watched) -> list[int]:
+    """Numbers of the latest undrifted releases whose service does not overlap."""
+    found: list[int] = []
+    for number in range(world.last, FOLDS * world.ahead - 1, -1):
+        if world.steady(number) and (not found or found[-1] - number >= world.ahead):
+            found.append(number)
+    return found[:STARTS]
 
 
 def delays(world: Watched) -> dict[str, list[list[str]]]:
-    """Days after which each planted change is found, for each rate, for the latest releases."""
-    every = list(plants(world))
-    found = {one.name: [["never"] * STARTS for _ in RATES] for one in every}
-    latest = [len(world.served) - 1 - back * world.ahead for back in range(STARTS)]
-    for at, number in enumerate(latest):
-        begun = int(world.served[number]["day"].max())  # type: ignore[arg-type]
+    """Days after which each planted change is found, for each rate, for each of ``begins``."""
+    numbers = begins(world)
+    found = {one.name: [["never"] * len(numbers) for _ in RATES] for one in plants(world)}
+    for at, number in enumerate(numbers):
+        begun, _ = world.served_days(number)
         late = world.day <= begun
-        changed = {one.name: one.way(world, late) for one in every}
+        changed = [(one, one.way(world, late)) for one in plants(world)]
         for days in AFTER:
-            missing = [one for one in every if any(told[at] == "never" for told in found[one.name])]
-            scales = [(min(scale, days), scale) for scale in SCALES]
-            for span, scale in dict(scales).items():
-                laid = lay(world, span, begun - days + 1, -(-span // 7))
-                for one in missing:
-                    tests = drifting.shared(made(changed[one.name], laid, one.kinds), scale)
-                    for told, rate in zip(found[one.name], RATES, strict=True):
-                        if any(alarm.name.startswith(one.says) for alarm in judged(tests, 0, laid, rate)):
-                            told[at] = min(told[at], str(days), key=_order)
-            for one in missing:
-                if "error" not in one.says and "bias" not in one.says:
-                    continue
-                served = _served(world, changed[one.name], number, begun - days)
-                for told, rate in zip(found[one.name], RATES, strict=True):
-                    if any(kept.alarm for kept in promised(world, number, days, served, rate)):
-                        told[at] = min(told[at], str(days), key=_order)
+            missing = [each for each in changed if any(told[at] == "never" for told in found[each[0].name])]
+            for name, rate in _found(missing, number, days):
+                told = found[name][rate]
+                told[at] = str(days) if told[at] == "never" else told[at]
     return found
 
 
-def _order(told: str) -> int:
-    return 999 if told == "never" else int(told)
+def _found(changed: Sequence[tuple[Plant, Watched]], number: int, days: int) -> Iterator[tuple[str, int]]:
+    """Which changes are found ``days`` after a release began to serve, and at which of the rates."""
+    for one, world in changed:
+        begun, _ = world.served_days(number)
+        end = begun - days + 1
+        scales = [lay(world, span, end, -(-span // 7)) for span in (min(scale, days) for scale in SCALES)]
+        tests = [
+            drifting.shared(made(world, each, one.kinds), scale) for each, scale in zip(scales, SCALES, strict=True)
+        ]
+        answers = _served(world, number, begun - days)
+        for at, rate in enumerate(RATES):
+            names = [
+                alarm.name for each, mine in zip(scales, tests, strict=True) for alarm in judged(mine, 0, each, rate)
+            ]
+            if "truth" in one.kinds:
+                names += [alarm.name for alarm in silent(world, end, days, rate)]
+            if "bias" in one.says:
+                names += [kept.name for kept in promised(world, number, days, answers, rate) if kept.alarm]
+            if any(name.startswith(one.says) for name in names):
+                yield one.name, at
 
 
-def _served(world: Watched, changed: Watched, number: int, until: int) -> pl.DataFrame:
-    """What a release has served later than ``until`` days before the last, with the truth as it was changed."""
+def _served(world: Watched, number: int, until: int) -> pl.DataFrame:
+    """What a release has served later than ``until`` days before the last, with the truth and answers as changed."""
     on = [name for name in ("unit", "place", "start", "horizon") if name in world.questions.columns]
-    truth = world.questions.select(on).with_columns(label=pl.Series(changed.truth))
-    served = world.served[number].filter(pl.col("day") > until)
+    truth = world.questions.select(on).with_columns(label=pl.Series(world.truth))
+    served = world.served[number].filter(pl.col("day") > until).with_columns(pl.col("prediction") * world.lean)
     return served.drop("label").join(truth, on=on, how="left", maintain_order="left")
 
 
 def main() -> int:
     """Print asked and got, and the delays."""
     warnings.filterwarnings("ignore", category=UserWarning)
-    totals = np.zeros(len(RATES) + 1)
+    every: list[tuple[bool, ...]] = []
+    independent = 0.0
     for name in sys.argv[1:] or ["collisions", "electricity", "houses", "bikes"]:
         world = laid(name)
         print(f"{name}: {world.questions.height:,} questions, {len(world.weights)} columns")
         looked = list(as_it_came(world))
-        got = np.array([told for told, _ in looked], dtype=bool).reshape(-1, len(RATES))
-        kinds = Counter(kind for _, found in looked for kind in found)
-        said = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
-        totals += [*got.sum(axis=0), len(got)]
-        print(f"  as it came                {_rates(got)}{f'; by {said}' if said else ''}")
-        print(f"  weeks resampled           {_rates(np.array(list(resampled(world))))}", flush=True)
+        for steady, words in ((True, "as it came, undrifted"), (False, "as it came, with gaps")):
+            mine = [one for one in looked if one.steady is steady]
+            if mine:
+                kinds = Counter(kind for one in mine for kind in one.kinds)
+                said = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+                print(
+                    f"  {words:<24} {_rates([one.alarmed for one in mine], world.ahead)}{f'; by {said}' * bool(said)}"
+                )
+        steady_ones = [one.alarmed for one in looked if one.steady]
+        every += steady_ones
+        independent += -(-len(steady_ones) // world.ahead)
+        print(f"  {'weeks resampled':<24} {_rates(list(resampled(world)), 1)}", flush=True)
         for what, found in delays(world).items():
             told = "; ".join(f"at {rate:.0%} after {', '.join(days)}" for rate, days in zip(RATES, found, strict=True))
             print(f"  {what:<44} found {told} days", flush=True)
-    shares = ", ".join(
-        f"asked {rate:.0%}, got {hits / totals[-1]:.1%}" for rate, hits in zip(RATES, totals, strict=False)
-    )
-    print(f"as it came, over all: {shares} of {totals[-1]:.0f} looks")
+    print(f"as it came, undrifted, over all: {_rates(every, len(every) / max(independent, 1))}")
     return 0
 
 
-def _rates(got: NDArray[np.bool_]) -> str:
-    if not len(got):
+def _rates(got: Sequence[tuple[bool, ...]], alike: float) -> str:
+    """Asked and got; so many looks that follow one another overlap."""
+    if not got:
         return "too little history"
-    told = [f"asked {rate:.0%}, got {share:.1%}" for rate, share in zip(RATES, got.mean(axis=0), strict=True)]
-    return f"{'; '.join(told)} of {len(got)} looks"
+    apart = -(-len(got) // alike)
+    told = []
+    for rate, hits in zip(RATES, np.sum(got, axis=0), strict=True):
+        low, high = interval(hits / len(got) * apart, apart)
+        told.append(f"asked {rate:.0%}, got {hits} = {hits / len(got):.1%} ({low:.1%} to {high:.1%})")
+    return f"{'; '.join(told)} of {len(got)} looks{f', {apart:.0f} apart' if apart < len(got) else ''}"
+
+
+def interval(hits: float, count: float) -> tuple[float, float]:
+    """Interval of 90 % for a share (Clopper and Pearson 1934); hits may be a fraction."""
+    from scipy.stats import beta
+
+    low = float(beta.ppf(0.05, hits, count - hits + 1)) if hits > 0 else 0.0
+    return low, float(beta.ppf(0.95, hits + 1, count - hits)) if hits < count else 1.0
 
 
 if __name__ == "__main__":

@@ -189,3 +189,89 @@ def test_names_are_escaped_for_prometheus() -> None:
     assert 'asof_watch_figure{project="p",release="",test="truth at \\"a\\\\b\\""} 1.0\n' in text
     assert "asof_watch_limit" not in text
     assert 'asof_watch_timestamp_seconds{project="p",release=""} 1704067200.0' in text
+
+
+def test_a_look_as_strange_as_an_earlier_one_is_no_alarm() -> None:
+    """What was learnt holds a week in which everything was missing: so may be the next one, and no more than that."""
+    missing = np.zeros(60)
+    missing[40] = 1.0
+
+    def alarms(today: float, before: np.ndarray) -> bool:
+        test = Test("missing x", 1.0, np.concatenate([[today], before]), 0.03)
+        return bool(monitoring.judge([test], range(61), 1, 0.01).alarms)
+
+    assert [alarms(1.0, missing), alarms(1.0, np.zeros(60))] == [False, True]
+
+
+def weeks(rate: np.ndarray, days: int = 420, seed: int = 12) -> np.ndarray:
+    """Rows of each day and place, at a rate a day; on Sundays half as many, and none at all on some holidays."""
+    usual = np.where(np.arange(days) % 7 == 6, 0.5, 1.0) * (np.arange(days) % 90 != 50)
+    return np.random.default_rng(seed).poisson(rate * usual[:, None]).astype(float)
+
+
+RATES = np.array([6.0, 3.0, 1.0, 0.3, 2.0, 4.0])
+"""Rows a day of six places."""
+
+
+def silent(counts: np.ndarray, rate: float = 0.001) -> list[str]:
+    tests = monitoring.silences(counts, [f"p{at}" for at in range(counts.shape[1])])
+    return [one.name for one in monitoring.judge(tests, range(len(tests[0].figures)), 1, rate).alarms]
+
+
+@pytest.mark.parametrize(("place", "days"), [(0, 3), (1, 5), (4, 7)])
+def test_a_place_that_falls_silent_is_found_once_ten_rows_and_some_are_missed(place: int, days: int) -> None:
+    counts = weeks(RATES)
+    counts[-days:, place] = 0.0
+    assert silent(counts) == [f"silent at p{place}"]
+    counts[-56:, place] = 0.0
+    assert silent(counts) == [f"silent at p{place}"]
+    counts[-58:, place] = 0.0  # the weeks before the silence are what is usual: eight of them on, it is news no more
+    assert silent(counts) == []
+
+
+def test_places_that_are_silent_by_nature_alarm_as_seldom_as_asked() -> None:
+    """Looked at on each of 700 days at 1 %, seven alarm at most; one place comes in clumps, and one has closed."""
+    counts = weeks(RATES, days=1000)
+    counts[:, 2] *= np.arange(1000) % 30 < 3
+    counts[200:, 5] = 0.0
+    tests = monitoring.silences(counts, list("abcdef"))
+    looks = len(tests[0].figures)
+    judged = [
+        monitoring.judge([one.at(np.arange(at, looks)) for one in tests], range(looks - at), 1, 0.01)
+        for at in range(700)
+    ]
+    assert sum(bool(one.alarms) for one in judged) <= 7
+
+
+def test_days_that_a_source_does_not_cover_are_no_silence() -> None:
+    counts = weeks(RATES)
+    counts[-10:] = np.nan
+    assert silent(counts) == []
+    assert monitoring.silences(counts[:50], list("abcdef")) == []
+
+
+def test_what_is_missed_is_what_the_weeks_before_say() -> None:
+    """Two rows each day, four in the other place: after three days about six are missed, of 112 that were learnt."""
+    counts = np.tile([2.0, 4.0], (80, 1))
+    counts[-3:, 0] = 0.0
+    test = monitoring.silences(counts, ["a", "b"])[0]
+    assert test.figures[:5] == pytest.approx([6.0, 4.0, 2.0, 0.0, 0.0], rel=0.02)
+    assert test.chances is not None
+    assert test.chances[0] == pytest.approx(-112 * np.log1p(6 / 112), rel=0.02)
+
+
+def test_a_rare_new_text_is_found_by_its_days_and_a_text_of_one_day_is_not() -> None:
+    """One row in fifty for five of seven days is found at 1 %; as many rows of a single day are not."""
+    draw = np.random.default_rng(7)
+    day = np.repeat(np.arange(60 * 7), 50)
+    stretches = Stretches(np.repeat(np.arange(60), 350), 60, 1, day)
+    looks = monitoring.looks(60, 1)
+
+    def alarms(rows: list[int]) -> list[str]:
+        texts = draw.choice(["x", "y", "z"], size=60 * 350).astype(object)
+        texts[rows] = "w"
+        tests = monitoring.columns(pl.DataFrame({"kind": texts.tolist()}), stretches, looks, {"kind": 1.0})
+        return [one.name for one in monitoring.judge(tests, [look.served for look in looks], 1, 0.01).alarms]
+
+    assert alarms([50 * at for at in range(5)]) == ["new kind"]
+    assert alarms(list(range(5))) == []

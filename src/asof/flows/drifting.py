@@ -7,17 +7,30 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from asof import explanation, monitoring
+from asof import explanation, monitoring, times
 from asof.flows import preparation, reasoning
 from asof.flows.looking import SCALES, Laid, Scale
 from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
+from asof.ledgers import Moments
 from asof.monitoring import SUDDEN, Judged, Test
+from asof.times import Step
 
-SHARES = {"input": 0.3, "prediction": 0.15, "truth": 0.15, "clock": 0.05, "bias": 0.15, "error": 0.1, "coverage": 0.1}
+SHARES = {
+    "input": 0.3,
+    "prediction": 0.1,
+    "truth": 0.15,
+    "clock": 0.05,
+    "silent": 0.05,
+    "bias": 0.15,
+    "error": 0.1,
+    "coverage": 0.1,
+}
 """How the rate is shared out."""
-DRIFT = SHARES["input"] + SHARES["prediction"] + SHARES["truth"] + SHARES["clock"]
+SCALED = ("input", "prediction", "truth", "clock")
+"""What is tested at each scale; silence is tested once."""
+DRIFT = sum(SHARES[name] for name in SCALED)
 YEAR_DAYS = 364
 UNSEEN = 2.0
 """With less than a year of history stretches are taken to move so many times as far as was seen: the rest of the year
@@ -51,6 +64,32 @@ def judge(workspace: Workspace, prepared: Prepared, oracle: Oracle, laid: Laid, 
         made = tests(prepared, oracle, laid, scale, weights)
         found.append(Drift(scale.days, monitoring.judge(made, steps, scale.length, each, unseen)))
     return found
+
+
+def silent(prepared: Prepared, oracle: Oracle, answered: pl.DataFrame, rate: float) -> list[Drift]:
+    """Whether a place that was asked about has fallen silent, by the rows of its source, each day or longer period."""
+    panel, table = prepared.panel, prepared.counted
+    if not panel.timed or panel.places.kind == "all":
+        return []
+    step = Step(1, "d") if panel.rows or panel.every.nominal < DAY else panel.every
+    begun = times.starts(table.coverage.start, table.coverage.end, step, panel.zone)
+    ended = times.end(begun, step, panel.zone)
+    asked = answered["place"].drop_nulls().unique().sort().to_list()
+    whole = prepared.past.covered(panel.source, Moments.of(begun), Moments.of(ended))
+    covered = whole >= (ended - begun).dt.total_microseconds().to_numpy()
+    rows = table.rows
+    if panel.measure == "sum" and panel.column is not None:  # rows that add nothing are as if there were none
+        rows = rows.filter(pl.col(panel.column).cast(pl.Float64, strict=False).fill_null(0.0) != 0)
+    counts = np.where(covered[:, None], monitoring.counted(rows, (begun, ended), asked), np.nan)
+    counts = counts[: int(np.flatnonzero(covered).max(initial=-1)) + 1]
+    made = monitoring.silences(counts, asked, monitoring.SEASON if step.nominal == DAY else 1)
+    if not made:
+        return []
+    # Only what was over at the cut says how long places are silent by nature.
+    late = int((ended[: len(counts)] > datetime.fromisoformat(oracle.release.facts["cut"])).sum())
+    at = np.array([0, *range(max(late, 1), len(made[0].figures))])
+    kept = [one.at(at) for one in made]
+    return [Drift(0, monitoring.judge(kept, at.tolist(), 1, rate * SHARES["silent"]))]
 
 
 def tests(prepared: Prepared, oracle: Oracle, laid: Laid, scale: Scale, weights: Mapping[str, float]) -> list[Test]:

@@ -124,14 +124,20 @@ def _shifted(workspace: Workspace, prepared: Prepared, oracle: Oracle, answered:
         rows = pl.concat(parts).join(at, on=["place", "start", "horizon"], how="left", maintain_order="left")["_at"]
         looks = monitoring.looks(len(parts), gap, LEARNT) if gap else ()
         span = most(parts[0], "start") - least(parts[0], "start") + panel.every.nominal
-        scales.append(_scale((days, max(int(np.ceil(span / step.nominal)), 1)), parts, looks, rows.to_numpy()))
+        length = max(int(np.ceil(span / step.nominal)), 1)
+        scales.append(_scale((days, length), parts, looks, rows.to_numpy(), panel.zone))
     return preparation.label(prepared, whole), tuple(scales)
 
 
-def _scale(told: tuple[int, int], parts: Sequence[pl.DataFrame], looks: tuple[Look, ...], rows: Ints) -> Scale:
+def _scale(
+    told: tuple[int, int], parts: Sequence[pl.DataFrame], looks: tuple[Look, ...], rows: Ints, zone: str | None
+) -> Scale:
+    """Lay out a scale of some days, of which so many steps overlap; without a zone questions have no days."""
     number = np.repeat(np.arange(len(parts)), [part.height for part in parts]).astype(np.int64)
     days, length = told
-    return Scale(days, rows.astype(np.int64), Stretches(number, len(parts)), looks, length)
+    local = [] if zone is None else [part["start"].dt.convert_time_zone(zone).dt.date() for part in parts]
+    day = pl.concat(local).to_physical().fill_null(-1).to_numpy().astype(np.int64) if local else None
+    return Scale(days, rows.astype(np.int64), Stretches(number, len(parts), length, day), looks, length)
 
 
 def _fewer(served: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -192,7 +198,7 @@ def _windows(workspace: Workspace, prepared: Prepared, oracle: Oracle, answered:
         steps = -(-days // 7)
         gap = max(steps, int(np.ceil((latest - cut) / WEEK))) if days == max(SCALES) else steps
         looks = monitoring.looks(len(parts), gap, LEARNT)
-        found.append(_scale((days, steps), parts, looks, pl.concat(parts)["_at"].to_numpy()))
+        found.append(_scale((days, steps), parts, looks, pl.concat(parts)["_at"].to_numpy(), prepared.panel.zone))
     return rows.drop("_at"), tuple(found)
 
 
@@ -207,4 +213,4 @@ def _timeless(workspace: Workspace, prepared: Prepared, oracle: Oracle, answered
     parts = [rows.filter(mine), *(learnt[at : at + size] for at in range(0, learnt.height - size + 1, size))]
     parts = parts[: MOST_STRETCHES + 1]
     looks = monitoring.looks(len(parts), 1, LEARNT)
-    return rows.drop("_at"), (_scale((0, 1), parts, looks, pl.concat(parts)["_at"].to_numpy()),)
+    return rows.drop("_at"), (_scale((0, 1), parts, looks, pl.concat(parts)["_at"].to_numpy(), None),)

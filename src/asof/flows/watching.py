@@ -135,10 +135,11 @@ def _look(
     known = answered.filter(pl.col("label").is_not_null())
     laid = looking.lay(workspace, prepared, oracle, answered)
     drifts = drifting.judge(workspace, prepared, oracle, laid, wish.rate)
+    silent = drifting.silent(prepared, oracle, answered, wish.rate)
     promises = _promises(workspace, prepared, oracle, known, wish.rate)
     if draw is not None:
         _draw(laid, draw)
-    tests = _every(drifts)
+    tests = _every([*drifts, *silent])
     alarms = [_said(one["name"], one) for one in [*tests, *promises] if one["alarm"]]
     late = _late(oracle, answered, laid)
     if late is not None and late["figure"] > LATE:
@@ -304,7 +305,8 @@ def _said(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     words = {
         "input": f"{subject} takes other values than what was learnt from: distance {figure:.2f}",
         "level": f"{subject} moved by {figure:+.2f} of its spread",
-        "new": f"{figure:.1%} of the values of {subject} had never been met",
+        "new": f"on {figure:.0f} days {subject} held a text that had never been met",
+        "silent": f"no row came {subject} while {figure:.0f} were to be expected",
         "stuck": f"{subject} stands still: the share of its values that repeat the one before rose by {figure:.1%}",
         "clock": "the day of what happened fits better when it is moved by an hour: a clock is wrong",
         "bias": f"on the whole what happened differs from what was predicted by {figure:+.2g}",

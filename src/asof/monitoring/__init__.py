@@ -3,9 +3,11 @@
 from asof.monitoring.alarms import SUDDEN, Alarm, Judged, Test, judge
 from asof.monitoring.figures import exposition, notice
 from asof.monitoring.promises import Missed, Promise, bias_kept, coverage_kept, missed, read_missed, score_kept
+from asof.monitoring.silences import SEASON, counted, silences
 from asof.monitoring.stretches import Look, Stretches, clock, columns, looks, means
 
 __all__ = [
+    "SEASON",
     "SUDDEN",
     "Alarm",
     "Judged",
@@ -17,6 +19,7 @@ __all__ = [
     "bias_kept",
     "clock",
     "columns",
+    "counted",
     "coverage_kept",
     "exposition",
     "judge",
@@ -26,4 +29,5 @@ __all__ = [
     "notice",
     "read_missed",
     "score_kept",
+    "silences",
 ]

@@ -5,11 +5,15 @@ Each test has a weight, and all weights sum to 1: a test alarms where its p-valu
 where the figure of today lies among those of earlier looks (Student's t, with as many degrees of freedom as there are
 looks that do not overlap). Tails are seldom those of the book: the same question is put to every earlier look, and
 where these would have alarmed more often than asked, the limit is raised until they would not. That is done for each
-kind of test by itself, at its part of the rate: what moves wildly every Christmas raises no limit but its own.
+kind of test by itself, at its part of the rate: what moves wildly every Christmas raises no limit but its own. What an
+earlier look has reached is no alarm, however odd it is.
+
+Of some figures theory tells the chance. These are not held against their mean and spread; their limit is raised where
+earlier looks were stranger than theory has it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +50,14 @@ class Test:
     """Whether a small figure is as strange as a large one."""
     family: str = ""
     """Tests of one family, such as the places, lend one another strength in saying how far figures usually move."""
+    chances: Floats | None = None
+    """1 + k logarithms of the chance of a figure as large, where theory tells it."""
+    steep: float = 1.0
+    """By so much the logarithm of the chance falls where the figure of today is larger by 1."""
+
+    def at(self, looks: NDArray[np.int64]) -> "Test":
+        """Keep these of its looks; today is 0."""
+        return replace(self, figures=self.figures[looks], chances=None if self.chances is None else self.chances[looks])
 
     @property
     def kind(self) -> str:
@@ -108,7 +120,10 @@ def judge(tests: Sequence[Test], at: Sequence[int], length: int, rate: float, un
     for kind in dict.fromkeys(one.kind for one in known):
         mine = [one for one in known if one.kind == kind]
         part = sum(one.weight for one in mine) / total
-        found.append(_judge(mine, far, independent, (rate * part, unseen)))
+        if mine[0].chances is None:
+            found.append(_judge(mine, far, independent, (rate * part, unseen)))
+        else:
+            found.append(_judge_told(mine, far, independent, rate * part))
     strangest = max(found, key=lambda one: one.strength - one.needed)
     said = sorted((one for kind in found for one in kind.tests), key=lambda one: (not one.alarm, one.p))
     return Judged(tuple(said), strangest.strength, strangest.needed, float(independent))
@@ -136,6 +151,7 @@ def _judge(known: Sequence[Test], far: NDArray[np.bool_], independent: float, as
     stretch = np.sqrt(1 + 1 / independent)
     freedom = np.minimum(freedom, MOST_FREEDOM)
     p = _tail((figures - mean) / (spread * stretch), both, freedom)
+    p[0] = np.maximum(p[0], _reached(figures, mean[0], both, far[0]))
     strength = -np.log(np.maximum(p, 1e-300) / weight)
     strength = np.where(np.isfinite(strength), strength, -np.inf)
     before = strength.max(axis=1)[1:][enough[1:]]
@@ -153,6 +169,38 @@ def _judge(known: Sequence[Test], far: NDArray[np.bool_], independent: float, as
         for k, one in enumerate(known)
     ]
     return Judged(tuple(said), float(strength[0].max()), float(needed), independent)
+
+
+def _judge_told(known: Sequence[Test], far: NDArray[np.bool_], independent: float, rate: float) -> Judged:
+    """Tests of one kind whose chances theory tells, at their part of the rate.
+
+    If theory is right, strengths of earlier looks are 1 in the mean, or less; if they are more, so is the limit.
+    """
+    weight = np.array([one.weight for one in known]) / sum(one.weight for one in known)
+    told = np.stack([one.chances for one in known if one.chances is not None], axis=1)
+    strength = np.where(np.isfinite(told), np.log(weight) - told, -np.inf)
+    before = np.maximum(strength.max(axis=1)[1:][far[0][1:]], 0.0)
+    needed = -np.log(rate) * max(1.0, float(np.minimum(before, -np.log(rate)).mean()))
+    said = [
+        Alarm(
+            one.name,
+            float(one.figures[0]),
+            float(one.figures[1:].mean()),
+            float(one.figures[0] + (needed - strength[0, k]) / one.steep),
+            float(np.exp(told[0, k])),
+            bool(strength[0, k] >= needed),
+        )
+        for k, one in enumerate(known)
+    ]
+    return Judged(tuple(said), float(strength[0].max()), float(needed), independent)
+
+
+def _reached(figures: Floats, mean: Floats, both: NDArray[np.bool_], far: NDArray[np.bool_]) -> Floats:
+    """Share of the earlier looks that were as strange as that of today, which its chance is no smaller than."""
+    moved = figures - mean
+    moved = np.where(both, np.abs(moved), moved)
+    there: Floats = (moved[far] >= moved[0]).sum(axis=0) / (far.sum() + 1)
+    return there
 
 
 def _usual(figures: Floats, far: NDArray[np.bool_], least: Floats) -> tuple[Floats, Floats]:

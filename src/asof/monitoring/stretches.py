@@ -36,6 +36,10 @@ class Stretches:
     """n: the stretch of each question."""
     count: int
     """How many there are."""
+    overlap: int = 1
+    """How many stretches hold the same question."""
+    day: NDArray[np.int64] | None = None
+    """n: the day of each question; without days, each question is one by itself."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,8 @@ def columns(
     """Tests for each column with a weight.
 
     ``input``: other values, by the distance of Kolmogorov and Smirnov between counts in bins; of texts that of total
-    variation. ``level``: another mean (of numbers). ``missing``: a larger share of missing values. ``new``: texts that
-    had never been met. ``stuck``: more values that repeat the one before; needs ``earlier``.
+    variation. ``level``: another mean (of numbers). ``missing``: a larger share of missing values. ``new``: a text
+    that had never been met. ``stuck``: more values that repeat the one before; needs ``earlier``.
 
     Args:
         features: n rows.
@@ -95,18 +99,46 @@ def columns(
             Test(f"input {name}", weight * 0.15, np.array(apart), LEAST_APART, family="input"),
             Test(f"missing {name}", weight * 0.25, np.array(lost), LEAST_SHARE, family="missing"),
             *(_levels(name, weight * 0.35, features[name], stretches, every) if ordered else ()),
-            *(_new(name, weight * 0.35, values, every) if not ordered else ()),
+            *(_new(name, weight * 0.35, codes, (stretches, every)) if not ordered else ()),
             *(() if earlier is None else _stuck(weight * 0.25, (features[name], earlier[name]), stretches, every)),
         ]
     return made
 
 
-def _new(name: str, weight: float, values: Floats, every: Sequence[Look]) -> list[Test]:
-    """Texts that no stretch had held up to those learnt from last."""
-    ever = np.flip(np.cumsum(np.flip(values, axis=0), axis=0), axis=0) > 0
-    rows = np.maximum(values.sum(axis=1), 1)
-    found = [(values[look.served] * ~ever[min(look.learnt)]).sum() / rows[look.served] for look in every]
-    return [Test(f"new {name}", weight, np.array(found), LEAST_SHARE, family="new")]
+def _new(name: str, weight: float, codes: NDArray[np.int64], looked: tuple[Stretches, Sequence[Look]]) -> list[Test]:
+    """On how many days the text was met that was met most among those never met up to the stretches learnt from last.
+
+    If days came in no order, all k days of a text would lie within the share r of them that is looked at with a
+    chance of at most r ** k; of f texts that are as rare, one does with a chance of at most f times that. Days count,
+    and not questions, for those of one day are alike.
+    """
+    stretches, every = looked
+    met, days = _met(codes, stretches)
+    after = np.flip(np.cumsum(np.flip(met, axis=0), axis=0), axis=0) / stretches.overlap
+    before = np.flip(np.cumsum(np.flip(days))) / stretches.overlap
+    found: list[float] = []
+    chances: list[float] = []
+    steep = 1.0
+    for look in every:
+        past = after[min(look.learnt)]
+        most = float((met[look.served] * (past == 0)).max(initial=0.0))
+        odds = float(np.log1p(before[min(look.learnt)] / max(days[look.served], 1.0)))
+        rare = 1 + int(((past > 0) & (past <= most)).sum())
+        steep = odds if not found else steep
+        found.append(most)
+        chances.append(min(float(np.log(rare)) - most * odds, 0.0))
+    return [Test(f"new {name}", weight, np.array(found), 0.0, chances=np.array(chances), steep=steep)]
+
+
+def _met(codes: NDArray[np.int64], stretches: Stretches) -> tuple[Floats, Floats]:
+    """On how many days of each stretch each text (code 1 and up) was met, and how many days each stretch has."""
+    day = np.arange(len(codes)) if stretches.day is None else stretches.day
+    width = int(codes.max(initial=0))
+    seen = np.unique(np.stack([stretches.number, codes, day])[:, codes > 0], axis=1)
+    met = np.bincount(seen[0] * width + seen[1] - 1, minlength=stretches.count * width)
+    number = np.unique(np.stack([stretches.number, day]), axis=1)[0]
+    days = np.bincount(number, minlength=stretches.count).astype(np.float64)
+    return met.reshape(stretches.count, width).astype(np.float64), days
 
 
 def _stuck(
