@@ -81,7 +81,8 @@ def shift(times: pl.Series, step: Step, zone: str, count: int = 1) -> pl.Series:
         return times
     if step.absolute:
         return times.dt.offset_by(f"{total}{step.unit}")
-    return _from_local(_to_local(times, zone).dt.offset_by(f"{total}{step.unit}"), zone)
+    moved = _clock(pl.all(), zone).dt.offset_by(f"{total}{step.unit}")
+    return _from_local(times.to_frame().select(moved).to_series(), zone)
 
 
 def floor(times: pl.Series, step: Step, zone: str) -> pl.Series:
@@ -134,18 +135,24 @@ def _period(times: pl.Series, step: Step, zone: str) -> pl.DataFrame:
 
 
 def _to_local(times: pl.Series, zone: str) -> pl.Series:
+    return times.to_frame().select(_clock(pl.all(), zone)).to_series()
+
+
+def _clock(times: pl.Expr, zone: str) -> pl.Expr:
+    """As an expression, since each method of a Series is a query of its own, which takes longer than a few moments."""
     return times.dt.convert_time_zone(_known(zone)).dt.replace_time_zone(None)
 
 
 def _from_local(written: pl.Series, zone: str) -> pl.Series:
     known = _known(zone)
-    moments = written.dt.replace_time_zone(known, ambiguous="earliest", non_existent="null")
+    read = pl.all().dt.replace_time_zone(known, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    moments = written.to_frame().select(read).to_series()
+    if moments.null_count() == written.null_count():
+        return moments
     gone = written.filter(moments.is_null() & written.is_not_null()).unique()
-    if len(gone):
-        ends = pl.Series([_gap_end(moment, ZoneInfo(known)) for moment in gone], dtype=UTC_TIME)
-        moved = written.replace_strict(gone, ends, default=None, return_dtype=UTC_TIME)
-        return moments.dt.convert_time_zone("UTC").fill_null(moved)
-    return moments.dt.convert_time_zone("UTC")
+    ends = pl.Series([_gap_end(moment, ZoneInfo(known)) for moment in gone], dtype=UTC_TIME)
+    moved = written.replace_strict(gone, ends, default=None, return_dtype=UTC_TIME)
+    return moments.fill_null(moved)
 
 
 def _gap_end(written: datetime, zone: ZoneInfo) -> datetime:
@@ -176,7 +183,7 @@ def _index(times: pl.Series, step: Step, zone: str) -> pl.Series:
     if step.absolute:
         length = step.count * _SECONDS[step.unit] * 1_000_000
         return (times.to_physical() - _anchor(zone)) // length
-    days = _to_local(times, zone).dt.date()
+    days = times.to_frame().select(_clock(pl.all(), zone).dt.date()).to_series()
     if step.unit == "mo":
         return (days.dt.year().cast(pl.Int64) * 12 + days.dt.month() - 1) // step.count
     length = step.count * (7 if step.unit == "w" else 1)

@@ -170,6 +170,8 @@ def moved(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, int]:
 def _unequal(before: pl.Series, after: pl.Series) -> int:
     if before.dtype != after.dtype:
         return before.len()
+    if before.equals(after):
+        return 0
     if not before.dtype.is_float():
         return int(before.ne_missing(after).sum())
     one, other = (side.fill_null(float("nan")).to_numpy() for side in (before, after))

@@ -58,7 +58,7 @@ class Calendar:
         begun = Moments.of(questions["start"])
         moments = pl.Series("start", begun.values, dtype=pl.Int64).cast(questions["start"].dtype)
         told = self._calendar(local(moments, past.panel.zone), past.panel.every)
-        columns = {name: column.gather(begun.index) for name, column in told.items()}
+        columns = pl.DataFrame(told)[begun.index].to_dict()
         ahead = (questions["start"] - questions["as_of"]).dt.total_microseconds() / 3_600_000_000
         return table_of({**columns, "horizon_hours": ahead}, questions.height)
 
