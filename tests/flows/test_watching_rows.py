@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,15 @@ import asof
 from asof.flows import predicting, watching
 from tests.flows import houses
 
+TREATED = """\
+name: treated
+sources:
+  people: {files: people*.csv, key: id, time: {columns: [day], zone: UTC}}
+predict:
+  classes: people.survived
+judge: {holdout: 28d, folds: 2, fold: 28d}
+train: {budget: 0s, candidates: [logistic], threads: 1}
+"""
 BEGIN, END = "2021-08-29", "2021-10-01"
 """What is sold from then on is asked about; later rows only tell how far sales are known."""
 
@@ -40,6 +50,19 @@ def sold(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Pat
     folder = houses.make(tmp_path_factory.mktemp("sold") / "houses", project, sales=rows.filter(pl.col("sold") < BEGIN))
     asof.run(asof.open_project(str(folder)))
     return _copied(folder, rows.filter(pl.col("sold") >= BEGIN))
+
+
+@pytest.fixture(scope="module")
+def treated(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Path, pl.DataFrame]]:
+    """People of two classes, each of a day: those of nine months were learnt from."""
+    rows = houses.people(count=2000).with_row_index("_at")
+    day = pl.lit(date(2021, 1, 1)) + pl.duration(days=pl.col("_at") * 304 // 2000)
+    rows = rows.with_columns(day.cast(pl.Date).cast(pl.String).alias("day")).drop("_at", "family")
+    folder = houses.make(
+        tmp_path_factory.mktemp("treated") / "people", TREATED, people=rows.filter(pl.col("day") < "2021-10-01")
+    )
+    asof.run(asof.open_project(str(folder)))
+    return _copied(folder, rows.filter(pl.col("day") >= "2021-10-01"))
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +108,12 @@ def test_passengers_without_a_time_are_watched(aboard: Any, tmp_path: Path) -> N
     folder, late = aboard(tmp_path / "again")
     turned = late.with_columns((1 - pl.col("survived")).alias("survived"))
     assert "error" in asked_about(folder, "people", turned, "survived")
+
+
+def test_people_of_a_time_are_watched(treated: Any, tmp_path: Path) -> None:
+    """Calm as they are; where nobody's sex is told, by which the model goes most, that alarms."""
+    folder, late = treated(tmp_path)
+    assert asked_about(folder, "people", late, "survived") == []
+    folder, late = treated(tmp_path / "again")
+    odd = late.with_columns(sex=pl.lit(None, dtype=pl.String))
+    assert "missing sex" in asked_about(folder, "people", odd, "survived")
