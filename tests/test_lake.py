@@ -168,6 +168,37 @@ def test_predictions_are_added_up(tmp_path: Path) -> None:
     assert kept.sort("place").rows() == [("a", 1.0, None), ("b", 2.0, 0.5)]
 
 
+def test_many_small_files_of_answers_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost on the way, who has opened the table before reads on, and a fault in packing loses no answer."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import CommitFailedError
+    from deltalake.table import TableOptimizer
+
+    monkeypatch.setattr(lake_module, "MOST_FILES", 5)
+    lake = DeltaLake(tmp_path)
+    files = []
+    for at in range(13):
+        lake.write_predictions(pl.DataFrame({"place": [f"p{at:02d}"], "prediction": [float(at)]}))
+        files.append(len(DeltaTable(str(tmp_path / "predictions")).file_uris()))
+        if at == 4:
+            earlier = DeltaTable(str(tmp_path / "predictions"))
+    assert files == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2, 3]
+    kept = lake.predictions()
+    assert kept is not None
+    assert kept.sort("place").rows() == [(f"p{at:02d}", float(at)) for at in range(13)]
+    assert pl.scan_delta(earlier).collect().height == 5
+
+    def busy(*_: object, **__: object) -> None:
+        raise CommitFailedError("another program packs")
+
+    monkeypatch.setattr(TableOptimizer, "compact", busy)
+    for at in range(13, 17):
+        lake.write_predictions(pl.DataFrame({"place": [f"p{at}"], "prediction": [float(at)]}))
+    kept = lake.predictions()
+    assert kept is not None
+    assert kept.height == 17
+
+
 def test_a_broken_log_is_a_failure_outside(tmp_path: Path) -> None:
     lake = DeltaLake(tmp_path)
     lake.append("a", batch({"id": ["1"]}), ["id"], MONTH)

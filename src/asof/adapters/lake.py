@@ -12,6 +12,7 @@ The watermark of a source lies in the metadata of the commit that brought its ro
 lies in both of their commits, so that a crash between the two shows and they are built again.
 """
 
+import contextlib
 import random
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -34,6 +35,8 @@ KEEP_LOG = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuratio
 """Old versions of ``raw`` stay readable: a run names the version that it used."""
 KEPT_HOURS = 7 * 24
 """Files of replaced derived tables are kept this long, for readers that have just opened them."""
+MOST_FILES = 64
+"""Of more files of answers one is made."""
 
 
 class DeltaLake:
@@ -151,12 +154,13 @@ class DeltaLake:
     # predictions
 
     def write_predictions(self, rows: pl.DataFrame) -> None:
-        """Append answered questions."""
+        """Append answered questions; of many small files one is made."""
         from deltalake import write_deltalake
 
         address = f"{self.root}/predictions"
         with outside(address):
             write_deltalake(address, rows, mode="append", schema_mode="merge", **self._settings())
+        self._pack(address)
 
     def predictions(self) -> pl.DataFrame | None:
         """All answered questions kept so far, or none."""
@@ -165,6 +169,17 @@ class DeltaLake:
         return None if table is None else self._read(table, address)
 
     # below: one door to deltalake each
+
+    def _pack(self, address: str) -> None:
+        """Make one file of many small ones; those that made it stay for a week, for who is reading them."""
+        from deltalake.exceptions import DeltaError
+
+        # The answers are written: what fails here, such as because another program packs, the next write does.
+        with contextlib.suppress(DeltaError, OSError, OutsideError):
+            table = self._open(address)
+            if len(table.file_uris()) > MOST_FILES:
+                table.optimize.compact(writer_properties=self._settings()["writer_properties"])
+                table.vacuum(KEPT_HOURS, dry_run=False)
 
     def _address(self, source: str, table: str) -> str:
         return f"{self.root}/{source}/{table}"
