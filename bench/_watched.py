@@ -72,11 +72,10 @@ class Watched:
         day = self.served[number]["day"].to_numpy()
         return int(day.max()), int(day.min())
 
-    def steady(self, number: int) -> bool:
-        """Whether the source lacks no period in what a release served, nor in the 28 days before it."""
+    def steady(self, first: int, last: int) -> bool:
+        """Whether the source lacks no period from the first to the last of some days, nor in the 28 days before."""
         if self.rows:
             return True
-        first, last = self.served_days(number)
         starts = self.questions.select("start", day=pl.Series(self.day)).unique("start")
         there = np.bincount(starts["day"].to_numpy(), minlength=first + SERVED_DAYS + 1)
         return bool((there[last : first + SERVED_DAYS + 1] >= np.median(there[there > 0])).all())
@@ -175,10 +174,14 @@ def lay(world: Watched, days: int, end: int, gap: int) -> Laid:
         inside = np.flatnonzero((world.day >= first) & (world.day < first + days))
         rows.append(inside)
         number.append(np.full(inside.size, back))
-    looks = tuple(Look(at, tuple(range(at + gap, at + gap + LEARNT))) for at in range(count - gap - LEARNT + 1))
     at, steps = np.concatenate(rows), -(-days // 7)
     parts = Stretches(np.concatenate(number).astype(np.int64), count, steps, world.day[at])
-    return Laid(at, parts, looks, steps)
+    return Laid(at, parts, every(count, gap), steps)
+
+
+def every(count: int, gap: int) -> tuple[Look, ...]:
+    """Each stretch, held against those that lie so many steps and more before it."""
+    return tuple(Look(at, tuple(range(at + gap, at + gap + LEARNT))) for at in range(count - gap - LEARNT + 1))
 
 
 def made(world: Watched, laid: Laid, kinds: Sequence[str]) -> dict[str, list[Test]]:

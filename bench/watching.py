@@ -11,7 +11,7 @@ known to it.
 As it came: every cut is such a look, with its seasons and holidays. By a rule that no alarm has a say in, a look counts
 as undrifted if its source lacks no period of the 28 days served, nor of the 28 before them, which features reach; looks
 with such gaps are counted by themselves. Looks at the same days are alike, so the interval of 90 % (Clopper and
-Pearson) counts those alone that do not overlap. Weeks resampled: the tests of drift on the same weeks in a random
+Pearson) counts those alone that do not overlap. Weeks resampled: the tests of drift on undrifted weeks in a random
 order, so that nothing but chance tells today from before.
 
 Planted: what is served is changed from a day on at which an undrifted release begins to serve, and watched after 1, 2,
@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from _watched import FOLDS, SERVED_DAYS, Watched, judged, laid, lay, made, promised, silent
+from _watched import FOLDS, SERVED_DAYS, Laid, Watched, every, judged, laid, lay, made, promised, silent
 from asof.flows import drifting
 from asof.flows.drifting import DRIFT
 from asof.flows.looking import SCALES
@@ -79,16 +79,20 @@ def as_it_came(world: Watched) -> Iterator[Looked]:
             alarms += [one.name for one in kept if one.alarm]
             told.append(bool(alarms))
             kinds = {name.partition(" ")[0] for name in alarms}
-        yield Looked(tuple(told), tuple(sorted(kinds)), world.steady(number))
+        yield Looked(tuple(told), tuple(sorted(kinds)), world.steady(*world.served_days(number)))
 
 
 def resampled(world: Watched) -> Iterator[tuple[bool, ...]]:
-    """Alarms of the drift of a week at each rate, when weeks are put into a random order."""
+    """Alarms of the drift of a week at each rate, when undrifted weeks are put into a random order."""
     draw = np.random.default_rng(20)
     each = lay(world, 7, 0, 1)
+    kept = [week for week in range(each.stretches.count) if world.steady(7 * week + 6, 7 * week)]
+    inside = np.isin(each.stretches.number, kept)
+    number, rows = np.searchsorted(kept, each.stretches.number[inside]), each.rows[inside]
     for _ in range(RESAMPLES):
-        order = draw.permutation(each.stretches.count)
-        mixed = replace(each, stretches=replace(each.stretches, number=order[each.stretches.number]))
+        order = draw.permutation(len(kept))
+        parts = replace(each.stretches, number=order[number], count=len(kept), day=world.day[rows])
+        mixed = Laid(rows, parts, every(len(kept), 1), 1)
         tests = drifting.shared(made(world, mixed, ALL), 7)
         part = len(SCALES) / DRIFT  # all of the rate, for this is the only scale
         yield tuple(bool(judged(tests, 0, mixed, rate * part)) for rate in RATES)
@@ -212,7 +216,7 @@ def begins(world: Watched) -> list[int]:
     """Numbers of the latest undrifted releases whose service does not overlap."""
     found: list[int] = []
     for number in range(world.last, FOLDS * world.ahead - 1, -1):
-        if world.steady(number) and (not found or found[-1] - number >= world.ahead):
+        if world.steady(*world.served_days(number)) and (not found or found[-1] - number >= world.ahead):
             found.append(number)
     return found[:STARTS]
 
@@ -266,7 +270,8 @@ def _served(world: Watched, number: int, until: int) -> pl.DataFrame:
 def main() -> int:
     """Print asked and got, and the delays."""
     warnings.filterwarnings("ignore", category=UserWarning)
-    every: list[tuple[bool, ...]] = []
+    came: list[tuple[bool, ...]] = []
+    mixed: list[tuple[bool, ...]] = []
     independent = 0.0
     for name in sys.argv[1:] or ["collisions", "electricity", "houses", "bikes"]:
         world = laid(name)
@@ -281,13 +286,17 @@ def main() -> int:
                     f"  {words:<24} {_rates([one.alarmed for one in mine], world.ahead)}{f'; by {said}' * bool(said)}"
                 )
         steady_ones = [one.alarmed for one in looked if one.steady]
-        every += steady_ones
+        came += steady_ones
         independent += -(-len(steady_ones) // world.ahead)
-        print(f"  {'weeks resampled':<24} {_rates(list(resampled(world)), 1)}", flush=True)
+        weeks = list(resampled(world))
+        mixed += weeks
+        print(f"  {'weeks resampled':<24} {_rates(weeks, 1)}", flush=True)
         for what, found in delays(world).items():
             told = "; ".join(f"at {rate:.0%} after {', '.join(days)}" for rate, days in zip(RATES, found, strict=True))
             print(f"  {what:<44} found {told} days", flush=True)
-    print(f"as it came, undrifted, over all: {_rates(every, len(every) / max(independent, 1))}")
+    print("over all")
+    print(f"  {'as it came, undrifted':<24} {_rates(came, len(came) / max(independent, 1))}")
+    print(f"  {'weeks resampled':<24} {_rates(mixed, 1)}")
     return 0
 
 
