@@ -5,9 +5,10 @@
 Peers (mlflow models serve, BentoML, MLServer) stand in environments of their own, made once in `~/.cache/asof-bench`
 or `ASOF_BENCH_ENVS`; one that cannot be installed or started is said so, with its error. All have one worker and one
 thread, and answer with the same native LightGBM model, rows in the quickest way that each takes; a bare ASGI echo of
-the same bodies is the ceiling. `wrk`: one thread, 8 connections, one row a request, 3 runs in turns, medians.
-Two models: 30 columns of a row; collisions by zone and day, where peers are handed the features ready-made and ours
-is asked by place and day, once about the next days (made ahead) and once about others (history looked up now).
+the same bodies is the ceiling. `wrk`: one thread, 8 connections, one row a request, another one each time, 3 runs in
+turns, medians. Two models: 30 columns of a row; collisions by zone and day, where peers are handed the features
+ready-made and ours is asked by place and day: about the next days (made ahead), about others that nobody has asked
+about (history looked up now), and about those again. Batches: 1,000 rows, the quickest of 5 requests.
 With `hostile`: 10,000 hostile requests from 8 clients, every fifth of them rows with known answers; without, a tenth.
 """
 
@@ -48,9 +49,14 @@ from asof.flows.serving import Desk  # noqa: E402
 HOSTILE = 10_000
 SECONDS = 3
 RUNS = 3
-SLOPE = 40
-"""Seconds of load after which memory is looked at, and during which it is."""
+SLOPE = 30
+"""Seconds of load during which memory is looked at."""
 MANY = 1_000
+TIMES = 5
+"""Batches of which the quickest counts."""
+NEW = 1_500
+"""Rows of a run that nobody has asked about: more than are answered in it."""
+RUNS_NEW = RUNS + 1
 WARM = 300
 HOMES = """\
 name: homes
@@ -116,7 +122,7 @@ def homes(folder: Path) -> Case:
 
 
 def collisions(folder: Path) -> tuple[Case, Case]:
-    """The example with LightGBM alone: about the next days, and about the 28 days before them."""
+    """The example with LightGBM alone: about the next days, and about the days before them."""
     verbs.copy_example("collisions", folder)
     few = ["train.candidates=[lightgbm]", "train.budget=0s", "train.threads=2", 'promote.skill="> -1"']
     asof.run(asof.open_project(str(folder), overrides=few))
@@ -130,9 +136,10 @@ def collisions(folder: Path) -> tuple[Case, Case]:
         for place, day, horizon in zip(ready["place"], days, ready["horizon"], strict=True)
     ]
     places, first = sorted(set(ready["place"])), days.min()
-    before = [f"{first - timedelta(days=back):%Y-%m-%d}" for back in range(2, 30)]
+    needed = TIMES * MANY + RUNS_NEW * NEW
+    before = [f"{first - timedelta(days=back):%Y-%m-%d}" for back in range(2, 3 + needed // len(places))]
     asked = [{"place": place, "start": day, "horizon": "1d"} for day in before for place in places]
-    return Case.of(folder, coming[:MANY]), Case.of(folder, asked[:MANY])
+    return Case.of(folder, coming[:MANY]), Case.of(folder, asked)
 
 
 @dataclass
@@ -147,13 +154,14 @@ class Load:
     failed: int = 0
 
 
-def load(running: Running, body: bytes, folder: Path, seconds: int = SECONDS) -> Load:
-    """Send the same body again and again over 8 connections."""
-    (folder / "body.json").write_bytes(body)
+def load(running: Running, bodies: Sequence[bytes], folder: Path, seconds: int = SECONDS) -> Load:
+    """Send bodies, one after the other and again, over 8 connections."""
+    (folder / "bodies").write_bytes(b"\n".join(bodies))
     script = folder / "post.lua"
     script.write_text(
-        f"local file = io.open('{folder}/body.json', 'rb')\nwrk.method = 'POST'\n"
-        "wrk.headers['Content-Type'] = 'application/json'\nwrk.body = file:read('*a')\nfile:close()\n"
+        f"local bodies, at = {{}}, 0\nfor line in io.lines('{folder}/bodies') do bodies[#bodies + 1] = line end\n"
+        "wrk.method = 'POST'\nwrk.headers['Content-Type'] = 'application/json'\n"
+        "request = function() at = at % #bodies + 1; return wrk.format(nil, nil, nil, bodies[at]) end\n"
     )
     command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", "-s", str(script), running.url]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -165,18 +173,35 @@ def load(running: Running, body: bytes, folder: Path, seconds: int = SECONDS) ->
     return Load(float(rate[1]) if rate else 0.0, *times, int(failed[1]) if failed else 0)
 
 
-Asked = tuple[Running, Callable[[int], bytes]]
-"""A server, and its body for the first so many rows."""
+@dataclass
+class Asked:
+    """A server, and what it is asked."""
+
+    running: Running
+    runs: Sequence[Sequence[bytes]]
+    """Bodies of one row, for each run; the first is to warm up, and where there is but one it is for all."""
+    many: Sequence[bytes]
+    """Bodies of 1,000 rows."""
+
+    def bodies(self, run: int) -> Sequence[bytes]:
+        """Those of a run."""
+        return self.runs[run % len(self.runs)]
+
+
+def asked(running: Running, rows: Sequence[Any], body: Callable[[Sequence[Any]], bytes]) -> Asked:
+    """Rows as a server takes them, the first 1,000 one by one, and as many as there are in batches."""
+    parts = [rows[begun : begun + MANY] for begun in range(0, max(len(rows) - MANY, 0) + 1, MANY)]
+    return Asked(running, [[body([row]) for row in rows[:MANY]]], [body(part) for part in parts[:TIMES]])
 
 
 def ours(folder: Path, port: int, rows: Sequence[Mapping[str, Any]]) -> contextlib.AbstractContextManager[Running]:
     """Our server of a project."""
     command = [sys.executable, "-m", "asof", "serve", str(folder), "--port", str(port)]
-    return _peers.standing("asof", command, folder, (port, "/invocations"), _rows(rows, 1))
+    return _peers.standing("asof", command, folder, (port, "/invocations"), _rows(rows[:1]))
 
 
-def _rows(rows: Sequence[Mapping[str, Any]], count: int) -> bytes:
-    return json.dumps({"instances": [dict(row) for row in rows[:count]]}).encode()
+def _rows(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return json.dumps({"instances": [dict(row) for row in rows]}).encode()
 
 
 @contextlib.contextmanager
@@ -185,90 +210,106 @@ def beside(case: Case, folder: Path, port: int) -> Iterator[list[Asked]]:
     with ExitStack() as stack:
         told: list[Asked] = []
         for number, peer in enumerate((BARE, *PEERS), 1):
-            body = functools.partial(lambda peer, count: peer.body(case.numbers[:count]), peer)
+            body = peer.body
             try:
-                entered = _peers.serve(peer, case.model, folder / peer.name.split()[0], port + 10 * number, body(1))
+                sample = body(case.numbers[:1])
+                entered = _peers.serve(peer, case.model, folder / peer.name.split()[0], port + 10 * number, sample)
                 running = stack.enter_context(entered)
             except Absent as why:
                 print(f"  {peer.name} is not measured: {why}")
                 continue
             if peer is not BARE:
-                given = peer.predictions(running.ask(body(5)).json())
+                given = peer.predictions(running.ask(body(case.numbers[:5])).json())
                 assert np.allclose(given, case.expected[:5], rtol=1e-9), f"{peer.name} answers with another model"
-            told.append((running, body))
+            told.append(asked(running, case.numbers, body))
         yield told
 
 
-def compare(servers: Sequence[Asked], folder: Path, mine: Sequence[str]) -> None:
-    """Load all in turns, and print medians beside the best peer and the echo."""
-    seen: dict[str, list[Load]] = {running.name: [] for running, _ in servers}
-    for running, body in servers:
-        load(running, body(1), folder, 1)
-    for _ in range(RUNS):
-        for running, body in servers:
-            seen[running.name].append(load(running, body(1), folder))
-    rates = {name: statistics.median(one.rate for one in loads) for name, loads in seen.items()}
+def compare(servers: Sequence[Asked], folder: Path, mine: Sequence[str]) -> dict[str, tuple[float, float, float]]:
+    """Load all in turns, and print medians; returns of ours by name: rate, p99 in ms, how often the best peer's."""
+    seen: dict[str, list[Load]] = {one.running.name: [] for one in servers}
+    for one in servers:
+        load(one.running, one.bodies(0), folder, 1)
+    for run in range(1, RUNS + 1):
+        for one in servers:
+            seen[one.running.name].append(load(one.running, one.bodies(run), folder))
+    rates = {name: statistics.median(each.rate for each in loads) for name, loads in seen.items()}
     peers = {name: rate for name, rate in rates.items() if name not in {*mine, BARE.name}}
-    highest = max(peers.values(), default=float("nan"))
-    echo = rates.get(BARE.name, float("nan"))
-    heads = (
-        ("requests/s", 10),
-        ("p50 ms", 8),
-        ("p99 ms", 8),
-        ("x best peer", 12),
-        ("of echo", 8),
-        ("MB", 6),
-        ("start s", 8),
-    )
-    print(" ".join([f"  {'':28}", *(f"{head:>{width}}" for head, width in heads)]))
-    for running, _ in servers:
-        loads = seen[running.name]
-        half, late = (statistics.median(getattr(one, name) for one in loads) for name in ("half", "late"))
-        failed = sum(one.failed for one in loads)
-        line = f"  {running.name:28} {rates[running.name]:10,.0f} {half:8.2f} {late:8.2f}"
-        line += f" {rates[running.name] / highest:12.2f} {rates[running.name] / echo:8.0%}"
-        print(line + f" {running.memory():6.0f} {running.began:8.1f}" + (f"  {failed} not answered" if failed else ""))
+    highest, echo = max(peers.values(), default=float("nan")), rates.get(BARE.name, float("nan"))
+    heads = [f"{head:>11}" for head in ("requests/s", "p50 ms", "p99 ms", "x best peer", "of echo", "MB", "start s")]
+    print(" ".join([f"  {'':24}", *heads]))
+    told = {}
+    for one in servers:
+        name, loads = one.running.name, seen[one.running.name]
+        half, late = (statistics.median(getattr(each, part) for each in loads) for part in ("half", "late"))
+        failed = sum(each.failed for each in loads)
+        line = f"  {name:24} {rates[name]:11,.0f} {half:11.2f} {late:11.2f} {rates[name] / highest:11.2f}"
+        line += f" {rates[name] / echo:11.0%} {one.running.memory():11.0f} {one.running.began:11.1f}"
+        print(line + (f"  {failed} not answered" if failed else ""))
+        if name in mine:
+            told[name] = rates[name], late, rates[name] / highest
+    return told
 
 
-def batches(servers: Sequence[Asked], case: Case) -> None:
-    """1,000 rows a request, one after the other, beside features and model alone in this process."""
+def batches(servers: Sequence[Asked], case: Case) -> dict[str, float]:
+    """1,000 rows a request beside the model alone, handed its features in this process; returns the shares of it."""
     now, workspace = case.desk.standing, case.desk.workspace
-    questions = asking.of_frame(workspace, now.prepared, _table(case.rows), "bench").drop("reason")
+    questions = asking.of_frame(workspace, now.prepared, _table(case.rows[:MANY]), "bench").drop("reason")
     features = preparation.read(now.prepared, questions, workspace.spec.leave_out)
-    times = {
-        "model alone": best(lambda: now.oracle.model.predict(features)),
-        "features and model": best(lambda: oracles.answer(workspace, now.prepared, now.oracle, questions)),
-    }
-    count = len(case.rows)
-    for running, body in servers:
-        whole = body(count)
-        times[running.name] = best(lambda running=running, whole=whole: running.ask(whole))
-    alone = times["features and model"]
-    for name, spent in times.items():
-        print(f"  {count:,} rows, {name:28} {spent * 1e3:8.1f} ms {count / spent:10,.0f} rows/s {alone / spent:6.2f}")
+    alone = min(spent(lambda: now.oracle.model.predict(features)) for _ in range(TIMES))
+    whole = min(spent(lambda: oracles.answer(workspace, now.prepared, now.oracle, questions)) for _ in range(TIMES))
+    times = {"model alone": alone, "features and model": whole}
+    for one in servers:
+        bodies = [one.many[turn % len(one.many)] for turn in range(TIMES)]
+        times[one.running.name] = min(spent(functools.partial(one.running.ask, body)) for body in bodies)
+    count = min(len(case.rows), MANY)
+    print(f"  {f'{count:,} rows a request':24} {'ms':>11} {'rows/s':>11} {'of model':>11} {'of both':>11}")
+    for name, took in times.items():
+        print(f"  {name:24} {took * 1e3:11.1f} {count / took:11,.0f} {alone / took:11.2f} {whole / took:11.2f}")
+    return {name: alone / took for name, took in times.items()}
 
 
-def best(work: Callable[[], object], times: int = 9) -> float:
-    """Seconds of the quickest of some repeats."""
-    spent = []
-    for _ in range(times):
-        begun = time.perf_counter()
-        work()
-        spent.append(time.perf_counter() - begun)
-    return min(spent)
+def spent(work: Callable[[], object]) -> float:
+    """Seconds that something takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
 
 
-def slope(running: Running, body: bytes, folder: Path) -> None:
-    """Memory under load: a line through what was seen after the first third."""
-    load(running, body, folder, SLOPE // 3)
+def slope(running: Running, bodies: Sequence[bytes], folder: Path) -> float:
+    """Memory under load, which it has been under before: MB a minute, of a line through what was seen."""
     seen = []
     begun = time.perf_counter()
     while time.perf_counter() - begun < SLOPE:
-        load(running, body, folder, 2)
+        load(running, bodies, folder, 2)
         seen.append((time.perf_counter() - begun, running.memory()))
     moments, sizes = (np.array(side) for side in zip(*seen, strict=True))
     rise = float(np.polyfit(moments, sizes, 1)[0]) * 60
     print(f"  memory over {SLOPE} s of load: {sizes[0]:.1f} to {sizes[-1]:.1f} MB, a slope of {rise:+.2f} MB a minute")
+    return rise
+
+
+def importing() -> float:
+    """Seconds that the library of the estimator takes to load, the quicker of two times."""
+    command = [sys.executable, "-c", "import lightgbm"]
+    return min(spent(functools.partial(subprocess.run, command, check=True)) for _ in range(2))
+
+
+def goals(
+    told: Mapping[str, tuple[float, float, float]], shares: Mapping[str, float], running: Running, rise: float
+) -> None:
+    """Print what is asked of a server beside what was seen of ours."""
+    start = 2 + importing()
+    lines: list[tuple[str, float, str, bool]] = []
+    for name, (_, late, times) in told.items():
+        lines.append((f"{name}: times the best peer", times, "at least 2, aim 4", times >= 2))
+        lines.append((f"{name}: p99 ms", late, "below 10", late < 10))
+        lines.append((f"{name}: batch, share of model", shares[name], "at least 0.7", shares[name] >= 0.7))
+    lines.append(("memory after load, MB", running.memory(), "below 400", running.memory() < 400))
+    lines.append(("slope of memory, MB a minute", rise, "none (below 2)", rise < 2))
+    lines.append(("start, s", running.began, f"at most 2 and the import, {start:.1f}", running.began <= start))
+    for what, value, goal, met in lines:
+        print(f"  {what:46} {value:8.2f}  {goal:36} {'met' if met else 'NOT MET'}")
 
 
 def attack(count: int) -> int:
@@ -287,7 +328,7 @@ def assault(folder: Path, count: int) -> int:
     begun = time.perf_counter()
     with ours(folder, 18191, rows) as running:
         at = ("127.0.0.1", running.port)
-        told = running.ask(_rows(rows, len(rows))).json()["predictions"]
+        told = running.ask(_rows(rows)).json()["predictions"]
         known = [(row, answer["prediction"]) for row, answer in zip(rows, told, strict=True)]
         hostile.attack(at, requests=WARM, clients=8, seed=99, known=known)
         for tenth in range(10):
@@ -309,21 +350,26 @@ def measure(folder: Path) -> None:
     case = homes(folder / "homes")
     print("30 columns of a row, LightGBM")
     with beside(case, folder / "peers", 18200) as peers, ours(folder / "homes", 18290, case.rows) as server:
-        mine: Asked = (server, functools.partial(_rows, case.rows))
-        compare([*peers, mine], folder, [server.name])
-        batches([*peers, mine], case)
-        slope(server, _rows(case.rows, 1), folder)
+        mine = asked(server, case.rows, _rows)
+        told = compare([*peers, mine], folder, [server.name])
+        shares = batches([*peers, mine], case)
+        goals(told, shares, server, slope(server, mine.bodies(0), folder))
     ahead, now = collisions(folder / "collisions")
     print("collisions by zone and day, LightGBM with its history")
-    with beside(now, folder / "peers2", 18400) as peers, ours(folder / "collisions", 18490, now.rows) as server:
-        ready = Running("asof, made ahead", *(getattr(server, name) for name in ("port", "route", "pid", "began")))
-        looked = Running("asof, looked up now", *(getattr(server, name) for name in ("port", "route", "pid", "began")))
-        both: list[Asked] = [
-            (ready, functools.partial(_rows, ahead.rows)),
-            (looked, functools.partial(_rows, now.rows)),
-        ]
-        compare([*peers, *both], folder, [ready.name, looked.name])
-        batches([*peers, both[1]], now)
+    with beside(now, folder / "peers2", 18400) as peers, ours(folder / "collisions", 18490, ahead.rows) as server:
+        parts = [getattr(server, name) for name in ("port", "route", "pid", "began")]
+        ready = asked(Running("asof, made ahead", *parts), ahead.rows, _rows)
+        looked = asked(Running("asof, looked up now", *parts), now.rows, _rows)
+        runs = [now.rows[TIMES * MANY + run * NEW :][:NEW] for run in range(RUNS_NEW)]
+        assert all(runs), "too few rows that nobody has asked about"
+        looked.runs = [[_rows([row]) for row in rows] for rows in runs]
+        names = [ready.running.name, looked.running.name, "asof, asked before"]
+        shares = batches([*peers, ready, looked], now)
+        # The same rows once more.
+        before = asked(Running(names[2], *parts), now.rows, _rows)
+        shares |= batches([before], now)
+        told = compare([*peers, ready, looked, before], folder, names)
+        goals(told, shares, server, slope(server, before.bodies(0), folder))
 
 
 def main() -> int:

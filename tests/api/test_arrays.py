@@ -6,13 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import polars as pl
 import pytest
 
-from asof.api import answers, bodies
+from asof.api import Settings, answers, bodies
 from asof.api.arrays import Arrays
+from asof.data import Table
+from asof.encoders import EncoderPlan
+from asof.errors import DataError
 from asof.flows.serving import Desk, Standing, answered
 from asof.flows.workspace import Workspace
-from tests.api.conftest import opened
+from asof.recipes import Blend, Recipe, fit
+from asof.recipes.models import RecipeModel
+from tests.api.conftest import opened, standing
 from tests.api.flats import KINDS, flats
 
 
@@ -101,3 +108,62 @@ def test_other_projects_have_none(panel: httpx.Client, crashes: Path, people: Pa
     """Places and times are looked up; encoders that fill and scale take tables."""
     assert Arrays.of(opened(crashes).standing) is None
     assert Arrays.of(opened(people).standing) is None
+
+
+PLAN = (EncoderPlan("categories"),)
+LITTLE = {"lightgbm": {}, "xgboost": {"min_child_weight": 1.0}, "catboost": {}}
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        *(
+            Recipe(name, PLAN, name, LITTLE[name], task=task, classes=classes, rounds=20)
+            for name in ("lightgbm", "xgboost", "catboost")
+            for task, classes in (("number", 0), ("count", 0), ("class", 2), ("class", 3))
+        ),
+        Blend(
+            "both",
+            (Recipe("a", PLAN, "lightgbm", rounds=9), Recipe("b", PLAN, "xgboost", rounds=9)),
+            (0.3, 0.7),
+        ),
+    ],
+    ids=lambda recipe: f"{recipe.name} {getattr(recipe, 'task', '')} {getattr(recipe, 'classes', '')}",
+)
+def test_models_answer_arrays_as_tables(recipe: Recipe | Blend) -> None:
+    """Alone and among others, to the bit: unknown values, texts never met, wild numbers."""
+    draw, count = np.random.default_rng(8), 300
+    kinds = ["brick", "wood", "stone", "tin", None]
+    frame = pl.DataFrame(
+        {
+            "area": np.where(draw.random(count) < 0.2, np.nan, draw.lognormal(3, 1, count)),
+            "kind": draw.choice(np.array(kinds, dtype=object), count).tolist(),
+            "floor": draw.integers(0, 9, count).astype(float),
+        },
+        schema_overrides={"kind": pl.String},
+    ).with_columns(pl.col("area").fill_nan(None))
+    label = frame["floor"] % (getattr(recipe, "classes", 0) or 9)
+    model = fit(recipe, Table(frame, label))
+    codes = model.codes()
+    assert codes is not None
+    asked = pl.concat([frame.head(40), frame.head(2).with_columns(kind=pl.lit("straw"), area=pl.Series([1e18, -5.0]))])
+    coded = [float("nan") if one is None else codes["kind"].get(one, len(codes["kind"])) for one in asked["kind"]]
+    numbers = asked.with_columns(kind=pl.Series(coded)).select(pl.all().fill_null(float("nan"))).to_numpy()
+    told = model.predict(asked)
+    assert np.array_equal(model.of_numbers(numbers), told)
+    alone = np.concatenate([model.of_numbers(numbers[row : row + 1]) for row in range(len(numbers))])
+    assert np.array_equal(alone, told)
+    assert np.unique(told, axis=0).shape[0] > 5
+
+
+def test_what_a_model_may_not_tell_is_refused(flat_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of the answer is a refusal with its reason, whoever meets it."""
+
+    def fail(*_: Any) -> Any:
+        raise DataError("prediction of row 0 is nan")
+
+    with standing(flat_desk, Settings(renew=0)) as client:
+        monkeypatch.setattr(RecipeModel, "of_numbers", fail)
+        for count in (1, 100):
+            told = client.post("/invocations", json=flats(count).drop("id", "price").to_dicts())
+            assert (told.status_code, told.json()["error"]["reason"]) == (422, "prediction of row 0 is nan")

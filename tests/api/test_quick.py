@@ -104,3 +104,22 @@ def test_newer_data_are_not_answered_by_the_old(own: Path) -> None:
     assert desk.renew()
     assert desk.standing is not before
     assert at_hand.standing is before
+
+
+def test_what_was_answered_once_is_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions that were not made ahead: by the same bytes, as many as are remembered, and none that was refused."""
+    at_hand = Quick(desk.workspace, desk.standing)
+    rows = [{"place": f"z{at}", "start": day} for day in ("2021-07-10", "soon", "2021-07-22") for at in range(4)]
+    told = desk.answer(bodies.table(rows))
+    at_hand.learn(rows)
+    at_hand.keep(told)
+    assert at_hand.answer(rows[:4]) == answers.write(told[:4], bodies.JSON)
+    assert at_hand.answer(rows[4:5]) is None
+    assert at_hand.made_ahead(rows) == rows[8:]
+    assert at_hand.answer([rows[0] | {"horizon": "2d"}]) is None
+    monkeypatch.setattr(quick, "MOST_KEPT", 3)
+    few = Quick(desk.workspace, desk.standing)
+    few.learn(rows)
+    for number in range(4):
+        few.keep(told[number : number + 1])
+    assert [few.answer([row]) is not None for row in rows[:4]] == [False, True, True, True]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -135,3 +136,20 @@ def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = asyncio.run(ask())
     assert (first.status, second.body) == (503, b"a:2")
     assert turns.MOST >= turns.FEW
+
+
+def test_what_is_late_keeps_its_turn() -> None:
+    """However many give up waiting, one computation goes on at a time; those that had not begun never do."""
+    begun: list[int] = []
+    ended = threading.Event()
+
+    async def ask() -> tuple[list[Any], int]:
+        server = Turns(echo, lambda: True, 0.2)
+        works = [lambda number=number: (begun.append(number), ended.wait(30)) for number in range(4)]
+        late = await asyncio.gather(*map(server.do, works), return_exceptions=True)
+        ended.set()
+        return late, await server.do(lambda: 5)
+
+    late, after = asyncio.run(ask())
+    assert [one.status for one in late] == [503] * 4
+    assert (begun, after) == ([0], 5)

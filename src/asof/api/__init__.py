@@ -191,7 +191,7 @@ class _Server:
         body = ways.ready.answer(rows)
         if body is not None:
             if self._settings.logbook is not None:
-                self._settings.logbook.keep_ready(ways.standing, rows)
+                self._settings.logbook.keep_ready(ways.standing, ways.ready.made_ahead(rows))
             return body
         if ways.arrays is None or len(rows) > turns.FEW:
             return None
@@ -213,6 +213,7 @@ class _Server:
             self._settings.logbook.keep(now, told, table.columns)
         if known:
             ways.ready.learn(rows)
+            ways.ready.keep(told)
         numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)
         return answers.part(told, [len(one) for one in asked], kind, numbered=numbered)
 

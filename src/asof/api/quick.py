@@ -1,4 +1,7 @@
-"""Answers that were made ahead, told from a dictionary: no table is built where every row asks for one of them."""
+"""Answers that were made ahead or before, told from a dictionary: no table is built where every row asks for one.
+
+An answer does not change as long as neither release nor data do, so what was answered once is kept for that long.
+"""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -14,9 +17,13 @@ from asof.flows.serving import Standing
 from asof.flows.workspace import Workspace
 
 Record = Mapping[str, Any]
+Key = tuple[str, dt.datetime, str]
+"""Place, start and horizon."""
 NAMES = frozenset({PLACE_NAME, "start", "horizon"})
 MOST_READY = 200_000
 """Answers made ahead that are kept written out; where there are more, tables answer."""
+MOST_KEPT = 20_000
+"""Answers given before that are remembered; the oldest are forgotten."""
 MOST_STARTS = 4_096
 """Texts of starts that are remembered."""
 LONGEST_START = 40
@@ -25,7 +32,7 @@ NEW_STARTS = 8
 
 
 class Quick:
-    """The answers of a standing that were made ahead, as JSON by place, start and horizon.
+    """The answers of a standing that were made ahead or before, as JSON by place, start and horizon.
 
     What a text of a start means is learnt from ``asking``, which reads it for every other request as well.
     """
@@ -34,7 +41,8 @@ class Quick:
         """Write the answers out; a standing of rows, or of too many answers, has none."""
         self.standing = standing
         self._workspace = workspace
-        self._told: dict[tuple[str, dt.datetime, str], bytes] = {}
+        self._told: dict[Key, bytes] = {}
+        self._kept: dict[Key, bytes] = {}
         self._starts: dict[str, tuple[dt.datetime, str] | None] = {}
         ready = standing.ready
         if ready is not None and 0 < ready.height <= MOST_READY and workspace.spec.predict.per.place is not None:
@@ -48,13 +56,30 @@ class Quick:
             return None
         found = []
         for row in rows:
-            line = self._find(row)
+            key = self._key(row)
+            line = None if key is None else self._told.get(key) or self._kept.get(key)
             if line is None:
                 return None
             found.append(line)
         return answers.join(found)
 
-    def _find(self, row: Record) -> bytes | None:
+    def made_ahead(self, rows: Sequence[Record]) -> list[Record]:
+        """Those of rows whose answers were not made because someone had asked."""
+        return [row for row in rows if self._key(row) in self._told]
+
+    def keep(self, told: pl.DataFrame) -> None:
+        """Remember answers as JSON; what was refused is refused anew."""
+        if not self._told:
+            return
+        made = told.filter(told["reason"].is_null()).head(MOST_KEPT)
+        keys = zip(made["place"], made["start"], made["horizon"], strict=True)
+        for key, one in zip(keys, answers.records(made), strict=True):
+            if key not in self._told and key not in self._kept:
+                while len(self._kept) >= MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[key] = to_json(one)
+
+    def _key(self, row: Record) -> Key | None:
         place, start, horizon = row.get(PLACE_NAME), row.get("start"), row.get("horizon")
         if not isinstance(place, str) or not isinstance(start, str) or not row.keys() <= NAMES:
             return None
@@ -62,7 +87,7 @@ class Quick:
         if known is None or not (horizon is None or isinstance(horizon, str)):
             return None
         begun, nearest = known
-        return self._told.get((place, begun, nearest if horizon is None else horizon))
+        return place, begun, nearest if horizon is None else horizon
 
     def learn(self, rows: Sequence[Record]) -> None:
         """Read texts of starts that are new; the oldest are forgotten where there are too many."""

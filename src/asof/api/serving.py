@@ -1,5 +1,6 @@
 """A server on a port, until it is told to stop."""
 
+import gc
 import logging
 import socket
 import sys
@@ -32,8 +33,12 @@ def serve(desk: "Desk", settings: Settings, *, host: str, port: int, ready: Call
             if self.started:
                 ready(self.servers[0].sockets[0].getsockname()[1])
 
+    app = create(desk, settings)
+    # What stands now stays: without this it is gone through again and again, while all wait.
+    gc.collect()
+    gc.freeze()
     config = uvicorn.Config(
-        create(desk, settings),
+        app,
         host=host,
         port=port,
         access_log=False,

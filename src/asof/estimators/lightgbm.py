@@ -87,12 +87,12 @@ def one_row(booster: Any) -> Callable[[Floats], Floats]:
 
     It is made ready once, by functions of the C interface of LightGBM that its Python one does not ask for.
     """
-    from lightgbm.basic import _LIB, _safe_call
+    from lightgbm.basic import _LIB, _safe_call  # type: ignore[attr-defined] # Python has no other name for them
 
     width, outs = booster.num_feature(), booster.num_model_per_iteration()
     ready, count = ctypes.c_void_p(), ctypes.c_int64()
     start, whole, normal, double = (ctypes.c_int(number) for number in (0, -1, 0, 1))
-    told = (booster._handle, normal, start, whole, double, ctypes.c_int32(width))  # noqa: SLF001 - it has no other name
+    told = (booster._handle, normal, start, whole, double, ctypes.c_int32(width))  # noqa: SLF001 - as above
     _safe_call(_LIB.LGBM_BoosterPredictForMatSingleRowFastInit(*told, b"num_threads=1", ctypes.byref(ready)))
     lock = threading.Lock()
     predict, counted = _LIB.LGBM_BoosterPredictForMatSingleRowFast, ctypes.byref(count)

@@ -1,7 +1,7 @@
 """XGBoost, kept as its own UBJSON format."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -44,11 +44,18 @@ class Booster:
 
     def predict(self, features: pl.DataFrame, threads: int = 1) -> Floats:
         """Return n predictions or n x k probabilities, by one thread where there are few rows."""
+        return self._of(matrix(features), _types(features), threads)
+
+    def of_numbers(self, numbers: Floats, threads: int = 1) -> Floats:
+        """Return the same of the n x p numbers that encoders have made."""
+        return self._of(numbers, self.booster.feature_types, threads)
+
+    def _of(self, numbers: Floats, types: Sequence[str], threads: int) -> Floats:
         rest_between()
         import xgboost
 
-        self.booster.set_param({"nthread": 1 if features.height <= FEW else threads})
-        data = xgboost.DMatrix(matrix(features), feature_types=_types(features), enable_categorical=True, nthread=1)
+        self.booster.set_param({"nthread": 1 if len(numbers) <= FEW else threads})
+        data = xgboost.DMatrix(numbers, feature_types=types, enable_categorical=True, nthread=1)
         out: Floats = self.booster.predict(data).astype(np.float64)
         return pair(out) if self.pair else out
 

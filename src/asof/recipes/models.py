@@ -82,6 +82,14 @@ class Model(Protocol):
         """
         ...
 
+    def codes(self) -> Mapping[str, Mapping[str, float]] | None:
+        """Code of each text by feature, where texts are told by codes alone and ``of_numbers`` can be asked."""
+        ...
+
+    def of_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Predict n rows from n x p numbers, texts by ``codes``, as ``predict`` does, to the bit."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write plain files into ``folder``, which is made where it is not there."""
         ...
@@ -196,6 +204,15 @@ class BlendModel:
     def predict(self, features: pl.DataFrame) -> NDArray[np.float64]:
         """Return the weighted mean of the members' predictions, a row each."""
         return mix([member.predict(features) for member in self.members], self.recipe.weights)
+
+    def codes(self) -> Mapping[str, Mapping[str, float]] | None:
+        """Those of its members, where all have the same; else none."""
+        first, *others = (member.codes() for member in self.members)
+        return first if all(other == first for other in others) else None
+
+    def of_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weighted mean of the members' predictions, a row each."""
+        return mix([member.of_numbers(numbers) for member in self.members], self.recipe.weights)
 
     def save(self, folder: Path) -> None:
         """Write ``blend.json`` and a folder for each member."""
