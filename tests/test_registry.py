@@ -52,6 +52,35 @@ def test_asking_before_the_first_run_makes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+HALF_WRITTEN = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("pragma cache_size = 1")  # so that pages are written before the end
+database.execute("begin")
+database.execute("update registered_model_aliases set alias = 'torn'")
+rows = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)"
+database.execute(f"create table filler as {rows} select i, hex(randomblob(50)) from n")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_writer_left_half_done_is_taken_back(opened: registries.Make, tmp_path: Path) -> None:
+    """The journal of its transaction lies beside the database, and a reader must not fail of it."""
+    registry = opened(tmp_path)
+    tracker = registry.begin("first")
+    registry.register(registries.release(tmp_path / "models" / "r1"), tracker, {}, {})
+    registry.set_alias("champion", 1)
+    file = tmp_path / "mlflow.db"
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_WRITTEN, str(file)], check=False, stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == -9, done.stderr
+    assert file.with_name("mlflow.db-journal").stat().st_size > 0, "nothing was left half done"
+    assert [one.aliases for one in versions.read(file, "demo")] == [("champion",)]
+    assert [one.aliases for one in opened(tmp_path).releases()] == [("champion",)]
+    assert not file.with_name("mlflow.db-journal").exists()
+
+
 def test_a_hundred_candidates_take_seconds(opened: registries.Make, tmp_path: Path) -> None:
     registry = opened(tmp_path)
     tracker = registry.begin("run")

@@ -73,9 +73,31 @@ def tags_of_runs(file: Path, project: str, kind: tuple[str, str]) -> list[dict[s
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading, in one transaction: all that is read is of one moment."""
     try:
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as database:
-            database.execute("begin")
+        with closing(_connect(file)) as database:
             yield database
     except sqlite3.Error as fault:
         message = f"registry {file}: {fault}: check that it is MLflow's database and can be read"
         raise OutsideError(message) from fault
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    """Begin to read; what a writer that was killed has left half done is taken back first."""
+    try:
+        return _begun(file, "ro")
+    except sqlite3.OperationalError as fault:
+        # Its journal lies beside the database, and who may only read may not play it back.
+        if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+            raise
+        _begun(file, "rw").close()
+        return _begun(file, "ro")
+
+
+def _begun(file: Path, mode: str) -> sqlite3.Connection:
+    database = sqlite3.connect(f"{file.resolve().as_uri()}?mode={mode}", uri=True, timeout=30)
+    try:
+        database.execute("begin")
+        database.execute("select count(*) from sqlite_master")  # until something is read nothing is opened
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
