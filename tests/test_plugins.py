@@ -1,6 +1,7 @@
 """Plug-ins: files of a project and installed packages."""
 
 import importlib.metadata
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -108,7 +109,17 @@ def test_two_parts_of_one_name_are_refused(tmp_path: Path) -> None:
         plugins.load([write(tmp_path, text, "one.py"), write(tmp_path, text, "two.py")], installed=False)
 
 
-def test_installed_packages_are_found_by_their_entry_point(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def unknown() -> Iterator[None]:
+    """Nothing is known of installed packages yet, and nothing of made-up ones afterwards."""
+    plugins._points.cache_clear()
+    yield
+    plugins._points.cache_clear()
+
+
+def test_installed_packages_are_found_by_their_entry_point(
+    unknown: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     write(tmp_path, FEATURES, "packaged_features.py")
     monkeypatch.syspath_prepend(tmp_path)
     point = importlib.metadata.EntryPoint("mine", "packaged_features", plugins.GROUP)
@@ -116,7 +127,7 @@ def test_installed_packages_are_found_by_their_entry_point(monkeypatch: pytest.M
     assert sorted(plugins.load([]).lookups) == ["doubled", "renamed"]
 
 
-def test_an_entry_point_that_is_no_module_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_point_that_is_no_module_is_refused(unknown: None, monkeypatch: pytest.MonkeyPatch) -> None:
     point = importlib.metadata.EntryPoint("mine", "pathlib:Path", plugins.GROUP)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point])
     with pytest.raises(DataError, match="expected a module"):

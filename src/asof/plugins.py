@@ -12,6 +12,7 @@ An installed package names a module in the entry-point group ``asof.plugins``; t
 when it is loaded.
 """
 
+import functools
 import importlib.metadata
 import importlib.util
 import sys
@@ -106,6 +107,17 @@ def load(paths: Iterable[Path], *, installed: bool = True) -> Plugins:
     return Plugins(found["lookup"], found["encoder"], found["estimator"], found["metric"])
 
 
+def packaged() -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Entry points of installed packages, by name; looked for once as long as Python looks in the same folders."""
+    return _points(tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=4)
+def _points(path: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    del path
+    return tuple(sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.name))
+
+
 def _mark(kind: str, part: Part | None, name: str) -> Part | Callable[[Part], Part]:
     def marked(part: Part) -> Part:
         setattr(part, _MARK, (kind, name or part.__name__))
@@ -146,8 +158,7 @@ def _run(path: Path) -> ModuleType:
 def _from_packages(wanted: bool) -> list[tuple[str, ModuleType]]:  # noqa: FBT001 - private, one caller
     if not wanted:
         return []
-    points = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.name)
-    modules = [(f"package {point.value}", point.load()) for point in points]
+    modules = [(f"package {point.value}", point.load()) for point in packaged()]
     for where, module in modules:
         if not isinstance(module, ModuleType):
             raise DataError(f"{where}: the entry point names {module!r}; expected a module")

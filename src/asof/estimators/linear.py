@@ -1,9 +1,10 @@
 """Linear models: ridge for numbers, a log-link Poisson GLM for counts."""
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,9 @@ from asof.estimators.base import (
     settings,
     weights,
 )
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 HIGHEST_EXPONENT = 50.0
 """exp of more than this is no count; it keeps a wild row finite."""
@@ -68,6 +72,14 @@ class Coefficients:
     canonical = files
 
 
+@functools.cache
+def _threads() -> "ThreadpoolController":
+    """What holds NumPy's threads; looking for its libraries takes longer than a small fit."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 class _Linear:
     space: ClassVar[Space] = {"alpha": Real(1e-4, 1e3, log=True)}
     weighs: ClassVar[bool] = True
@@ -88,12 +100,10 @@ class Linear(_Linear):
     def fit(self, table: Table, job: Job, watch: Table | None = None) -> Coefficients:
         """Solve the penalised normal equations about the means, so that the intercept is free."""
         del watch
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
         alpha = settings(self.defaults, job, "linear")["alpha"]
         numbers, label, weight = filled(table), labels(table), _weights(table)
         share = weight / weight.sum()
-        with threadpool_limits(THREADS):
+        with _threads().limit(limits=THREADS):
             centre, middle = share @ numbers, float(share @ label)
             apart = numbers - centre
             normal = (apart.T * weight) @ apart + alpha * np.eye(apart.shape[1])
@@ -117,8 +127,6 @@ class Poisson(_Linear):
         Raises DataError for a negative label.
         """
         del watch
-        from threadpoolctl import threadpool_limits
-
         chosen = settings(self.defaults, job, "poisson")
         label = labels(table)
         if label.min() < 0:
@@ -127,7 +135,7 @@ class Poisson(_Linear):
         mean = float(weight @ label) / float(weight.sum())
         if mean <= 0:
             return _told(table, np.zeros(numbers.shape[1]), -HIGHEST_EXPONENT, "log")
-        with threadpool_limits(THREADS):
+        with _threads().limit(limits=THREADS):
             found = _newton(numbers, label, weight / weight.sum(), chosen["alpha"], chosen["iterations"])
         return _told(table, found[1:], float(found[0]), "log")
 

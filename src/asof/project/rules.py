@@ -48,9 +48,9 @@ def _plugins(faults: Faults, folder: Folder) -> bool:
             faults.say(path, f"there is no file {folder / file}")
     if faults.root.get("plugins") is not None:
         return True
-    from importlib.metadata import entry_points
+    from asof import plugins
 
-    return bool(entry_points(group="asof.plugins"))
+    return bool(plugins.packaged())
 
 
 def _predict(faults: Faults) -> None:
