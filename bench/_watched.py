@@ -20,9 +20,10 @@ from asof.recipes import Model
 
 FOLDS = 5
 """Stretches before a cut that its release was judged on: folds and holdout."""
-PLACES = 25
-"""Places looked at, the busiest; whether one has fallen silent is looked at in all."""
-HORIZONS = ("1d", "4d", "7d")
+PLACES = 100
+"""Places that are asked about, the busiest; whether one has fallen silent is looked at in all."""
+TESTED = 25
+"""Places of these whose inputs, predictions and truth are tested, as `asof watch` tests some questions of many."""
 COLUMNS = 40
 """Columns looked at, those that the model goes by most."""
 NATURAL = ("horizon", "weekday", "weekend", "month", "day", "hour", "holiday", "place", "coarser", "lat", "lon")
@@ -57,8 +58,10 @@ class Watched:
     """Cuts from one stretch to the next."""
     counts: NDArray[np.float64] | None
     """Rows of each day (oldest first) and place; none where there is one place alone."""
-    places: tuple[str, ...] = ()
+    places: tuple[str, ...]
     """Places of ``counts``."""
+    tested: NDArray[np.bool_]
+    """n: whether a question is one of those whose inputs, predictions and truth are tested."""
     lean: float = 1.0
     """By so much answers are multiplied as they are served."""
 
@@ -82,14 +85,17 @@ class Watched:
 
 
 def fewer(world: _worlds.World) -> _worlds.World:
-    """Of many places the busiest, of many horizons three."""
-    asked = world.questions
-    kept = pl.col("horizon").is_in(HORIZONS) | (pl.col("horizon").n_unique() == 1)
-    if "unit" not in asked.columns:
-        busy = asked.group_by("place").agg(pl.col("label").sum()).sort("label", "place", descending=True)["place"]
-        kept &= pl.col("place").is_in(busy[:PLACES].implode())
-    mine = asked.select(kept.alias("kept"))["kept"]
-    return replace(world, questions=asked.filter(mine), features=world.features.filter(mine))
+    """Of many places the busiest."""
+    mine = busiest(world.questions, PLACES)
+    return replace(world, questions=world.questions.filter(mine), features=world.features.filter(mine))
+
+
+def busiest(questions: pl.DataFrame, count: int) -> pl.Series:
+    """Whether questions are about one of the busiest places; of single rows all are kept."""
+    if "unit" in questions.columns:
+        return pl.Series([True] * questions.height)
+    rows = questions.group_by("place").agg(pl.col("label").sum()).sort("label", "place", descending=True)
+    return questions["place"].is_in(rows["place"][:count].implode())
 
 
 def laid(name: str) -> Watched:
@@ -124,6 +130,7 @@ def laid(name: str) -> Watched:
         world.ahead,
         counts,
         places,
+        busiest(world.questions, TESTED).to_numpy(),
     )
 
 
@@ -171,7 +178,7 @@ def lay(world: Watched, days: int, end: int, gap: int) -> Laid:
     rows, number = [], []
     for back in range(count):
         first = end + 7 * back
-        inside = np.flatnonzero((world.day >= first) & (world.day < first + days))
+        inside = np.flatnonzero((world.day >= first) & (world.day < first + days) & world.tested)
         rows.append(inside)
         number.append(np.full(inside.size, back))
     at, steps = np.concatenate(rows), -(-days // 7)
