@@ -11,7 +11,7 @@ import pytest
 import asof
 from asof.api import answers, bodies, quick
 from asof.api.quick import Quick
-from asof.flows.serving import Desk
+from asof.flows.serving import Desk, answered_with_others
 from tests.api.conftest import opened
 
 PLACES = ["z0", "z3", "z5", "Z3", "nowhere", "", " z0", None, 3]
@@ -123,3 +123,24 @@ def test_what_was_answered_once_is_kept(desk: Desk, monkeypatch: pytest.MonkeyPa
     for number in range(4):
         few.keep(told[number : number + 1])
     assert [few.answer([row]) is not None for row in rows[:4]] == [False, True, True, True]
+
+
+def test_others_are_answered_along(desk: Desk) -> None:
+    """Who asks about one place is followed by those who ask about the others: each by the bytes that it gets alone."""
+    now, rows = desk.standing, [{"place": f"z{at}", "start": "2021-07-08"} for at in range(6)]
+    for asked in (
+        rows[2:3],
+        [*rows[1:3], {"place": "nowhere", "start": "2021-07-08"}, {"place": "z0", "start": "soon"}],
+    ):
+        told, others = answered_with_others(desk.workspace, now, bodies.table(asked), "the request")
+        assert told.equals(desk.answer(bodies.table(asked)))
+        places = {row["place"] for row in rows} - {row["place"] for row in asked[:2]}
+        assert sorted(others["place"]) == sorted(places)
+        at_hand = Quick(desk.workspace, now)
+        at_hand.learn(asked)
+        at_hand.keep(others)
+        for row in rows:
+            alone = answers.write(desk.answer(bodies.table([row])), bodies.JSON)
+            assert at_hand.answer([row]) == (alone if row["place"] in places else None)
+    days = bodies.table([rows[0] | {"start": f"2021-07-0{day}"} for day in (1, 2, 3)])
+    assert answered_with_others(desk.workspace, now, days, "the request")[1].height == 0

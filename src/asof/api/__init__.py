@@ -23,7 +23,7 @@ from asof.api.figures import Figures
 from asof.api.guards import Guard, Limits
 from asof.api.turns import Answered, Turns
 from asof.flows import asking, travelling
-from asof.flows.serving import Standing, answered
+from asof.flows.serving import Standing, answered_with_others
 from asof.flows.travelling import Guides
 
 if TYPE_CHECKING:
@@ -208,12 +208,13 @@ class _Server:
                 return [Answered(body, 0)]
         rows = asked[0] if len(asked) == 1 else [row for one in asked for row in one]
         table = bodies.table(rows, now.numbers)
-        told = answered(self._desk.workspace, now, table, "the request")
+        told, others = answered_with_others(self._desk.workspace, now, table, "the request")
         if self._settings.logbook is not None:
             self._settings.logbook.keep(now, told, table.columns)
         if known:
             ways.ready.learn(rows)
             ways.ready.keep(told)
+            ways.ready.keep(others)
         numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)
         return answers.part(told, [len(one) for one in asked], kind, numbered=numbered)
 

@@ -17,6 +17,10 @@ from asof.flows.workspace import Workspace
 LOG = logging.getLogger("asof.serving")
 _ASKED = ("place", "start", "horizon")
 """What tells questions of a panel apart."""
+MOST_PLACES = 100
+"""So many places are answered about where one of them is asked about."""
+MOST_PERIODS = 2
+"""At so many periods of one table."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,36 @@ class Desk:
 
 def answered(workspace: Workspace, now: Standing, rows: pl.DataFrame, called: str) -> pl.DataFrame:
     """Answer rows by what stands ``now``; as ``Desk.answer``."""
+    return _answers(workspace, now, asking.of_frame(workspace, now.prepared, rows, called))
+
+
+def answered_with_others(
+    workspace: Workspace, now: Standing, rows: pl.DataFrame, called: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(answers to rows as ``answered`` gives them, answers about the other places at the same periods).
+
+    A table about all places of a day costs hardly more than one about a single place, and who asks about one asks
+    about others. There are no others where places or periods are many, or where answers might hang on each other.
+    """
     asked = asking.of_frame(workspace, now.prepared, rows, called)
+    told = _answers(workspace, now, pl.concat([asked, _others(now, asked)]))
+    return told[: asked.height], told[asked.height :]
+
+
+def _others(now: Standing, asked: pl.DataFrame) -> pl.DataFrame:
+    known, panel = now.oracle.places, now.prepared.panel
+    if now.ready is None or not now.apart or not 0 < known.len() <= MOST_PLACES:
+        return asked[:0]
+    if panel.places.kind != "h3":
+        known = known.filter(known.is_in(panel.places.ids.implode()))
+    periods = asked.filter(pl.col("reason").is_null()).unique(["start", "horizon"], maintain_order=True)
+    if periods.height > MOST_PERIODS:
+        return asked[:0]
+    others = periods.drop("place").join(known.rename("place").to_frame(), how="cross").select(asked.columns)
+    return others.join(asked, on=list(_ASKED), how="anti", nulls_equal=True)
+
+
+def _answers(workspace: Workspace, now: Standing, asked: pl.DataFrame) -> pl.DataFrame:
     if now.ready is None:
         return predicting.answer_all(workspace, now.prepared, now.oracle, asked)
     return _with_ready(workspace, now, now.ready, asked)
