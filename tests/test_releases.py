@@ -18,7 +18,7 @@ import pytest
 from asof import releases
 from asof.data import Finding, Severity
 from asof.errors import DataError, OutsideError
-from asof.releases import folders
+from asof.releases import Odd, folders
 
 MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FEATURES = pl.DataFrame({"lag": [1.0, None, 3.0], "kind": ["a", "b", "a"]})
@@ -292,6 +292,13 @@ def test_outside_what_was_seen() -> None:
     with pytest.raises(DataError, match=r"lack the feature\(s\) full"):
         releases.outside(questions.drop("full"), schema)
     assert releases.outside(questions, ()).to_list() == [False] * 8
+    assert releases.odd(questions, schema) == [
+        Odd("kind", 2, texts=("c",)),
+        Odd("full", 1, 1.0, 3.0),
+        Odd("lag", 1, 1.0, 3.0, 3.5, 3.5),
+        Odd("never", 1, None, None, 0.0, 0.0),
+    ]
+    assert releases.odd(questions[:2], schema) == []
 
 
 def test_a_name_of_its_own_is_nothing_unusual() -> None:

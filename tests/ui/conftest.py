@@ -119,6 +119,12 @@ class Screen:
         """The figure of a tile."""
         return self.page.locator(f'.asof-tile:has(> small:text-is("{name}")) > strong')
 
+    def middle(self, part: "Locator") -> tuple[float, float]:
+        """Half the width and half the height of a part of the page, in pixels."""
+        box = part.bounding_box()
+        assert box is not None
+        return box["width"] / 2, box["height"] / 2
+
     def width(self) -> int:
         """How wide the page is, in pixels."""
         return int(self.page.evaluate("document.documentElement.scrollWidth"))

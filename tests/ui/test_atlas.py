@@ -1,5 +1,6 @@
 """What the map shows: means of places, errors and shares, and the colours that stand for them."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -105,3 +106,19 @@ def test_a_map_looks_at_all_places_and_draws_those_without_an_outline_as_points(
         "ScatterplotLayer",
     ]
     assert drawn.map_provider is None, "no map beneath is fetched"
+
+
+def test_outlines_are_not_looked_for_under_the_mouse_and_nothing_is_drawn_anew_while_it_moves() -> None:
+    """Else a click on a city of thousands of edges comes too late to count, where maps are drawn without a card."""
+    frame = atlas.at(made(), horizon="1d")
+    told = decks.deck(frame, {"a": SQUARE}, ["#ffffff", "#000000"], ["one", "two"])
+    areas, points = json.loads(told.to_json())["layers"]
+    assert areas["_subLayerProps"] == {"polygons-stroke": {"pickable": False}}
+    assert areas["pickable"]
+    assert points["pickable"]
+    assert not areas.get("autoHighlight")
+    assert not points.get("autoHighlight")
+
+
+def test_the_share_outside_weighs_each_question_alike() -> None:
+    assert atlas.share_outside(atlas.at(made(), horizon="1d")) == 0.25

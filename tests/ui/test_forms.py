@@ -12,7 +12,7 @@ import pytest
 
 import asof
 from asof.errors import DataError, OutsideError, UserError
-from asof.ui import forms, launching, replies, sights
+from asof.ui import forms, launching, oddities, replies, sights
 from asof.ui.sights import Opening, Sight
 from tests.flows import houses
 
@@ -55,6 +55,10 @@ def test_a_case_is_answered_with_chances_and_reasons_that_sum_to_it(people: Sigh
     assert replies.tiles(people, reply)[0][:2] == ("survived", told["prediction"])
     unknown = replies.ask(people, forms.texts({"sex": " ", "age": None}))
     assert unknown.answer["outside"] is True, "nobody's sex was unknown in training"
+    assert oddities.spoken(oddities.of_rows(people, forms.texts({"sex": " ", "age": None}))) == (
+        "Outside because of sex: unknown here, never in training."
+    )
+    assert oddities.of_rows(people, asked) == []
 
 
 def test_a_form_can_begin_with_a_row_of_the_source(people: Sight) -> None:

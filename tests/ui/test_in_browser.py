@@ -64,17 +64,41 @@ def test_the_map_tells_what_was_judged_over_all_and_of_one_day(screen: Screen, s
     expect(page.locator(".asof-scale")).to_contain_text("within the interval")
 
 
+def press(screen: Screen, *, third: int) -> None:
+    """Click on one of the three squares of the map: each is a third of what is fitted."""
+    canvas = screen.page.locator("[data-testid=stDeckGlJsonChart] canvas").first
+    expect(canvas).to_be_visible()
+    screen.page.wait_for_timeout(3000)  # until software has drawn it
+    across, down = screen.middle(canvas)
+    canvas.click(position={"x": across + (third - 2) * decks.ACROSS / 3, "y": down})
+
+
 def test_a_click_on_the_map_tells_of_the_place(screen: Screen) -> None:
     page = screen.show().page
-    canvas = page.locator("#deckgl-overlay, [data-testid=stDeckGlJsonChart] canvas").first
-    expect(canvas).to_be_visible()
-    page.wait_for_timeout(3000)  # until software has drawn it
-    box = canvas.bounding_box()
-    assert box is not None
-    # A square is a third of what is fitted; the third one lies to the right of the middle.
-    canvas.click(position={"x": box["width"] / 2 + decks.ACROSS / 3, "y": box["height"] / 2})
+    press(screen, third=3)
     expect(page.get_by_role("heading", name="Area z2")).to_be_visible()
     expect(page.get_by_text("came", exact=True)).to_be_visible()
+
+
+def test_a_place_of_the_map_is_chosen_without_a_mouse(screen: Screen) -> None:
+    page = screen.show("map").page
+    field = page.get_by_role("combobox", name="Tell of one")
+    field.press_sequentially("z1")
+    expect(page.get_by_role("option", name="Area z1")).to_be_visible()
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="Area z1")).to_be_visible()
+
+
+def test_a_click_on_the_map_of_a_case_asks_about_the_place(screen: Screen, desk: Desk) -> None:
+    page = screen.show("case").page
+    expect(screen.tile("calls")).to_be_visible()
+    press(screen, third=1)
+    expect(page.get_by_role("combobox", name="Place")).to_have_value("Area z0")
+    day = page.get_by_test_id("stDateInput").locator("input").first.input_value().replace("/", "-")
+    answer = desk.answer(pl.DataFrame({"place": ["z0"], "start": [day]}))
+    expect(screen.tile("calls")).to_have_text(words.brief(answer["prediction"][0]))
+    press(screen, third=3)
+    expect(page.get_by_role("combobox", name="Place")).to_have_value("Area z2")
 
 
 def test_a_case_is_answered_as_the_desk_answers(screen: Screen, desk: Desk) -> None:

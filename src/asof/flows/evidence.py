@@ -4,6 +4,7 @@ They are what a user would have got: the questions of the holdout, answered by t
 cut, or those of the nested folds. The columns of a row are not kept, since they may tell of people; its key is.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,8 @@ from asof.intervals import Calibration
 
 MISSED = "missed.json"
 """What judged answers of folds and holdout missed, day by day: what ``watch`` holds answers against."""
+OUTSIDE = "outside.json"
+"""By which features judged questions lay outside of what training had seen, and how far."""
 MOST = 250_000
 """Answers that are kept; of more, first the further horizons go, then the earlier periods."""
 
@@ -44,8 +47,19 @@ def outside(workspace: Workspace, bench: Bench, judged: Judged) -> pl.Series:
     """Whether each judged question lay outside what the model that answered it was trained on."""
     if not judged.opened:
         return nesting.outside(workspace, bench)
-    trained = releases.seen(bench.material.features[bench.split.train])
-    return releases.outside(judged.asked.features, trained)
+    return releases.outside(judged.asked.features, _trained(bench))
+
+
+def odd(bench: Bench, judged: Judged) -> dict[str, Any]:
+    """``OUTSIDE``: see ``releases.odd``; nothing where each fold has seen something else."""
+    if not judged.opened:
+        return {}
+    return {OUTSIDE: [asdict(one) for one in releases.odd(judged.asked.features, _trained(bench))]}
+
+
+def _trained(bench: Bench) -> tuple[releases.Seen, ...]:
+    """What the model that was judged has seen."""
+    return releases.seen(bench.material.features[bench.split.train])
 
 
 def _told(judged: Judged, classes: tuple[str, ...]) -> list[pl.Series]:

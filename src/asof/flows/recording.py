@@ -116,7 +116,7 @@ def _kept_beside(prepared: Prepared, found: Found) -> dict[str, str]:
     offer = asdict(found.selection.offer) if found.selection.offer is not None else None
     costs = {"seconds": found.selection.seconds, "offer": offer}
     kept = {AUDIT: {"verdicts": verdicts, "accepted": dict(found.audit.accepted)}, COSTS: costs}
-    every = kept | evidence.missed(prepared, found)
+    every = kept | evidence.missed(prepared, found) | evidence.odd(found.bench, found.judged)
     return {name: json.dumps(finite(told), default=str) for name, told in every.items()}
 
 

@@ -8,16 +8,18 @@ changed, lost or added file is noticed before anything of it is used.
 from asof.releases.fingerprints import fingerprint
 from asof.releases.folders import FORMAT, Contents, Release, environment, read, sweep, write
 from asof.releases.paths import model_folder, predictions_file, release_name, rows_file, run_timestamp
-from asof.releases.seen import Seen, outside, seen
+from asof.releases.seen import Odd, Seen, odd, outside, seen
 
 __all__ = [
     "FORMAT",
     "Contents",
+    "Odd",
     "Release",
     "Seen",
     "environment",
     "fingerprint",
     "model_folder",
+    "odd",
     "outside",
     "predictions_file",
     "read",

@@ -17,6 +17,8 @@ CATEGORIES = 10_000
 """More distinct texts than this are not listed, and no text counts as new."""
 FEW = 20
 """So few distinct texts are always listed."""
+NAMED = 3
+"""So many texts never met are named."""
 MOST_NEW = 0.5
 """Where more than this share of the rows brought a text of their own, no text counts as new either."""
 
@@ -87,6 +89,46 @@ def outside(features: pl.DataFrame, schema: Sequence[Seen]) -> pl.Series:
         if item.kind != "number" and features.height:
             told |= _odd(features[item.name], item).to_numpy()
     return pl.Series("outside", told, dtype=pl.Boolean)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A feature by which questions lie outside what was seen."""
+
+    name: str
+    rows: int
+    """Questions that lie outside by it."""
+    low: float | None = None
+    high: float | None = None
+    """Smallest and largest number that was seen; none for texts, and where all were unknown."""
+    least: float | None = None
+    most: float | None = None
+    """Smallest and largest number among those outside; none for texts, and where all of them are unknown."""
+    texts: tuple[str, ...] = ()
+    """A few of the texts never met."""
+
+
+def odd(features: pl.DataFrame, schema: Sequence[Seen]) -> list[Odd]:
+    """Tell by which features n questions lie outside what was seen; the one that most lie outside by comes first."""
+    found = [
+        _odd_number(features[item.name], item) if item.kind == "number" else _odd_text(features[item.name], item)
+        for item in schema
+    ]
+    return sorted((one for one in found if one.rows), key=lambda one: (-one.rows, one.name))
+
+
+def _odd_number(column: pl.Series, item: Seen) -> Odd:
+    values = column.cast(pl.Float64).fill_nan(None)
+    low, high = ends(item)
+    beyond = values.filter((values < low) | (values > high))
+    rows = beyond.len() + (0 if item.missing else values.null_count())
+    return Odd(item.name, rows, item.low, item.high, _number(beyond.min()), _number(beyond.max()))
+
+
+def _odd_text(column: pl.Series, item: Seen) -> Odd:
+    new = _odd(column, item)
+    told = column.cast(pl.String).filter(new).drop_nulls().unique().sort()
+    return Odd(item.name, int(new.sum()), texts=tuple(told.head(NAMED)))
 
 
 def _one(column: pl.Series) -> Seen:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from asof.errors import AsofError
 from asof.flows.workspace import Workspace
@@ -26,10 +27,11 @@ STYLE = """
 <style>
 html, body { font-variant-numeric: tabular-nums; }
 .block-container, [data-testid="stMainBlockContainer"] { max-width: 72rem; padding-top: 3.2rem; }
-h1 { font-size: 1.7rem !important; letter-spacing: -.015em; padding-bottom: .2rem !important; }
+h1 { font-size: 1.7rem !important; letter-spacing: -.015em; padding-bottom: .7rem !important; }
 h2 { font-size: 1.25rem !important; } h3 { font-size: 1.05rem !important; }
 [data-testid="stMetricValue"] { font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em; }
 [data-testid="stMetric"] { overflow-wrap: anywhere; }
+[data-testid="stSidebar"] [data-testid="stSelectbox"] input { font-size: .82rem; }
 :focus-visible { outline: 2px solid #4b8fc0 !important; outline-offset: 2px; }
 .asof-tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr)); gap: 1px; margin: 0;
   border: 1px solid var(--asof-line); border-radius: .6rem; overflow: hidden; }
@@ -149,6 +151,16 @@ def _show(view: View, sight: Sight) -> None:
     guarded(functools.partial(importlib.import_module(f"asof.ui.{view.name}").show, sight))
 
 
+def _page(view: View, sight: Sight, *, first: bool = False, hidden: bool = False) -> StreamlitPage:
+    return st.Page(
+        functools.partial(_show, view, sight),
+        title=view.title,
+        url_path="" if first else view.name,
+        default=first,
+        visibility="hidden" if hidden else "visible",
+    )
+
+
 def main(opening: Opening) -> None:
     """Lay out the page."""
     st.set_page_config(
@@ -158,14 +170,14 @@ def main(opening: Opening) -> None:
 
     def lay_out() -> None:
         sight = choose(opening)
-        pages = {
-            part: [
-                st.Page(functools.partial(_show, view, sight), title=view.title, url_path=view.name)
-                for view in views
-                if not view.needs or getattr(sight, view.needs)
-            ]
+        shown = {
+            part: [view for view in views if not view.needs or getattr(sight, view.needs)]
             for part, views in VIEWS.items()
         }
+        first = next(view for views in shown.values() for view in views)
+        pages = {part: [_page(view, sight, first=view is first) for view in views] for part, views in shown.items()}
+        # The first view has the bare address; its name leads there as well.
+        pages[next(iter(pages))].append(_page(first, sight, hidden=True))
         st.navigation(pages).run()
 
     guarded(lay_out)

@@ -163,6 +163,12 @@ def summary(frame: pl.DataFrame, *, chances: bool = False) -> list[tuple[str, st
     return told
 
 
+def share_outside(frame: pl.DataFrame) -> float:
+    """Share of the questions of ``at`` that lie outside of what was seen."""
+    share = frame.select((pl.col("outside") * pl.col("rows")).sum() / pl.col("rows").sum()).item()
+    return float(share or 0.0)
+
+
 def of_place(atlas: Atlas, place: str, horizon: str | None = None) -> pl.DataFrame:
     """Questions about one place in order of their periods."""
     cases = atlas.cases.filter(pl.col("place") == place)

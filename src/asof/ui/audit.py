@@ -41,7 +41,7 @@ def _row(one: Check) -> list[Cell]:
     shown, rest = found[:SHOWN], found[SHOWN:]
     folded = [sheets.Markup(sheets.fold(f"{len(rest):,} more", sheets.small(*rest).html))] if rest else []
     name = one.name[:1].upper() + one.name[1:]
-    covered = one.covered[:1].upper() + one.covered[1:]
+    covered = (one.covered[:1].upper() + one.covered[1:]).replace("`", "")
     return [sheets.lines(name, one.asks, *shown, *folded), sheets.chip(OUTCOMES[one.outcome], one.outcome), covered]
 
 

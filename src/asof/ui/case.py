@@ -8,13 +8,13 @@ import polars as pl
 import streamlit as st
 
 from asof.errors import AsofError
-from asof.ui import atlas, colours, decks, drawing, forms, legends, replies
+from asof.ui import atlas, colours, decks, drawing, forms, legends, oddities, replies
 from asof.ui.atlas import Atlas
 from asof.ui.forms import Field
 from asof.ui.sights import Sight
 
 NEAREST = "as near as can be"
-DECK = "case_deck"
+DECK, PLACE, UNIT = "case_deck", "case_place", "case_unit"
 FIRST, LAST = date(1, 1, 2), date(9999, 12, 30)
 """All days there are: without bounds only those of ten years around today can be entered."""
 
@@ -23,13 +23,12 @@ def show(sight: Sight) -> None:
     """Show the view."""
     with st.spinner("Opening the data …"):
         prepared = sight.standing.prepared
-    clicked = legends.picked(DECK)
-    asked, told = st.columns([2, 3], gap="large")
+    asked, told = st.columns([1, 1] if prepared.panel.rows else [2, 3], gap="large")
     with asked:
-        rows = _row(sight, clicked) if prepared.panel.rows else _period(sight, clicked)
+        rows = _row(sight) if prepared.panel.rows else _period(sight)
     with told:
         _reply(sight, rows)
-    _map(sight, clicked)
+    _map(sight)
 
 
 def _reply(sight: Sight, rows: pl.DataFrame) -> None:
@@ -48,6 +47,8 @@ def _reply(sight: Sight, rows: pl.DataFrame) -> None:
         st.warning(legends.plain(f"No answer: {reply.refused}."))
         return
     legends.tiles(replies.tiles(sight, reply))
+    if reply.answer["outside"]:
+        st.caption(legends.plain(oddities.spoken(oddities.of_rows(sight, rows))))
     if reply.chances:
         legends.chart(drawing.chances(reply.chances, reply.answer["prediction"]), "case_chances")
     st.subheader("Why", anchor=False)
@@ -58,7 +59,7 @@ def _reply(sight: Sight, rows: pl.DataFrame) -> None:
     st.caption(legends.plain(f"Answered by {sight.release.name}."))
 
 
-def _period(sight: Sight, clicked: str | None) -> pl.DataFrame:
+def _period(sight: Sight) -> pl.DataFrame:
     """The form of a place and a period."""
     prepared = sight.standing.prepared
     panel = prepared.panel
@@ -68,12 +69,13 @@ def _period(sight: Sight, clicked: str | None) -> pl.DataFrame:
     with st.form("case_period"):
         if panel.places.kind != "all":
             ids = list(names)
+            if st.session_state.get(PLACE) not in names:
+                st.session_state[PLACE] = replies.busiest(sight, ids)
             place = st.selectbox(
                 "Place",
                 ids,
-                index=ids.index(clicked if clicked in names else replies.busiest(sight, ids)),
                 format_func=lambda one: names[one] if one in names[one] else f"{names[one]} ({one})",
-                key=f"case_place_{clicked}",
+                key=PLACE,
             )
         start = legends.period(told, "case")
         if len(panel.horizons) > 1:
@@ -83,7 +85,7 @@ def _period(sight: Sight, clicked: str | None) -> pl.DataFrame:
     return forms.period(prepared, place, start, None if horizon == NEAREST else horizon)
 
 
-def _row(sight: Sight, clicked: str | None) -> pl.DataFrame:
+def _row(sight: Sight) -> pl.DataFrame:
     """The form of a row: a field for each column that the release goes by."""
     fields = forms.of_rows(sight)
     source = sight.standing.prepared.panel.source
@@ -91,11 +93,11 @@ def _row(sight: Sight, clicked: str | None) -> pl.DataFrame:
     begun = ""
     if key:
         label = f"Begin with a row of {source}, by its {key}"
-        begun = st.text_input(label, key="case_unit", placeholder="the usual row")
-    unit = begun.strip() or clicked or ""
+        begun = st.text_input(label, key=UNIT, placeholder="the usual row")
+    unit = begun.strip()
     known = forms.of_row(sight, unit) if unit else {}
-    if begun.strip() and not known:
-        st.warning(legends.plain(f"No row of {source} has the {key} {begun.strip()!r}; the usual row stands here."))
+    if unit and not known:
+        st.warning(legends.plain(f"No row of {source} has the {key} {unit!r}; the usual row stands here."))
     given: dict[str, Any] = {}
     with st.form("case_row"):
         st.form_submit_button("Answer", type="primary")
@@ -147,13 +149,15 @@ def _known(name: str, stamp: str, _sight: Sight) -> Atlas | None:
     return atlas.known(_sight)
 
 
-def _map(sight: Sight, picked: str | None) -> None:
+def _map(sight: Sight) -> None:
     """Show what can be clicked on to ask about it."""
     shown = _known(sight.release.name, str(sorted(sight.standing.stamps.items())), sight)
     if shown is None:
         return
     frame = atlas.at(shown)
-    what = "row, to begin with what it holds" if sight.standing.prepared.panel.rows else "place, to ask about it"
+    rows = bool(sight.standing.prepared.panel.rows)
+    field = UNIT if rows else PLACE
+    what = "row, to begin with what it holds" if rows else "place, to ask about it"
     st.caption(f"Or click on a {what}.")
     st.pydeck_chart(
         decks.deck(
@@ -161,10 +165,10 @@ def _map(sight: Sight, picked: str | None) -> None:
             shown.outlines,
             [colours.RISING[2]] * frame.height,
             frame["name"].to_list(),
-            picked=picked,
+            picked=st.session_state.get(field),
         ),
         height=decks.HEIGHT,
-        on_select="rerun",
+        on_select=legends.taking(DECK, field),
         key=DECK,
         alt=f"Map of {frame.height:,} places to click on; the form above offers the same.",
     )

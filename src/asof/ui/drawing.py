@@ -1,11 +1,10 @@
 """Charts of the page (Plotly), in the colours of the HTML report; nothing is fetched to draw them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-
-from asof.pages import words
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -15,8 +14,8 @@ BLUE, ORANGE, GREY = "#22638f", "#c2611f", "#8d979f"
 BAND = "rgba(34, 99, 143, 0.16)"
 ROW = 34
 """Pixels of a bar with its space."""
-ROOM = 0.2
-"""Share of the width beside bars, for their figures."""
+ROOM = 0.3
+"""Share of the width beside bars, for their figures: enough on a phone."""
 
 
 def through_time(asked: pl.DataFrame, zone: str) -> "go.Figure":
@@ -65,7 +64,7 @@ def reasons(told: Sequence[Mapping[str, Any]], unit: str) -> "go.Figure":
         y=names,
         orientation="h",
         marker={"color": [BLUE if value > 0 else ORANGE for value in values]},
-        text=[words.signed(value) for value in values],
+        text=_alike(values),
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: %{x:+,.4g}<extra></extra>",
@@ -77,6 +76,13 @@ def reasons(told: Sequence[Mapping[str, Any]], unit: str) -> "go.Figure":
     figure.update_layout(**layout, yaxis={"autorange": "reversed", "automargin": True}, xaxis=across)
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     return figure
+
+
+def _alike(values: Sequence[float]) -> list[str]:
+    """Write signed figures that add up: all with as many decimals as the largest one needs for three figures."""
+    largest = max((abs(value) for value in values), default=0.0)
+    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
+    return [f"{value:+,.{decimals}f}".replace("-", "−") for value in values]
 
 
 def chances(told: Mapping[str, float], decided: str) -> "go.Figure":

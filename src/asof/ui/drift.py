@@ -7,7 +7,6 @@ import streamlit as st
 
 from asof.pages import words
 from asof.ui import curves, drifts, legends, sheets
-from asof.ui.drawing import CONFIG
 from asof.ui.drifts import Errors, Test
 from asof.ui.sheets import Cell, Column, Tile
 from asof.ui.sights import Sight
@@ -48,7 +47,7 @@ def show(sight: Sight) -> None:
     _look(sight, looks[0])
     if len(looks) >= FEW:
         st.subheader("All looks")
-        st.plotly_chart(curves.looks(looks, zone), config=CONFIG, key="looks", alt="How strange each look was.")
+        legends.chart(curves.looks(looks, zone), "looks", "How strange each look was.")
         columns = (Column("When (UTC)"), Column("Answers", number=True), Column("Truth known", number=True), Column(""))
         sheets.show(sheets.table(columns, [_line(one) for one in looks]))
 
@@ -69,13 +68,13 @@ def _errors(found: Errors, zone: str) -> None:
         st.write("Its questions have no time, so there is no error over time.")
         return
     drawn = curves.errors(found.judged, found.served, zone, found.measure)
-    st.plotly_chart(drawn, config=CONFIG, key="errors", alt=f"Over time: {found.measure}.")
+    legends.chart(drawn, "errors", f"Over time: {found.measure}.")
     if found.served is None:
         waiting = f" {found.answers:,} answers wait for theirs." if found.answers else ""
         st.caption(f"No truth of what it has answered in use is known yet.{waiting}")
     if found.level is not None:
         drawn = curves.coverage(found.judged, found.served, zone, found.level)
-        st.plotly_chart(drawn, config=CONFIG, key="coverage", alt="Over time: truths within their interval.")
+        legends.chart(drawn, "coverage", "Over time: truths within their interval.")
 
 
 def _look(sight: Sight, told: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -58,13 +58,13 @@ def period(told: Periods, name: str) -> str:
     return f"{day.isoformat()}T{hour}"
 
 
-def chart(figure: "go.Figure", key: str) -> None:
+def chart(figure: "go.Figure", key: str, alt: str | None = None) -> None:
     """Show a chart, its words in a colour that can be read on a bright screen and on a dark one."""
     ink = "#cfd5da" if st.context.theme.type == "dark" else "#454d54"
     figure.update_layout(font={"color": ink}, legend={"font": {"color": ink}})
     figure.update_xaxes(tickfont={"color": ink}, title_font={"color": ink})
     figure.update_yaxes(tickfont={"color": ink}, title_font={"color": ink})
-    st.plotly_chart(figure, config=drawing.CONFIG, key=key)
+    st.plotly_chart(figure, config=drawing.CONFIG, key=key, alt=alt)
 
 
 def scale(painted: Painted) -> None:
@@ -84,3 +84,14 @@ def picked(key: str) -> str | None:
     one = chosen[0]
     told = one.get("properties", one)
     return str(told["place"]) if "place" in told else None
+
+
+def taking(key: str, field: str) -> Callable[[], None]:
+    """Return what puts the place that is clicked on the map ``key`` into a field of the page."""
+
+    def take() -> None:
+        place = picked(key)
+        if place is not None:
+            st.session_state[field] = place
+
+    return take

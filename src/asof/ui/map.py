@@ -1,12 +1,14 @@
 """View: a map of predictions, errors, coverage and what lies outside of what was seen, through time."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import polars as pl
 import streamlit as st
 
 from asof.pages import words
-from asof.ui import atlas, colours, decks, drawing, legends, replies
+from asof.releases import Odd
+from asof.ui import atlas, colours, decks, drawing, legends, oddities, replies
 from asof.ui.atlas import FIGURES, Atlas
 from asof.ui.colours import Painted
 from asof.ui.sights import Sight
@@ -37,6 +39,12 @@ def _coming(name: str, stamp: str, of: str | None, _sight: Sight) -> Atlas | Non
     return atlas.coming(_sight, of)
 
 
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _odd(name: str, stamp: str, _sight: Sight) -> Sequence[Odd]:
+    del name, stamp
+    return oddities.coming(_sight)
+
+
 def show(sight: Sight) -> None:
     """Show the view."""
     with st.spinner("Opening the data …"):
@@ -58,7 +66,16 @@ def show(sight: Sight) -> None:
         horizon = _horizon(shown)
     figure = legends.choice("Show", shown.figures, key=f"map_figure_{when}", names=FIGURES)
     period = _period(shown) if when == ONE else None
-    _draw(shown, figure, horizon, period)
+    frame = atlas.at(shown, horizon=horizon, period=period)
+    if frame.is_empty():
+        st.info("Nothing was asked about this period at this horizon.")
+        return
+    legends.tiles(atlas.summary(frame, chances=shown.chances))
+    if shown is kept:
+        _say_why(frame, lambda: oddities.judged(sight))
+    else:
+        _say_why(frame, lambda: _odd(sight.release.name, stamp, sight))
+    _draw(shown, frame, figure, horizon)
 
 
 def _class(sight: Sight) -> str | None:
@@ -90,29 +107,43 @@ def _period(shown: Atlas) -> datetime | None:
     )
 
 
-def _draw(shown: Atlas, figure: str, horizon: str | None, period: datetime | None) -> None:
-    frame = atlas.at(shown, horizon=horizon, period=period)
-    if frame.is_empty():
-        st.info("Nothing was asked about this period at this horizon.")
-        return
-    legends.tiles(atlas.summary(frame, chances=shown.chances))
+def _say_why(frame: pl.DataFrame, found: Callable[[], Sequence[Odd]]) -> None:
+    """Say by what the questions lie outside of what was seen, where many of them do."""
+    if atlas.share_outside(frame) >= oddities.MANY:
+        told = oddities.spoken(found())
+        if told:
+            st.caption(legends.plain(told))
+
+
+def _draw(shown: Atlas, frame: pl.DataFrame, figure: str, horizon: str | None) -> None:
+    names = dict(shown.cases.select("place", "name").unique("place").sort("name", "place").iter_rows())
+    key = "map_one"
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = None
+    picked = st.session_state[key]
     if frame.height > MOST_DRAWN:
         st.caption(f"{MOST_DRAWN:,} of {frame.height:,} are drawn, spread evenly; the figures above are of all.")
         frame = frame.gather_every(-(-frame.height // MOST_DRAWN))
     painted = paint(frame, figure, chances=shown.chances)
-    picked = legends.picked("map_deck")
     st.caption(MEANING[figure])
     st.pydeck_chart(
         decks.deck(frame, shown.outlines, painted.colours, told(frame, chances=shown.chances), picked=picked),
         height=decks.HEIGHT,
-        on_select="rerun",
+        on_select=legends.taking("map_deck", key),
         key="map_deck",
         alt=f"Map of {frame.height:,} places by {FIGURES[figure].lower()}; its figures stand in the table below.",
     )
     legends.scale(painted)
+    chosen = st.selectbox(
+        "Tell of one",
+        list(names),
+        format_func=lambda one: names[one],
+        placeholder="click on it, or choose it here",
+        key=key,
+    )
+    if chosen is not None:
+        _one(shown, chosen, horizon)
     _table(frame, shown)
-    if picked is not None:
-        _one(shown, picked, horizon)
 
 
 def paint(frame: pl.DataFrame, figure: str, *, chances: bool = False) -> Painted:

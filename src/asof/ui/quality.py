@@ -143,6 +143,12 @@ def _values(one: Mapping[str, Any]) -> str:
     if one["low"] is None:
         return str(one["top"] or "")
     if one["type"] in {"integer", "number"}:
-        low, median, high = (words.number(float(one[name])) for name in ("low", "median", "high"))
+        low, median, high = (_figure(float(one[name])) for name in ("low", "median", "high"))
         return f"{low} to {high}, half below {median}"
     return f"{one['low']} to {one['high']}"
+
+
+def _figure(value: float) -> str:
+    """Write a figure of the data: as it stands there, without zeros at its end."""
+    text = words.number(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text

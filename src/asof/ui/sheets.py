@@ -136,4 +136,5 @@ def _right(column: Column) -> str:
 
 
 def _html(cell: Cell) -> str:
-    return cell.html if isinstance(cell, Markup) else escape(cell)
+    # A long name of a column breaks where its words end.
+    return cell.html if isinstance(cell, Markup) else escape(cell).replace("_", "_<wbr>")
