@@ -275,3 +275,13 @@ def test_a_rare_new_text_is_found_by_its_days_and_a_text_of_one_day_is_not() -> 
 
     assert alarms([50 * at for at in range(5)]) == ["new kind"]
     assert alarms(list(range(5))) == []
+
+
+def test_rows_are_counted_in_the_period_in_which_they_ended() -> None:
+    """As everywhere: a row that ended at midnight belongs to the day before; rows outside the days or places to none."""
+    days = pl.Series([datetime(2024, 1, day, tzinfo=UTC) for day in range(1, 5)]).cast(pl.Datetime("us", "UTC"))
+    ended = [datetime(2024, 1, 1, tzinfo=UTC), *[datetime(2024, 1, 2, hour, tzinfo=UTC) for hour in (0, 1, 2)]]
+    rows = pl.DataFrame({"_place": ["a", "a", "a", "x"], "_ended": ended})
+    late = pl.DataFrame({"_place": ["b", "b"], "_ended": [datetime(2024, 1, 4, hour, tzinfo=UTC) for hour in (0, 1)]})
+    counts = monitoring.counted(pl.concat([rows, late]), (days[:-1], days[1:]), ["a", "b"])
+    assert counts.tolist() == [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]

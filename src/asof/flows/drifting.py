@@ -9,7 +9,7 @@ import polars as pl
 
 from asof import explanation, monitoring, times
 from asof.flows import preparation, reasoning
-from asof.flows.looking import SCALES, Laid, Scale
+from asof.flows.looking import MOST_STRETCHES, SCALES, Laid, Scale
 from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
@@ -41,6 +41,10 @@ COVERED = "_covered_"
 """Within the name of a feature that tells how much of a window the source covers: it comes to rest by nature."""
 MOST_COLUMNS = 60
 """Columns that are tested, those that the model goes by most."""
+MOST_DAYS = 7 * MOST_STRETCHES
+"""Days, or longer periods, that say how long places are silent by nature: three years."""
+MOST_PLACES = 2_000
+"""Places, the busiest, of which silence is told."""
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
@@ -72,15 +76,17 @@ def silent(prepared: Prepared, oracle: Oracle, answered: pl.DataFrame, rate: flo
     if not panel.timed or panel.places.kind == "all":
         return []
     step = Step(1, "d") if panel.rows or panel.every.nominal < DAY else panel.every
-    begun = times.starts(table.coverage.start, table.coverage.end, step, panel.zone)
+    begun = times.starts(table.coverage.start, table.coverage.end, step, panel.zone).tail(MOST_DAYS)
     ended = times.end(begun, step, panel.zone)
-    asked = answered["place"].drop_nulls().unique().sort().to_list()
     whole = prepared.past.covered(panel.source, Moments.of(begun), Moments.of(ended))
     covered = whole >= (ended - begun).dt.total_microseconds().to_numpy()
     rows = table.rows
     if panel.measure == "sum" and panel.column is not None:  # rows that add nothing are as if there were none
         rows = rows.filter(pl.col(panel.column).cast(pl.Float64, strict=False).fill_null(0.0) != 0)
-    counts = np.where(covered[:, None], monitoring.counted(rows, (begun, ended), asked), np.nan)
+    mine = rows.filter(pl.col("_place").is_in(answered["place"].drop_nulls().unique().implode()))
+    busiest = mine.group_by("_place").len().sort("len", "_place", descending=[True, False])
+    asked = busiest["_place"].head(MOST_PLACES).to_list()
+    counts = np.where(covered[:, None], monitoring.counted(mine, (begun, ended), asked), np.nan)
     counts = counts[: int(np.flatnonzero(covered).max(initial=-1)) + 1]
     made = monitoring.silences(counts, asked, monitoring.SEASON if step.nominal == DAY else 1)
     if not made:
