@@ -278,7 +278,7 @@ def test_a_rare_new_text_is_found_by_its_days_and_a_text_of_one_day_is_not() -> 
 
 
 def test_rows_are_counted_in_the_period_in_which_they_ended() -> None:
-    """As everywhere: a row that ended at midnight belongs to the day before; rows outside the days or places to none."""
+    """As everywhere: a row that ended at midnight belongs to the day before; rows outside days or places to none."""
     days = pl.Series([datetime(2024, 1, day, tzinfo=UTC) for day in range(1, 5)]).cast(pl.Datetime("us", "UTC"))
     ended = [datetime(2024, 1, 1, tzinfo=UTC), *[datetime(2024, 1, 2, hour, tzinfo=UTC) for hour in (0, 1, 2)]]
     rows = pl.DataFrame({"_place": ["a", "a", "a", "x"], "_ended": ended})
