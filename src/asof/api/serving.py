@@ -1,16 +1,20 @@
 """A server on a port, until it is told to stop."""
 
+import contextlib
+import ctypes
 import gc
 import logging
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from asof.api import Settings, create
+from asof.estimators.base import LEAN
 
 if TYPE_CHECKING:
     from asof.flows.serving import Desk
+    from asof.flows.workspace import Workspace
 
 GRACE = 30
 """Seconds that requests under way get to end when the server is told to stop."""
@@ -34,9 +38,7 @@ def serve(desk: "Desk", settings: Settings, *, host: str, port: int, ready: Call
                 ready(self.servers[0].sockets[0].getsockname()[1])
 
     app = create(desk, settings)
-    # What stands now stays: without this it is gone through again and again, while all wait.
-    gc.collect()
-    gc.freeze()
+    _settle()
     config = uvicorn.Config(
         app,
         host=host,
@@ -50,6 +52,25 @@ def serve(desk: "Desk", settings: Settings, *, host: str, port: int, ready: Call
         server_header=False,
     )
     Server(config).run()
+
+
+@contextlib.contextmanager
+def lean(workspace: "Workspace") -> Iterator[None]:
+    """Load what a release needs and no more; parts of users may need what we do not."""
+    brought = workspace.plugins
+    token = LEAN.set(not (brought.lookups or brought.encoders or brought.estimators))
+    try:
+        yield
+    finally:
+        LEAN.reset(token)
+
+
+def _settle() -> None:
+    """Let what stands now stay: it is not gone through again and again while all wait, and spare memory goes back."""
+    gc.collect()
+    gc.freeze()
+    with contextlib.suppress(OSError, AttributeError):  # another system than Linux has its own ways
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _log() -> None:

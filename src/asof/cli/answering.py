@@ -75,7 +75,8 @@ def serve(
     logbook = Logbook(workspace) if workspace.spec.watch.keep else None
     settings = Settings(keys=known, guides=verbs.guides(workspace), logbook=logbook)
     desk = Desk(workspace, release)
-    standing = desk.open()
+    with serving.lean(workspace):
+        standing = desk.open()
 
     def ready(at: int) -> None:
         address = f"http://{host}:{at}"

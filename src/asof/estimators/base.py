@@ -1,9 +1,12 @@
 """What an estimator is: it learns from a table of numbers, and what it has learnt is plain files."""
 
+import contextlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Protocol
@@ -115,6 +118,25 @@ def rest_between() -> None:
     in place of 0.7 s. A policy that the user has set stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+LEAN: ContextVar[bool] = ContextVar("LEAN", default=False)
+"""Whether this process does nothing but answer, so that libraries may be loaded without what they bring for others."""
+
+
+@contextlib.contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Load a library as if others that it would bring were not installed; only where ``LEAN``.
+
+    LightGBM works with pandas and scikit-learn where they are there, which takes 140 MB and a second.
+    """
+    hidden = [name for name in names if LEAN.get() and name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # none: the import fails, as Python has it
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def settings(defaults: Mapping[str, Any], job: Job, name: str) -> dict[str, Any]:

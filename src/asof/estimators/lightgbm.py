@@ -26,6 +26,7 @@ from asof.estimators.base import (
     rest_between,
     settings,
     weights,
+    without,
 )
 from asof.estimators.baselines import Learnt
 from asof.estimators.boosting import FEW, loss_of, nothing_to_learn, read_mean, rounds_of
@@ -173,7 +174,8 @@ class LightGBM:
         if mean is not None:
             return mean
         rest_between()
-        import lightgbm
+        with without("pandas", "sklearn"):
+            import lightgbm
 
         text = files["model.txt"].decode()
         booster = lightgbm.Booster(model_str=text)
