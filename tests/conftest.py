@@ -9,6 +9,7 @@ reaches has no quick test yet.
 """
 
 import contextlib
+import gc
 import os
 import pathlib
 import sqlite3
@@ -89,6 +90,12 @@ def _migrated_once() -> Iterator[None]:
 
         patch.setattr(databases, "ensure", ensure_by_copy)
         yield
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage from looking through three thousand tests and their modules again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -41,7 +41,7 @@ def answered(learn: Table, asked: Table) -> dict[str, np.ndarray]:
     inner = [(rows(learn, a), rows(learn, b)) for a, b in drawn(learn.label.to_numpy(), INNER, 7)]
     ticks = count()
     terms: dict[str, Any] = {"task": "class", "classes": 2, "metric": "log_loss", "timed": False, "seed": 1}
-    chosen = tuning.select(inner, budget_seconds=30, candidates=CANDIDATES, clock=lambda: next(ticks), **terms)
+    chosen = tuning.select(inner, budget_seconds=14, candidates=CANDIDATES, clock=lambda: next(ticks), **terms)
     assert {"best_column", "logistic"} <= {trial.recipe.name for trial in chosen.plan.trials if not trial.why}
     plain = {t.recipe.name: t.recipe for t in chosen.plan.trials if t.stage == "baseline" and not t.why}
     models = {"ours": chosen.chosen, **plain}
