@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 import asof
-from asof.api import answers, bodies, quick
+from asof.api import Settings, _Server, answers, bodies, quick
+from asof.api.figures import Figures
 from asof.api.quick import Quick
 from asof.flows.serving import Desk, answered_with_others
 from tests.api.conftest import opened
@@ -144,3 +145,17 @@ def test_others_are_answered_along(desk: Desk) -> None:
             assert at_hand.answer([row]) == (alone if row["place"] in places else None)
     days = bodies.table([rows[0] | {"start": f"2021-07-0{day}"} for day in (1, 2, 3)])
     assert answered_with_others(desk.workspace, now, days, "the request")[1].height == 0
+
+
+def test_who_waited_is_answered_from_memory(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a table about one has answered those who wait for their turn as well, no other is made for them."""
+    server = _Server(desk, Settings(renew=0), Figures())
+    rows = [{"place": f"z{at}", "start": "2021-07-07"} for at in range(6)]
+    expected = [answers.write(desk.answer(bodies.table([row])), bodies.JSON) for row in rows]
+    assert server._answer(bodies.JSON, [rows[:1]])[0].body == expected[0]
+    tables = []
+    make = bodies.table
+    monkeypatch.setattr(bodies, "table", lambda rows, *more: tables.append(len(rows)) or make(rows, *more))
+    told = server._answer(bodies.JSON, [[rows[3]], [{"place": "z9", "start": "2021-07-07"}], [rows[5]]])
+    assert ([one.body for one in told][::2], [one.refused for one in told]) == (expected[3::2], [0, 1, 0])
+    assert tables == [1]

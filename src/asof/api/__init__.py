@@ -186,35 +186,39 @@ class _Server:
         self._figures.refused.inc(told.refused)
         return Response(told.body, media_type=kind)
 
-    def _at_once(self, ways: _Ways, rows: Sequence[quick.Record]) -> bytes | None:
-        """Answer rows that are there already, or a few plain ones; none where it takes a table, or longer."""
+    def _at_once(self, ways: _Ways, rows: Sequence[quick.Record], most: int = turns.FEW) -> bytes | None:
+        """Answer rows that are there already, or up to ``most`` plain ones; none where it takes a table, or longer."""
         body = ways.ready.answer(rows)
         if body is not None:
             if self._settings.logbook is not None:
                 self._settings.logbook.keep_ready(ways.standing, ways.ready.made_ahead(rows))
             return body
-        if ways.arrays is None or len(rows) > turns.FEW:
+        if ways.arrays is None or len(rows) > most:
             return None
         with turns.refusing():
             return ways.arrays.answer(rows)
 
     def _answer(self, kind: str, asked: Sequence[Sequence[quick.Record]]) -> list[Answered]:
+        """Answer rows of requests: as ``_at_once`` what is there by now, the others by one table."""
+        ways = self._ways
+        known = kind == bodies.JSON and ways.standing is self._desk.standing
+        made = [self._at_once(ways, rows, len(rows)) if known else None for rows in asked]
+        rest = [rows for rows, body in zip(asked, made, strict=True) if body is None]
+        tabled = iter(self._by_table(kind, rest) if rest else [])
+        return [next(tabled) if body is None else Answered(body, 0) for body in made]
+
+    def _by_table(self, kind: str, asked: Sequence[Sequence[quick.Record]]) -> list[Answered]:
         """Answer rows of requests by one table, and learn from them what the quick way needs."""
-        ways, now = self._ways, self._desk.standing
-        known = ways.standing is now
-        if known and ways.arrays is not None and kind == bodies.JSON and len(asked) == 1:
-            body = ways.arrays.answer(asked[0])
-            if body is not None:
-                return [Answered(body, 0)]
         rows = asked[0] if len(asked) == 1 else [row for one in asked for row in one]
+        now = self._desk.standing
         table = bodies.table(rows, now.numbers)
         told, others = answered_with_others(self._desk.workspace, now, table, "the request")
         if self._settings.logbook is not None:
             self._settings.logbook.keep(now, told, table.columns)
-        if known:
-            ways.ready.learn(rows)
-            ways.ready.keep(told)
-            ways.ready.keep(others)
+        if self._ways.standing is now:
+            self._ways.ready.learn(rows)
+            self._ways.ready.keep(told)
+            self._ways.ready.keep(others)
         numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)
         return answers.part(told, [len(one) for one in asked], kind, numbered=numbered)
 
