@@ -128,7 +128,7 @@ LEAN: ContextVar[bool] = ContextVar("LEAN", default=False)
 def without(*names: str) -> Iterator[None]:
     """Load a library as if others that it would bring were not installed; only where ``LEAN``.
 
-    LightGBM works with pandas and scikit-learn where they are there, which takes 140 MB and a second.
+    LightGBM works with pandas and scikit-learn where they are there, which takes 100 MB and a second.
     """
     hidden = [name for name in names if LEAN.get() and name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # none: the import fails, as Python has it
