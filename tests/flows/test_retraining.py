@@ -73,6 +73,24 @@ def test_another_setting_is_new(copied: Finished) -> None:
     assert told["news"] == ["rows taken in before, other settings or plug-ins"]
 
 
+def test_a_draft_that_was_cut_off_before_it_got_its_name_is_no_release(copied: Finished) -> None:
+    """Killed between the last file and the name: all of a release is there, in a folder that the next run removes."""
+    folder, result = copied
+    workspace = asof.open_project(str(folder))
+    made = workspace.registry.find("champion")
+    assert made is not None
+    draft = made.folder.rename(made.folder.with_name(f".writing-{made.folder.name}-1234"))
+    (Path(workspace.local) / "mlflow.db").unlink()
+    told = retraining.retrain(asof.open_project(str(folder)))
+    champion = asof.open_project(str(folder)).registry.find("champion")
+    assert champion is not None
+    assert told["retrained"] is True
+    assert champion.facts["fingerprint"] == result["fingerprint"]
+    assert not champion.folder.name.startswith(".")
+    assert champion.folder.is_dir()
+    assert not draft.exists()
+
+
 def test_the_first_time(tmp_path: Path) -> None:
     folder = world.make(tmp_path / "first", rows=world.calls(days=160))
     told = retraining.retrain(asof.open_project(str(folder)))

@@ -261,12 +261,16 @@ def settle(workspace: Workspace, made: Made) -> None:
 
 
 def find_made(workspace: Workspace, key: str, *, promoting: bool) -> Made | None:
-    """Find the release that the same inputs made, registering one that a crash left unregistered."""
+    """Find the release that the same inputs made, registering one that a crash left unregistered.
+
+    Drafts are removed first: one that was cut off just before it got its name looks like a release.
+    """
+    root = Path(workspace.local) / "models"
+    releases.sweep(root)
     for record in workspace.registry.releases():
         fits = record.facts.get("inputs") == key and (not promoting or record.facts.get("decided") == "yes")
         if fits and record.folder.is_dir():
             return reopen(workspace, record)
-    root = Path(workspace.local) / "models"
     for manifest in sorted(root.rglob("manifest.json")):
         told = json.loads(manifest.read_text("utf-8"))
         fits = told["facts"].get("inputs") == key and (not promoting or told["facts"].get("decided") == "yes")

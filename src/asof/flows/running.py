@@ -259,7 +259,6 @@ def make(
 ) -> Made:
     """Make a release, or find the one that the same inputs have made already."""
     key = inputs_key(workspace, plan)
-    releases.sweep(Path(workspace.local) / "models")
     known = None if workspace.force else recording.find_made(workspace, key, promoting=promoting)
     if known is not None:
         workspace.stages.progress.finish("train", 0.0, f"unchanged: release {known.record.name} stands")
