@@ -115,6 +115,10 @@ class Screen:
         self.page.locator("h1").first.wait_for(timeout=PATIENCE)
         return self
 
+    def settle(self) -> None:
+        """Wait until nothing more is drawn: what is drawn anew closes the lists of fields."""
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=PATIENCE)
+
     def tile(self, name: str) -> "Locator":
         """The figure of a tile."""
         return self.page.locator(f'.asof-tile:has(> small:text-is("{name}")) > strong')

@@ -83,6 +83,8 @@ def test_a_click_on_the_map_tells_of_the_place(screen: Screen) -> None:
 def test_a_place_of_the_map_is_chosen_without_a_mouse(screen: Screen) -> None:
     page = screen.show("map").page
     field = page.get_by_role("combobox", name="Tell of one")
+    expect(field).to_be_visible()
+    screen.settle()
     field.press_sequentially("z1")
     expect(page.get_by_role("option", name="Area z1")).to_be_visible()
     field.press("Enter")

@@ -60,14 +60,17 @@ def test_judged_rows_are_points_and_one_is_told_of(tab: Screen, plotted: Path) -
     expect(tab.tile("Predicted")).to_have_text(words.brief(told["prediction"].mean()))
     outside = told["outside"].mean()
     expect(tab.tile("Outside what was seen")).to_have_text(words.percent(outside))
-    page.get_by_role("radio", name="Outside").click()
-    expect(page.locator(".asof-scale")).to_contain_text("as seen in training")
     chosen = told.row(0, named=True)
     field = page.get_by_role("combobox", name="Tell of one")
+    expect(field).to_be_visible()
+    tab.settle()
     field.press_sequentially(chosen["unit"])
-    page.get_by_role("option", name=chosen["unit"]).first.click()
+    expect(page.get_by_role("option", name=chosen["unit"])).to_be_visible()
+    field.press("Enter")
     expect(page.get_by_role("heading", name=chosen["unit"])).to_be_visible()
     expect(page.get_by_text(f"came {words.brief(chosen['label'])}")).to_be_visible()
+    page.get_by_role("radio", name="Outside").click()
+    expect(page.locator(".asof-scale")).to_contain_text("as seen in training")
 
 
 def test_a_click_on_a_point_begins_the_form_with_that_row(tab: Screen) -> None:
@@ -96,3 +99,13 @@ def test_a_look_is_taken_by_a_click_and_kept(tab: Screen, plotted: Path) -> None
     assert kept["served"] == 20
     page = tab.show("drift").page
     expect(tab.tile("Last look")).to_have_text("Calm" if not kept["alarms"] else f"{len(kept['alarms'])} alarms")
+
+
+def test_fields_stand_in_the_order_of_the_table_for_the_keyboard(tab: Screen) -> None:
+    page = tab.show("case").page
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    form = page.get_by_test_id("stForm").locator("input")
+    told = [
+        name for name in form.evaluate_all("all => all.map(one => one.ariaLabel)") if name in {"area", "lat", "lon"}
+    ]
+    assert told == ["area", "lat", "lon"]

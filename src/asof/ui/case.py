@@ -120,8 +120,12 @@ def _row(sight: Sight) -> pl.DataFrame:
 
 
 def _fields(fields: list[Field], known: Mapping[str, Any], unit: str) -> dict[str, Any]:
-    sides = st.columns(2, gap="small")
-    return {field.name: _field(field, known, unit, sides[at % 2]) for at, field in enumerate(fields)}
+    given: dict[str, Any] = {}
+    for at in range(0, len(fields), 2):  # row by row: the order of the table, also on a phone and by the keyboard
+        sides = st.columns(2, gap="small")
+        pair = zip(fields[at : at + 2], sides, strict=False)  # the last row may have one field alone
+        given |= {field.name: _field(field, known, unit, side) for field, side in pair}
+    return given
 
 
 def _field(field: Field, known: Mapping[str, Any], unit: str, where: Any) -> Any:

@@ -1,6 +1,7 @@
 """View: a line between two points or addresses, the places along it, and those above a cutoff."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -58,7 +59,8 @@ def show(sight: Sight) -> None:
             _tell(sight, answer)
         _map(known, answer)
     if answer is not None:
-        st.dataframe(table(answer), hide_index=True, key="line_table", column_config=_columns())
+        names = dict(atlas.names(standing.prepared).iter_rows())
+        st.dataframe(table(answer, names), hide_index=True, key="line_table", column_config=_columns())
 
 
 def _asked(sight: Sight, known: Atlas, guides: Guides) -> Trip:
@@ -133,8 +135,8 @@ def _tell(sight: Sight, answer: dict[str, Any]) -> None:
     st.caption(f"{answer['how'][:1].upper()}{answer['how'][1:]}.")
 
 
-def table(answer: dict[str, Any]) -> pl.DataFrame:
-    """Places along a line, in the order in which it enters them."""
+def table(answer: Mapping[str, Any], names: Mapping[str, str]) -> pl.DataFrame:
+    """Places along a line, in the order in which it enters them, by their names on the map."""
     schema = {
         "Place": pl.String,
         "After km": pl.Float64,
@@ -145,7 +147,7 @@ def table(answer: dict[str, Any]) -> pl.DataFrame:
     }
     rows = [
         (
-            row["name"],
+            names.get(row["place"], row["name"]),
             row["at_km"],
             row["prediction"],
             replies.between(row["low"], row["high"]),
