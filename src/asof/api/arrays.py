@@ -36,7 +36,6 @@ class Arrays:
 
     def __init__(self, standing: Standing, model: Model, codes: Mapping[str, Mapping[str, float]]) -> None:
         """Lay out the columns, the bounds of what was seen, and the words of an answer."""
-        self._standing = standing
         self._model = model
         names = list(model.columns)
         self._width = len(names)
@@ -73,11 +72,6 @@ class Arrays:
         if set(prepared.panel.own) != set(model.columns) or not plain >= set(model.columns):
             return None
         return cls(standing, model, codes)
-
-    @property
-    def standing(self) -> Standing:
-        """What is answered from."""
-        return self._standing
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> bytes | None:
         """Answers as ``answers.write`` puts those of ``Desk.answer`` into JSON; none where a row is not plain."""
