@@ -54,7 +54,7 @@ SLOPE = 30
 MANY = 1_000
 TIMES = 5
 """Batches of which the quickest counts."""
-NEW = 1_500
+NEW = 9_000
 """Rows of a run that nobody has asked about: more than are answered in it."""
 RUNS_NEW = RUNS + 1
 WARM = 300

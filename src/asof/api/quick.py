@@ -22,7 +22,7 @@ Key = tuple[str, dt.datetime, str]
 NAMES = frozenset({PLACE_NAME, "start", "horizon"})
 MOST_READY = 200_000
 """Answers made ahead that are kept written out; where there are more, tables answer."""
-MOST_KEPT = 20_000
+MOST_KEPT = 50_000
 """Answers given before that are remembered; the oldest are forgotten."""
 MOST_STARTS = 4_096
 """Texts of starts that are remembered."""

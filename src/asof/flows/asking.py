@@ -146,7 +146,8 @@ def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, ca
         message = f"{called}: no column tells the time; expected one of {', '.join(TIME_NAMES)}, there are {known}"
         raise DataError(message)
     written = rows[time_column].cast(pl.String).to_list()
-    moments = [_try_moment(text, panel.zone) for text in written]
+    read_once = {text: _try_moment(text, panel.zone) for text in dict.fromkeys(written)}
+    moments = [read_once[text] for text in written]
     begun = times.floor(pl.Series("start", moments, dtype=UTC_TIME).fill_null(prepared.first), panel.every, panel.zone)
     told = {str(step): times.shift(begun, step, panel.zone, -1) for step in panel.horizons}
     horizons = _horizons_of(rows, named, told, prepared.last)

@@ -17,7 +17,7 @@ from asof.flows.workspace import Workspace
 LOG = logging.getLogger("asof.serving")
 _ASKED = ("place", "start", "horizon")
 """What tells questions of a panel apart."""
-MOST_PLACES = 100
+MOST_PLACES = 300
 """So many places are answered about where one of them is asked about."""
 MOST_PERIODS = 2
 """At so many periods of one table."""
