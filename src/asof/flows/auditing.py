@@ -108,7 +108,7 @@ def _future(workspace: Workspace, prepared: Prepared, accused: Accused, depth: D
     if not found:
         return verdict
     moved = _coverage_moves(found, accused.bench.split.cut)
-    return audit.join([verdict, base.settle("future", f"what {len(found)} sources cover", moved)])
+    return audit.join([verdict, base.settle("future", f"the coverage of {', '.join(found)}", moved)])
 
 
 def _leaning(prepared: Prepared) -> list[str]:
