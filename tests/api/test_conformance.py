@@ -56,7 +56,7 @@ def fail(*_given: Any, **_more: Any) -> NoReturn:
 def broken(crashes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """A server whose program has a fault: it stands, and fails at every question."""
     desk = opened(crashes)
-    monkeypatch.setattr(api, "answered", fail)
+    monkeypatch.setattr(api, "answered_with_others", fail)
     monkeypatch.setattr(Desk, "explain", fail)
     with standing(desk, Settings(renew=0)) as client:
         yield client
