@@ -12,6 +12,8 @@ from asof.ledgers.dominance import Dominance
 from asof.ledgers.moments import Floats, Ints, Moments, Pairs
 
 Number = TypeVar("Number", bound=np.generic)
+Positions = npt.NDArray[np.int32] | Ints
+"""Positions of rows, in four bytes each where they fit: a server holds many ledgers."""
 _SHARED = 4
 """A table of keys and moments is made where it has at most so many cells a question."""
 
@@ -42,7 +44,7 @@ class Clock:
 class _Part:
     """Rows in order of (key, end): the two times as one ascending number each, and running totals."""
 
-    rows: Ints
+    rows: Positions
     """Position of each row in the whole ledger."""
     by_end: Ints
     """key * span + rank of the end, ascending."""
@@ -60,7 +62,7 @@ class Ledger:
     """
 
     clock: Clock
-    source: Ints
+    source: Positions
     """Row of the source at each position of the ledger, in order of (key, end, available, key of the row)."""
     prompt: _Part
     late: _Part
@@ -94,7 +96,9 @@ class Ledger:
         by_known = key * (len(clock.available) + 1) + clock.available_rank[chosen]
         prompt = by_known == np.minimum.accumulate(by_known[::-1])[::-1]
         in_order, out = np.flatnonzero(prompt), np.flatnonzero(~prompt)
-        main = _Part(in_order, by_end[in_order], by_known[in_order])
+        main = _Part(_packed(in_order), by_end[in_order], by_known[in_order])
+        if np.array_equal(main.by_end, main.by_known):  # known as long after its end as any other: one array serves
+            main = _Part(main.rows, main.by_end, main.by_end)
         centre: Floats | None = None
         deviation: tuple[Floats, ...] = ()
         running: tuple[Floats, ...] = ()
@@ -105,7 +109,7 @@ class Ledger:
             deviation = (apart[out], apart[out] ** 2)
             running = tuple(_running(key[in_order], part) for part in (apart[in_order], apart[in_order] ** 2))
         late, tree, last, latest = _late(out, key, by_end, by_known, deviation)
-        return cls(clock, chosen, main, late, tree, last, latest, centre, value, running)
+        return cls(clock, _packed(chosen), main, late, tree, last, latest, centre, value, running)
 
     def __len__(self) -> int:
         """Return the number of rows, each as often as it stands under a key."""
@@ -139,7 +143,7 @@ class Ledger:
             known = _search(self.late.by_known, keys, self.clock.available, as_of)
             begun = _begin(self.late.by_known, keys, self.clock.available)
             found = np.maximum(found, np.where(known > begun, _taken(self.late_last, known - 1), -1))
-        return np.where(found >= 0, _taken(self.source, found), -1)
+        return np.where(found >= 0, _taken(self.source, found).astype(np.int64), -1)
 
 
 class Reading:
@@ -262,6 +266,10 @@ def _search(sorted_by: Ints, keys: Ints, times: Ints, moments: Moments) -> Ints:
 def _begin(sorted_by: Ints, keys: Ints, times: Ints) -> Ints:
     """Position of the first row of each question's key."""
     return np.searchsorted(sorted_by, keys * (len(times) + 1), side="left")
+
+
+def _packed(positions: Ints) -> Positions:
+    return positions.astype(np.int32) if int(positions.max(initial=0)) <= np.iinfo(np.int32).max else positions
 
 
 def _taken(values: npt.NDArray[Number], index: Ints, missing: float = -1) -> npt.NDArray[Number]:
