@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,15 @@ class TestPostgres:
         postgres.ask("CREATE SEQUENCE IF NOT EXISTS seq")
         with pytest.raises(OutsideError, match="read-only transaction"):
             list(self.reader(postgres, query=asked).batches(None))
+
+    def test_a_connection_that_the_database_has_ended_is_left_without_a_word(
+        self, postgres: Server, typed: str
+    ) -> None:
+        """A server that shuts down while rows are handed on: whoever leaves then has nothing to take back."""
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'asof'"
+        with closing(self.reader(postgres, table=typed).batches(None)) as batches:
+            assert next(batches).rows["id"].to_list() == ["3"], "the others are still to come"
+            assert postgres.ask(f"SELECT count(pg_terminate_backend(pid)) {others}")[0][0] >= 1
 
     def test_a_statement_that_takes_too_long_is_given_up(self, postgres: Server) -> None:
         with pytest.raises(OutsideError, match="took longer than allowed"):

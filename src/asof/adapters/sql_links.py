@@ -37,6 +37,8 @@ def connect(address: Address, limit: Step) -> "Iterator[Connection]":
     if address.dialect == "sqlite":
         address = _existing(address)
     engine = addresses.open_engine(address)
+    from sqlalchemy import exc
+
     with told(address, "connect"):
         link = engine.connect()
     try:
@@ -47,7 +49,9 @@ def connect(address: Address, limit: Step) -> "Iterator[Connection]":
                 link = _prepared(link, limit)
         yield link
     finally:
-        link.close()
+        # A database that has ended the connection says so once more; nothing was written, so nothing is taken back.
+        with suppress(exc.SQLAlchemyError):
+            link.close()
         engine.dispose()
 
 
