@@ -79,8 +79,8 @@ FAULT_COLUMNS = (
 def main() -> int:
     """Measure, write the page, and say whether nothing was lost."""
     asked = options()
-    tally = kills(max(1, round(KILLS * asked.share)), asked.seed, asked.minutes)
     figures = faults(max(1, round(TRIALS * asked.share)), asked.seed)
+    tally = kills(max(1, round(KILLS * asked.share)), asked.seed, asked.minutes)
     wrong = tally.faults + sum(one.lost + one.doubled + one.half + one.given_up for one in figures)
     page = written(tally, figures, wrong)
     asked.page.write_text(page, encoding="utf-8")
