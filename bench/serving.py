@@ -7,8 +7,9 @@ or `ASOF_BENCH_ENVS`; one that cannot be installed or started is said so, with i
 thread, and answer with the same native LightGBM model, rows in the quickest way that each takes; a bare ASGI echo of
 the same bodies is the ceiling. `wrk`: one thread, 8 connections, one row a request, another one each time, 3 runs in
 turns, medians. Two models: 30 columns of a row; collisions by zone and day, where peers are handed the features
-ready-made and ours is asked by place and day: about the next days (made ahead), about others that nobody has asked
-about (history looked up now), and about those again. Batches: 1,000 rows, the quickest of 5 requests.
+ready-made and ours is asked by place and day: about the next days (made ahead), about all places of days that nobody
+has asked about (history looked up now, once a day for all places), and about those again. Batches: 1,000 rows, the
+quickest of 5 requests.
 With `hostile`: 10,000 hostile requests from 8 clients, every fifth of them rows with known answers; without, a tenth.
 """
 

@@ -229,6 +229,14 @@ def test_a_place_that_falls_silent_is_found_once_ten_rows_and_some_are_missed(pl
     assert silent(counts) == []
 
 
+def test_the_only_place_falls_silent_as_others_do() -> None:
+    """There is none beside it that would tell a quiet day: on every day its own usual rows are missed."""
+    counts = weeks(RATES[:1])
+    assert silent(counts) == []
+    counts[-7:] = 0.0
+    assert silent(counts) == ["silent at p0"]
+
+
 def test_places_that_are_silent_by_nature_alarm_as_seldom_as_asked() -> None:
     """Looked at on each of 700 days at 1 %, seven alarm at most; one place comes in clumps, and one has closed."""
     counts = weeks(RATES, days=1000)

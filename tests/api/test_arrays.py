@@ -2,6 +2,9 @@
 
 import json
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +157,42 @@ def test_models_answer_arrays_as_tables(recipe: Recipe | Blend) -> None:
     alone = np.concatenate([model.of_numbers(numbers[row : row + 1]) for row in range(len(numbers))])
     assert np.array_equal(alone, told)
     assert np.unique(told, axis=0).shape[0] > 5
+
+
+def test_a_booster_is_asked_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of one row and tables come from different threads: XGBoost breaks off where they meet."""
+    draw = np.random.default_rng(3)
+    frame = pl.DataFrame({name: draw.normal(size=200) for name in "abc"})
+    model = fit(Recipe("xgboost", PLAN, "xgboost", LITTLE["xgboost"], rounds=20), Table(frame, frame["a"] * 2))
+    assert isinstance(model, RecipeModel)
+    inside, most = [0], [0]
+
+    class Watched:
+        """What was learnt, with a count of those who ask it at one time."""
+
+        def __getattr__(self, name: str) -> Any:
+            asked = getattr(model.fitted, name)
+            if name not in {"predict", "of_numbers"}:
+                return asked
+
+            def ask(*given: Any) -> Any:
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                time.sleep(0.001)
+                told = asked(*given)
+                inside[0] -= 1
+                return told
+
+            return ask
+
+    watched = replace(model, fitted=Watched())
+    numbers, told = frame.to_numpy(), model.predict(frame)
+    with ThreadPoolExecutor(2) as pool:
+        rows = [pool.submit(watched.of_numbers, numbers[:1]) for _ in range(40)]
+        tables = [pool.submit(watched.predict, frame) for _ in range(40)]
+        assert all(np.array_equal(one.result(), told[:1]) for one in rows)
+        assert all(np.array_equal(one.result(), told) for one in tables)
+    assert most == [1]
 
 
 def test_what_a_model_may_not_tell_is_refused(flat_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,16 @@ def test_answers_are_kept_once_whichever_way_they_were_made(own: Path) -> None:
     assert (told["moment"] <= datetime.now(UTC)).all()
 
 
+def test_what_was_answered_along_is_kept_once_it_is_asked_for(own: Path) -> None:
+    """A question about one place answers the others of its day too; only those that somebody asks about are kept."""
+    desk = opened(own)
+    with standing(desk, Settings(renew=0, logbook=Logbook(desk.workspace, seconds=60))) as client:
+        for place in ("z1", "z2", "z2"):
+            row = {"place": place, "start": "2021-06-01", "horizon": "1d"}
+            assert client.post("/invocations", json=[row]).status_code == 200
+    assert kept(desk)["place"].sort().to_list() == ["z1", "z2"]
+
+
 def test_a_new_champion_answers_anew_and_a_fault_ends_no_book(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = opened(own)
     book = Logbook(desk.workspace, seconds=60)

@@ -116,7 +116,6 @@ def test_what_was_answered_once_is_kept(desk: Desk, monkeypatch: pytest.MonkeyPa
     at_hand.keep(told)
     assert at_hand.answer(rows[:4]) == answers.write(told[:4], bodies.JSON)
     assert at_hand.answer(rows[4:5]) is None
-    assert at_hand.made_ahead(rows) == rows[8:]
     assert at_hand.answer([rows[0] | {"horizon": "2d"}]) is None
     monkeypatch.setattr(quick, "MOST_KEPT", 3)
     few = Quick(desk.workspace, desk.standing)

@@ -146,6 +146,7 @@ class _Server:
         now = self._desk.standing
         if self._ways.standing is not now:
             self._ways = _Ways.of(self._desk.workspace, now)
+            return True
         return renewed
 
     async def ping(self, _: "Request") -> "Response":
@@ -177,7 +178,8 @@ class _Server:
         rows = await self._rows(request, self._settings.limits.rows)
         ways = self._ways
         if kind == bodies.JSON and ways.standing is self._desk.standing:
-            body = self._at_once(ways, rows)
+            # A booster is asked by one thread at a time, and whoever waits for it here would keep everybody waiting.
+            body = self._at_once(ways, rows, 0 if self._turns.busy else turns.FEW)
             if body is not None:
                 self._figures.answered.inc(len(rows))
                 return Response(body, media_type=kind)
@@ -186,12 +188,12 @@ class _Server:
         self._figures.refused.inc(told.refused)
         return Response(told.body, media_type=kind)
 
-    def _at_once(self, ways: _Ways, rows: Sequence[quick.Record], most: int = turns.FEW) -> bytes | None:
+    def _at_once(self, ways: _Ways, rows: Sequence[quick.Record], most: int) -> bytes | None:
         """Answer rows that are there already, or up to ``most`` plain ones; none where it takes a table, or longer."""
         body = ways.ready.answer(rows)
         if body is not None:
             if self._settings.logbook is not None:
-                self._settings.logbook.keep_ready(ways.standing, ways.ready.made_ahead(rows))
+                self._settings.logbook.keep_ready(ways.standing, rows)
             return body
         if ways.arrays is None or len(rows) > most:
             return None
@@ -215,10 +217,11 @@ class _Server:
         told, others = answered_with_others(self._desk.workspace, now, table, "the request")
         if self._settings.logbook is not None:
             self._settings.logbook.keep(now, told, table.columns)
-        if self._ways.standing is now:
-            self._ways.ready.learn(rows)
-            self._ways.ready.keep(told)
-            self._ways.ready.keep(others)
+        ways = self._ways  # once: newer ones may stand there any moment, and these answers are not theirs
+        if ways.standing is now:
+            ways.ready.learn(rows)
+            ways.ready.keep(told)
+            ways.ready.keep(others)
         numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)
         return answers.part(told, [len(one) for one in asked], kind, numbered=numbered)
 

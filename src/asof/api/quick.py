@@ -63,10 +63,6 @@ class Quick:
             found.append(line)
         return answers.join(found)
 
-    def made_ahead(self, rows: Sequence[Record]) -> list[Record]:
-        """Those of rows whose answers were not made because someone had asked."""
-        return [row for row in rows if self._key(row) in self._told]
-
     def keep(self, told: pl.DataFrame) -> None:
         """Remember answers as JSON; what was refused is refused anew."""
         if not self._told:

@@ -57,6 +57,11 @@ class Turns:
         self._last = float("inf")
         """Seconds that the last few rows took."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being computed."""
+        return self._turn.locked()
+
     async def do(self, work: Callable[[], Made]) -> Made:
         """Do ``work`` in a thread, in its turn and in time; Refusal for what its sender did wrong."""
         return await self._in_time(self._threaded(work))

@@ -305,7 +305,7 @@ def _said(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     words = {
         "input": f"{subject} takes other values than what was learnt from: distance {figure:.2f}",
         "level": f"{subject} moved by {figure:+.2f} of its spread",
-        "new": f"on {figure:.0f} days {subject} held a text that had never been met",
+        "new": f"{subject} held a text that had never been met, on {figure:.0f} days (or rows without a time)",
         "silent": f"no row came {subject} while {figure:.0f} were to be expected",
         "stuck": f"{subject} stands still: the share of its values that repeat the one before rose by {figure:.1%}",
         "clock": "the day of what happened fits better when it is moved by an hour: a clock is wrong",

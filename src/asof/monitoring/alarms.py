@@ -6,10 +6,10 @@ where the figure of today lies among those of earlier looks (Student's t, with a
 looks that do not overlap). Tails are seldom those of the book: the same question is put to every earlier look, and
 where these would have alarmed more often than asked, the limit is raised until they would not. That is done for each
 kind of test by itself, at its part of the rate: what moves wildly every Christmas raises no limit but its own. What an
-earlier look has reached is no alarm, however odd it is.
+earlier look has reached is no alarm, however odd it is; but see below.
 
 Of some figures theory tells the chance. These are not held against their mean and spread; their limit is raised where
-earlier looks were stranger than theory has it.
+earlier looks were stranger than theory has it, and what an earlier look has reached may alarm again.
 """
 
 from collections.abc import Sequence

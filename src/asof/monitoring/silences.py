@@ -67,7 +67,8 @@ def silences(counts: Floats, places: Sequence[str], season: int = SEASON) -> lis
 
 def _expected(rows: Floats, usual: Floats) -> Floats:
     """Rows to be expected of each place, fewer than usual where all others had fewer."""
-    others = (rows.sum() - rows) / np.maximum(usual.sum() - usual, 1e-9)
+    beside = usual.sum() - usual
+    others = np.where(beside > 0, (rows.sum() - rows) / np.maximum(beside, 1e-9), 1.0)  # alone: there is no other
     told: Floats = usual * np.clip(others, 0.0, 1.0)
     return told
 

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -115,6 +116,8 @@ class RecipeModel:
     """Of a logarithm of the label: what exp is multiplied with; none where the label itself was learnt."""
     offset: Offset | None = None
     """What was taken off the label; none where nothing was."""
+    asking: Lock = field(default_factory=Lock, repr=False, compare=False)
+    """Held while the estimator answers: boosters of two libraries must not be asked by two threads at once."""
 
     @property
     def rounds(self) -> int | None:
@@ -127,7 +130,8 @@ class RecipeModel:
         put_back = None if self.offset is None else self.offset.read(encoded)
         for step, state in zip(self.steps, self.states, strict=True):
             encoded = step.encode(encoded, state)
-        told = self._checked(self.fitted.predict(encoded, self.threads), features.height)
+        with self.asking:
+            told = self._checked(self.fitted.predict(encoded, self.threads), features.height)
         return self._put_right(told if put_back is None else told + put_back)
 
     def codes(self) -> Mapping[str, Mapping[str, float]] | None:
@@ -148,7 +152,8 @@ class RecipeModel:
 
     def of_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict n rows from their features in order as n x p numbers, texts by ``codes``, unknown ones NaN."""
-        told = self.fitted.of_numbers(numbers, self.threads)  # type: ignore[attr-defined] # what ``codes`` has looked for
+        with self.asking:
+            told = self.fitted.of_numbers(numbers, self.threads)  # type: ignore[attr-defined] # as ``codes`` has seen
         return self._put_right(self._checked(told, len(numbers)))
 
     def _checked(self, told: Any, height: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ KINDS = {
     "input": "Values of",
     "level": "Mean of",
     "missing": "Missing values of",
-    "new": "Days with values never met before of",
+    "new": "Days (rows, without a time) with values never met of",
     "silent": "Rows missed",
     "stuck": "Standing still:",
     "clock": "Clock",
