@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asof.data import UTC_TIME
@@ -133,6 +133,7 @@ def test_periods_tile_time_without_gap_or_overlap(zone: str, every: str) -> None
 
 
 @given(moments, st.sampled_from(ZONES), st.sampled_from(["1d", "7d", "2w", "1mo", "36h", "45m"]), st.integers(-30, 30))
+@example(datetime(2008, 2, 4, 15, 0, 1, tzinfo=UTC), "Australia/Lord_Howe", "1mo", 8)  # a second after a gap begins
 @settings(deadline=None, max_examples=200)
 def test_steps_are_those_of_the_oracle(moment: datetime, zone: str, text: str, count: int) -> None:
     moment = moment.replace(microsecond=0)

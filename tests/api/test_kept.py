@@ -1,5 +1,6 @@
 """Answers of a server are kept in the store as questions, and never at the cost of an answer."""
 
+import shutil
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -88,8 +89,6 @@ def test_a_new_champion_answers_anew_and_a_fault_ends_no_book(own: Path, monkeyp
 
 def test_the_columns_of_a_row_are_never_kept(people: Path, tmp_path: Path) -> None:
     """Only the key, with the answer; a row without its key is not kept at all."""
-    import shutil
-
     folder = Path(shutil.copytree(people, tmp_path / "people"))
     desk = opened(folder)
     row = {"id": "p_new", "sex": "female", "age": "31", "family": "f_secret"}
@@ -157,9 +156,9 @@ def test_answers_of_a_file_and_a_range_are_kept_unless_the_page_says_no(own: Pat
         wish = predicting.Asked(start="2021-07-01", end="2021-07-03", location=settings.get("place"))
         predicting.predict(workspace, wish, own / "out.parquet")
         told = workspace.lake.predictions()
-        assert told is not None
-        return told.filter(pl.col("door") == "predict")
+        return pl.DataFrame() if told is None else told.filter(pl.col("door") == "predict")
 
+    shutil.rmtree(own / ".asof" / "lake" / "predictions")  # what others asked of the world of this copy
     assert ask(overrides=["watch.keep=false"]).height == 0
     first = ask(place="z2")
     assert first.height == 2 * 2

@@ -168,7 +168,9 @@ def test_every_control_is_reached_by_the_keyboard(screen: Screen) -> None:
     page = screen.show("case").page
     expect(screen.tile("calls")).to_be_visible()
     reached = []
-    for _ in range(40):
+    wanted = ("Map", "Along a line", "Audit", "Release", "Place", "Answer")
+    # A page that is still being made lets go of the focus, and the way begins anew.
+    while len(reached) < 120 and not all(name in " | ".join(reached) for name in wanted):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
@@ -176,5 +178,5 @@ def test_every_control_is_reached_by_the_keyboard(screen: Screen) -> None:
             )
         )
     together = " | ".join(reached)
-    for name in ("Map", "Along a line", "Audit", "Release", "Place", "Answer"):
+    for name in wanted:
         assert name in together, f"{name} is not reached: {together}"

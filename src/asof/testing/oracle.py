@@ -102,7 +102,7 @@ def first_moment(written: datetime, zone: str) -> datetime:
         moment = written.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
         if moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == written:
             return moment
-        written += timedelta(minutes=1)
+        written = written.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
 @lru_cache(maxsize=100_000)
