@@ -87,7 +87,7 @@ class Logbook:
             self._waiting.rows += answers.height
 
     def keep_ready(self, standing: Standing, rows: Sequence[Row]) -> None:
-        """Hand over questions (place, start, horizon) to which ``standing`` has made its answers ahead."""
+        """Hand over questions (place, start, horizon) that were answered from what ``standing`` has at hand."""
         now = self._workspace.clock()
         with self._lock:
             waiting = self._waiting
