@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,40 @@ class Screen:
     def settle(self) -> None:
         """Wait until nothing more is drawn: what is drawn anew closes the lists of fields."""
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=PATIENCE)
+
+    def until(self, seen: Callable[[], None], act: Callable[[], None]) -> None:
+        """Act, as a person does again where a page still being made has swallowed it, until what follows is seen.
+
+        ``seen`` waits by ``expect``, with the patience set for the time of this.
+        """
+        from playwright.sync_api import expect
+
+        for patience in (PATIENCE // 6, PATIENCE // 6, PATIENCE // 3):
+            self.settle()
+            expect.set_options(timeout=patience)
+            try:
+                with contextlib.suppress(AssertionError):
+                    act()
+                    return seen()
+            finally:
+                expect.set_options(timeout=PATIENCE)
+        self.settle()
+        act()
+        return seen()
+
+    def choose(self, name: str, option: str, seen: Callable[[], None]) -> None:
+        """Choose by the keyboard in the field of this name, until what follows from it is seen."""
+        from playwright.sync_api import expect
+
+        field = self.page.get_by_role("combobox", name=name)
+
+        def act() -> None:
+            field.press("ControlOrMeta+a")
+            field.press_sequentially(option)
+            expect(self.page.get_by_role("option", name=option)).to_be_visible()
+            field.press("Enter")
+
+        self.until(seen, act)
 
     def tile(self, name: str) -> "Locator":
         """The figure of a tile."""

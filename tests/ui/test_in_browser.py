@@ -1,5 +1,6 @@
 """The map, one case and a line in a real browser: right figures, nothing fetched from outside, no mouse needed."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -64,43 +65,37 @@ def test_the_map_tells_what_was_judged_over_all_and_of_one_day(screen: Screen, s
     expect(page.locator(".asof-scale")).to_contain_text("within the interval")
 
 
-def press(screen: Screen, *, third: int) -> None:
-    """Click on one of the three squares of the map: each is a third of what is fitted."""
+def press(screen: Screen, seen: Callable[[], None], *, third: int) -> None:
+    """Click on one of the three squares of the map, each a third of what is fitted, until what follows is seen."""
     canvas = screen.page.locator("[data-testid=stDeckGlJsonChart] canvas").first
     expect(canvas).to_be_visible()
     screen.page.wait_for_timeout(3000)  # until software has drawn it
     across, down = screen.middle(canvas)
-    canvas.click(position={"x": across + (third - 2) * decks.ACROSS / 3, "y": down})
+    at = {"x": across + (third - 2) * decks.ACROSS / 3, "y": down}
+    screen.until(seen, lambda: canvas.click(position=at))
 
 
 def test_a_click_on_the_map_tells_of_the_place(screen: Screen) -> None:
     page = screen.show().page
-    press(screen, third=3)
-    expect(page.get_by_role("heading", name="Area z2")).to_be_visible()
+    press(screen, lambda: expect(page.get_by_role("heading", name="Area z2")).to_be_visible(), third=3)
     expect(page.get_by_text("came", exact=True)).to_be_visible()
 
 
 def test_a_place_of_the_map_is_chosen_without_a_mouse(screen: Screen) -> None:
     page = screen.show("map").page
-    field = page.get_by_role("combobox", name="Tell of one")
-    expect(field).to_be_visible()
-    screen.settle()
-    field.press_sequentially("z1")
-    expect(page.get_by_role("option", name="Area z1")).to_be_visible()
-    field.press("Enter")
-    expect(page.get_by_role("heading", name="Area z1")).to_be_visible()
+    heading = page.get_by_role("heading", name="Area z1")
+    screen.choose("Tell of one", "Area z1", lambda: expect(heading).to_be_visible())
 
 
 def test_a_click_on_the_map_of_a_case_asks_about_the_place(screen: Screen, desk: Desk) -> None:
     page = screen.show("case").page
+    place = page.get_by_role("combobox", name="Place")
     expect(screen.tile("calls")).to_be_visible()
-    press(screen, third=1)
-    expect(page.get_by_role("combobox", name="Place")).to_have_value("Area z0")
+    press(screen, lambda: expect(place).to_have_value("Area z0"), third=1)
     day = page.get_by_test_id("stDateInput").locator("input").first.input_value().replace("/", "-")
     answer = desk.answer(pl.DataFrame({"place": ["z0"], "start": [day]}))
     expect(screen.tile("calls")).to_have_text(words.brief(answer["prediction"][0]))
-    press(screen, third=3)
-    expect(page.get_by_role("combobox", name="Place")).to_have_value("Area z2")
+    press(screen, lambda: expect(place).to_have_value("Area z2"), third=3)
 
 
 def test_a_case_is_answered_as_the_desk_answers(screen: Screen, desk: Desk) -> None:
@@ -119,8 +114,8 @@ def test_a_case_is_answered_as_the_desk_answers(screen: Screen, desk: Desk) -> N
     told, why = asked(busiest)
     expect(screen.tile("calls")).to_have_text(told)
     expect(page.locator(".js-plotly-plot").get_by_text(why)).to_be_visible()
-    page.get_by_role("combobox", name="Place").click()
-    page.get_by_role("option", name="Area z0").click()
+    place = page.get_by_role("combobox", name="Place")
+    screen.choose("Place", "Area z0", lambda: expect(place).to_have_value("Area z0"))
     page.get_by_role("button", name="Answer").click()
     expect(screen.tile("calls")).to_have_text(asked("z0")[0])
     expect(page.get_by_text(f"Answered by {desk.standing.oracle.release.name}.")).to_be_visible()

@@ -1,6 +1,5 @@
 """Rows that lie on a map as points, in a real browser: judged ones, a form begun by a click, and a look."""
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,19 +61,8 @@ def test_judged_rows_are_points_and_one_is_told_of(tab: Screen, plotted: Path) -
     outside = told["outside"].mean()
     expect(tab.tile("Outside what was seen")).to_have_text(words.percent(outside))
     chosen = told.row(0, named=True)
-    field = page.get_by_role("combobox", name="Tell of one")
-    expect(field).to_be_visible()
-    option = page.get_by_role("option", name=chosen["unit"])
-    for _ in range(4):  # a page that is still being made takes away what has been typed
-        tab.settle()
-        field.press("ControlOrMeta+a")
-        field.press_sequentially(chosen["unit"])
-        with contextlib.suppress(AssertionError):
-            expect(option).to_be_visible(timeout=10_000)
-            break
-    expect(option).to_be_visible()
-    field.press("Enter")
-    expect(page.get_by_role("heading", name=chosen["unit"])).to_be_visible()
+    heading = page.get_by_role("heading", name=chosen["unit"])
+    tab.choose("Tell of one", chosen["unit"], lambda: expect(heading).to_be_visible())
     expect(page.get_by_text(f"came {words.brief(chosen['label'])}")).to_be_visible()
     page.get_by_role("radio", name="Outside").click()
     expect(page.locator(".asof-scale")).to_contain_text("as seen in training")
@@ -89,8 +77,7 @@ def test_a_click_on_a_point_begins_the_form_with_that_row(tab: Screen) -> None:
     unit = page.get_by_label("Begin with a row of sales, by its id")
     expect(unit).to_have_value("")
     across, down = tab.middle(canvas)
-    canvas.click(position={"x": across, "y": down})
-    expect(unit).not_to_have_value("")
+    tab.until(lambda: expect(unit).not_to_have_value(""), lambda: canvas.click(position={"x": across, "y": down}))
     (row,) = sales().filter(id=unit.input_value()).to_dicts()
     assert row["town"] == MIDDLE
     expect(page.get_by_role("spinbutton", name="area").first).to_have_value(f"{row['area']:.0f}")
