@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asof.data import UTC_TIME, Coverage
 from asof.errors import DataError
-from asof.ledgers import Clock, Ledger, Moments, Pairs, Past, Periods
+from asof.ledgers import Beside, Clock, Ledger, Moments, Pairs, Past, Periods
 from asof.ledgers.moments import EVER
 from asof.panels import Panel
 from asof.places import Places
@@ -92,6 +92,27 @@ def test_one_question_is_answered_as_in_a_batch_and_whatever_comes_later(
         dropped = Ledger.build(clock, key[known], rows=known, value=value)
         then = dropped.total(keys[one], *(Moments.of(edge[one]) for edge in edges))
         assert then.tobytes() == totals[one].tobytes()
+
+
+@given(sources(), asked, st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), unique=True), st.integers(1, 50))
+@settings(deadline=None)
+def test_beside_a_place_lies_what_a_ledger_with_each_row_under_every_neighbour_tells(
+    source: dict[str, list], questions: list, touching: list[tuple[int, int]], at_once: int
+) -> None:
+    clock = Clock.of(rows_frame(source["ended"], source["available"]))
+    key = np.array(source["key"], dtype=np.int64)
+    under = [(row, near) for row, place in enumerate(source["key"]) for one, near in touching if one == place]
+    rows, near = np.array(under, dtype=np.int64).reshape(-1, 2).T
+    whole = Ledger.build(clock, near, rows=rows)
+    pairs = sorted((near, one) for one, near in touching)
+    begun = np.searchsorted(np.array([near for near, _ in pairs]), np.arange(5))
+    beside = Beside(Ledger.build(clock, key), begun, np.array([one for _, one in pairs], dtype=np.int64), 1)
+    keys = np.array([place for place, *_ in questions], dtype=np.int64)
+    low, high, as_of = (Moments.of(np.array(column)) for column in list(zip(*questions, strict=True))[1:])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("asof.ledgers.beside._AT_ONCE", at_once)
+        assert beside.count(keys, low, high, as_of).tolist() == whole.count(keys, low, high, as_of).tolist()
+        assert beside.last(keys, as_of).tolist() == whole.last(keys, as_of).tolist()
 
 
 @given(sources())

@@ -145,7 +145,7 @@ class DeltaLake:
         """The derived valid rows (those that meet ``where``, with some ``columns``), by time and key."""
         order = ("_ended", "_available", "_key")
         found = self._derived(source, "valid", tuple(dict.fromkeys([*columns, *order])) if columns else (), where)
-        return found.sort(*order, nulls_last=True)
+        return found if _is_sorted(found, order) else found.sort(*order, nulls_last=True)
 
     def quarantine(self, source: str) -> pl.DataFrame:
         """The refused rows, whole, as text, with ``_reason``, ``_column``, ``_file``, ``_line``."""
@@ -330,6 +330,17 @@ class DeltaLake:
         if found is None:
             raise DataError(f"{address}: the source has not been validated yet: run `asof ingest` first")
         return self._read(found, address, columns, where=where)
+
+
+def _is_sorted(rows: pl.DataFrame, by: Sequence[str]) -> bool:
+    """Whether rows stand in the order of these columns already, as parts that were sorted and follow each other do."""
+    if rows.height < 2 or not rows[by[0]].is_sorted(nulls_last=True):
+        return rows.height < 2
+    now, before = rows.select(by)[1:], rows.select(by)[:-1]
+    after = pl.Series([True]).new_from_index(0, rows.height - 1)
+    for name in reversed(by):
+        after = (now[name] > before[name]) | ((now[name] == before[name]) & after)
+    return bool((after.fill_null(value=False)).all())
 
 
 def _watermark(table: Any) -> str | None:

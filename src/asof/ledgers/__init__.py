@@ -6,9 +6,10 @@ those with ``_available <= as_of``". One code answers a million questions and on
 feature may read.
 """
 
+from asof.ledgers.beside import Beside
 from asof.ledgers.ledger import Clock, Ledger, Reading
 from asof.ledgers.moments import Moments, Pairs
 from asof.ledgers.past import Distinct, Past
 from asof.ledgers.periods import Periods
 
-__all__ = ["Clock", "Distinct", "Ledger", "Moments", "Pairs", "Past", "Periods", "Reading"]
+__all__ = ["Beside", "Clock", "Distinct", "Ledger", "Moments", "Pairs", "Past", "Periods", "Reading"]

@@ -1,5 +1,6 @@
 """One ledger: a source sorted by (key, end), with running totals for each key."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -29,15 +30,22 @@ class Clock:
     available: Ints
     """Different available times, ascending."""
     available_rank: Ints
-    """n positions in ``available``."""
+    """n positions in ``available``; the same array as ``ended_rank`` where rows of one end were known at one moment."""
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> "Clock":
         """Read ``_ended`` and ``_available`` of rows in the order of a SourceTable."""
         ends, known = (rows[name].to_physical().to_numpy() for name in ("_ended", "_available"))
-        ended, ended_rank = np.unique(ends, return_inverse=True)
-        available, available_rank = np.unique(known, return_inverse=True)
-        return cls(ended, ended_rank.astype(np.int64), available, available_rank.astype(np.int64))
+        ended, ended_rank = _ranked(ends)
+        available, available_rank = _ranked(known)
+        if np.array_equal(ended_rank, available_rank):
+            available_rank = ended_rank
+        return cls(ended, ended_rank, available, available_rank)
+
+    @functools.cached_property
+    def steady(self) -> bool:
+        """Whether no row that ended later was known earlier, whatever its key: what came in time, and no more."""
+        return self.available_rank is self.ended_rank or _is_ascending(self.available_rank)
 
 
 @dataclass(frozen=True)
@@ -93,12 +101,17 @@ class Ledger:
         order = _stable_order(key)
         key, chosen = key[order].astype(np.int64), chosen[order]
         by_end = key * (len(clock.ended) + 1) + clock.ended_rank[chosen]
-        by_known = key * (len(clock.available) + 1) + clock.available_rank[chosen]
-        prompt = by_known == np.minimum.accumulate(by_known[::-1])[::-1]
-        in_order, out = np.flatnonzero(prompt), np.flatnonzero(~prompt)
-        main = _Part(_packed(in_order), by_end[in_order], by_known[in_order])
-        if np.array_equal(main.by_end, main.by_known):  # known as long after its end as any other: one array serves
-            main = _Part(main.rows, main.by_end, main.by_end)
+        if clock.available_rank is clock.ended_rank:  # known as long after its end as any other: one array serves
+            by_known = by_end
+        else:
+            by_known = key * (len(clock.available) + 1) + clock.available_rank[chosen]
+        if clock.steady:
+            in_order, out = np.arange(len(key)), np.arange(0)
+            main = _Part(_packed(in_order), by_end, by_known)
+        else:
+            prompt = by_known == np.minimum.accumulate(by_known[::-1])[::-1]
+            in_order, out = np.flatnonzero(prompt), np.flatnonzero(~prompt)
+            main = _Part(_packed(in_order), by_end[in_order], by_known[in_order])
         centre: Floats | None = None
         deviation: tuple[Floats, ...] = ()
         running: tuple[Floats, ...] = ()
@@ -266,6 +279,19 @@ def _search(sorted_by: Ints, keys: Ints, times: Ints, moments: Moments) -> Ints:
 def _begin(sorted_by: Ints, keys: Ints, times: Ints) -> Ints:
     """Position of the first row of each question's key."""
     return np.searchsorted(sorted_by, keys * (len(times) + 1), side="left")
+
+
+def _ranked(moments: Ints) -> tuple[Ints, Ints]:
+    """Different moments, ascending, and the position of each of n among them."""
+    if not _is_ascending(moments):
+        found, rank = np.unique(moments, return_inverse=True)
+        return found, rank.astype(np.int64)
+    new = np.diff(moments, prepend=moments[:1] - 1) != 0
+    return moments[new], np.cumsum(new) - 1
+
+
+def _is_ascending(values: Ints) -> bool:
+    return bool((values[1:] >= values[:-1]).all())
 
 
 def _packed(positions: Ints) -> Positions:

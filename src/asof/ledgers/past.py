@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import polars as pl
 from asof.data import UTC_TIME, SourceTable
 from asof.errors import DataError
 from asof.ledgers import scrambling
+from asof.ledgers.beside import Beside
 from asof.ledgers.ledger import Clock, Ledger
 from asof.ledgers.moments import Floats, Ints, Moments
 from asof.ledgers.periods import Periods, Slot, slots
@@ -80,7 +81,7 @@ class Past:
         value: str | pl.Expr | None = None,
         where: "pl.Expr | Distinct | None" = None,
         covered: bool = True,
-    ) -> Ledger:
+    ) -> "Ledger | Beside":
         """Return the ledger of a source.
 
         Args:
@@ -102,8 +103,12 @@ class Past:
         summed = value.meta.serialize() if isinstance(value, pl.Expr) else value
         name = ("ledger", source, by, slot, summed, condition, ever, covered)
         if name not in self._made:
-            self._made[name] = self._build(source, by, slot, value, _Kept(where, covered))
-        made: Ledger = self._made[name]
+            if by == "neighbours" and value is None:
+                here = self.ledger(source, "place", slot, where=where, covered=covered)
+                self._made[name] = Beside(cast("Ledger", here), *self._relations.beside, SLOTS[slot])
+            else:
+                self._made[name] = self._build(source, by, slot, value, _Kept(where, covered))
+        made: Ledger | Beside = self._made[name]
         return made
 
     def keys(self, questions: pl.DataFrame, by: By = "place", slot: Slot | None = None) -> Ints:

@@ -1,5 +1,6 @@
 """Which places a row counts for: its own, the coarser one, those that touch it, or all."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -84,6 +85,12 @@ class Relations:
             return _renamed(places, self.names, self.coarser).alias("coarser")
         cells = places.unique().drop_nulls()
         return _renamed(places, cells, _parents(cells, self.resolution)).alias("coarser")
+
+    @functools.cached_property
+    def beside(self) -> tuple[Ints, Ints]:
+        """Where the places that touch each of the n begin (n + 1 positions), and all their numbers."""
+        order = np.argsort(self.pairs[:, 1], kind="stable")
+        return np.searchsorted(self.pairs[order, 1], np.arange(len(self.names) + 1)), self.pairs[order, 0]
 
     def spread(
         self, place: Ints, rows: Ints, by: Literal["place", "coarser", "neighbours", "all"]

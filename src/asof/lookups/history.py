@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from asof.errors import Problem
-from asof.ledgers import Distinct, Ledger, Moments, Pairs, Past
+from asof.ledgers import Beside, Distinct, Ledger, Moments, Pairs, Past
 from asof.ledgers.moments import Floats, Ints
 from asof.ledgers.past import By
 from asof.ledgers.periods import Slot
@@ -165,7 +165,7 @@ class _Asked:
         """How many periods a window holds."""
         return Step.parse(window).nominal / self.every.nominal
 
-    def events(self, by: By, slot: Slot | None = None, value: str | None = None) -> Ledger:
+    def events(self, by: By, slot: Slot | None = None, value: str | None = None) -> Ledger | Beside:
         """What is counted: rows, or the different values of a column where these are predicted."""
         panel, distinct = self.past.panel, None
         if panel.measure == "distinct" and self.source == panel.source and value is None:

@@ -336,9 +336,15 @@ def _hexagon(ring: list[list[float]]) -> dict[str, Any]:
 def _polygons_of(lat: pl.Series, lon: pl.Series, places: Places) -> pl.Series:
     shapely = shapely_library()
 
-    points = pl.DataFrame({"lat": lat, "lon": lon}).with_row_index("row").drop_nulls()
-    unique = points.select("lat", "lon").unique().sort("lon", "lat")
-    x, y = unique["lon"].to_numpy(), unique["lat"].to_numpy()
+    told = (lat.is_not_null() & lon.is_not_null()).to_numpy()
+    rows = np.flatnonzero(told)
+    x, y = (values.filter(pl.Series(told)).to_numpy() for values in (lon, lat))
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], y[order]
+    new = np.ones(len(x), dtype=bool)
+    new[1:] = (x[1:] != x[:-1]) | (y[1:] != y[:-1])  # points that come again are looked up once, or seldom more
+    again = np.cumsum(new) - 1
+    x, y = x[new], y[new]
     found = np.full(len(x), len(places), dtype=np.int64)
     shapely.prepare(places.shapes)
     boxes = shapely.bounds(places.shapes)
@@ -347,10 +353,9 @@ def _polygons_of(lat: pl.Series, lon: pl.Series, places: Places) -> pl.Series:
         low, high = np.searchsorted(x, west, "left"), np.searchsorted(x, east, "right")
         near = low + np.flatnonzero((y[low:high] >= south) & (y[low:high] <= north))
         found[near[shapely.intersects_xy(places.shapes[index], x[near], y[near])]] = index
-    named = places.ids.extend_constant(None, 1).gather(found)
-    answer = points.join(unique.with_columns(named.alias("_place")), on=["lat", "lon"], how="left")
-    rows = pl.DataFrame({"row": pl.int_range(len(lat), dtype=pl.get_index_type(), eager=True)})
-    return rows.join(answer, on="row", how="left", maintain_order="left")["_place"]
+    inside = np.full(len(lat), len(places), dtype=np.int64)
+    inside[rows[order]] = found[again]
+    return places.ids.extend_constant(None, 1).gather(inside).alias("_place")
 
 
 def _named(rows: pl.DataFrame, column: str) -> pl.Series:
