@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,6 @@ from asof.flows.workspace import Workspace
 SIZES = (1.0, 4.0, 16.0, 60.0)
 """Millions of events."""
 MOST_GB, MOST_SHARE = 4.0, 0.2
-YEAR = timedelta(days=365)
 MONTH = ("2020-01-01", "2020-02-01")
 PAGE = """\
 name: larger
@@ -62,18 +60,17 @@ def ingest(workspace: Workspace, _release: str) -> dict[str, Any]:
 
 
 def features(workspace: Workspace, _release: str) -> dict[str, Any]:
-    """Features of all zones and days, a year at a time; each year is made, counted and forgotten."""
+    """Features of all zones and days, a stretch at a time; each is made, counted and forgotten."""
     name = workspace.spec.predict.source
     large = ingestion.outline(name, workspace.spec.sources[name], workspace.lake)
     assert large is not None
-    covered = large.coverage
-    begun, count = covered.start, 0
-    while begun < covered.end:
-        until = min(begun + YEAR, covered.end)
-        prepared = preparation.prepare(workspace, extents.open_tables(workspace, begun, until))
-        asked = preparation.ask(prepared, begun, until)
-        count += preparation.read(prepared, asked, {}).height
-        begun = until
+    count = 0
+    for stretch in extents.stretches(workspace, large.coverage.start, large.coverage.end):
+        assert stretch.first is not None
+        assert stretch.until is not None
+        asked = preparation.ask(stretch.prepared, stretch.first, stretch.until)
+        count += preparation.read(stretch.prepared, asked, {}).height
+        del stretch, asked
     return {"rows": count}
 
 

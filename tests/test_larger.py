@@ -11,10 +11,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+import asof
 from asof import times, verbs
 from asof.adapters.lake import DeltaLake
 from asof.errors import Refused
-from asof.flows import deriving, extents, intake, preparation
+from asof.flows import deriving, extents, intake, predicting, preparation
 from asof.flows.ingestion import Ingested, ingest, load
 from asof.ports import Batch, Lake
 from asof.specs import CheckSpec, PointSpec, SourceSpec, TimeSpec
@@ -299,3 +300,58 @@ def test_all_rows_are_at_hand_where_a_feature_reads_them_all(tmp_path: Path, mon
     first = times.midnight(date(2023, 2, 20), "America/New_York")
     opened, whole = extents.open_tables(workspace, first), extents.open_tables(workspace)
     assert opened["a"].rows.height == whole["a"].rows.height
+
+
+def test_stretches_read_shared_rows_once_and_tell_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A month after another, a hole and its edges included; a part of a day, where clocks change, to its last bit."""
+    monkeypatch.setattr(deriving, "ROWS", PART)
+    monkeypatch.setattr(extents, "YEAR", timedelta(days=30))
+    (tmp_path / "project.yaml").write_text(PAGE)
+    (tmp_path / "squares.geojson").write_text(json.dumps(squares()))
+    gone = pl.col("day").str.to_date("%m/%d/%Y").is_between(date(2023, 4, 3), date(2023, 4, 12))
+    events(date(2023, 1, 1), 200).filter(~gone).write_parquet(tmp_path / "a.parquet")
+    workspace = verbs.open_project(str(tmp_path))
+    intake.take_in(workspace)
+    whole = preparation.prepare(workspace, extents.open_tables(workspace))
+    assert len(whole.counted.coverage.starts) == 2
+    first, until = whole.counted.coverage.start, whole.counted.coverage.end
+    read: list[int] = []
+    valid = type(workspace.lake).valid
+
+    def reading(self: Any, source: str, **options: Any) -> pl.DataFrame:
+        rows = valid(self, source, **options)
+        read.append(0 if "columns" in options else rows.height)
+        return rows
+
+    monkeypatch.setattr(type(workspace.lake), "valid", reading)
+    told, labels = [], []
+    for stretch in extents.stretches(workspace, first, until):
+        assert stretch.first is not None
+        assert stretch.until is not None
+        asked = preparation.ask(stretch.prepared, stretch.first, stretch.until)
+        labels.append(asked)
+        told.append(preparation.read(stretch.prepared, asked, {}))
+    assert len(told) == 7
+    assert max(read) < 0.4 * whole.counted.rows.height
+    assert sum(read) <= whole.counted.rows.height
+    asked = preparation.ask(whole, first, until)
+    assert_frame_equal(pl.concat(labels), asked)
+    assert asked["label"].null_count() > 0
+    assert_frame_equal(pl.concat(told), preparation.read(whole, asked, {}), rel_tol=1e-15, abs_tol=0)
+
+
+def test_a_range_of_several_stretches_is_answered_as_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deriving, "ROWS", PART)
+    page = PAGE + "judge: {folds: 2, fold: 14d, holdout: 14d}\ntrain: {candidates: [poisson], budget: 0s, threads: 1}\n"
+    (tmp_path / "project.yaml").write_text(page)
+    (tmp_path / "squares.geojson").write_text(json.dumps(squares()))
+    events(date(2023, 1, 1), 200).write_parquet(tmp_path / "a.parquet")
+    workspace = verbs.open_project(str(tmp_path))
+    asof.run(workspace)
+    asked = predicting.Asked(start="2023-03-01", end="2023-07-10")
+    made = [predicting.predict(workspace, asked, tmp_path / "at-once.parquet")]
+    monkeypatch.setattr(extents, "YEAR", timedelta(days=30))
+    made.append(predicting.predict(workspace, asked, tmp_path / "stretches.parquet"))
+    assert made[0]["answered"] == made[1]["answered"] == 131 * 2 * 2
+    once, more = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in ("at-once", "stretches"))
+    assert_frame_equal(more, once, check_exact=True)

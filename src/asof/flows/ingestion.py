@@ -188,14 +188,19 @@ def load(
     if table is None:
         rows = lake.valid(name)
         return _table(name, spec, lake, rows, rows)
+    return part(table, lake, since, until)
+
+
+def part(table: SourceTable, lake: Lake, since: datetime | None, until: datetime | None) -> SourceTable:
+    """Open a large source, of which ``table`` is the outline, as if it began and ended then."""
     where, covered = pl.lit(value=True), table.coverage
     if since is not None and since > covered.start:
         where, covered = pl.col("_ended") > since, covered.after(since)
     if until is not None and until < covered.end:
         where, covered = where & (pl.col("_ended") <= until), covered.before(until)
     if not covered.starts:  # the whole stretch is a hole
-        return replace(table, rows=lake.valid(name))
-    return replace(table, rows=lake.valid(name, where=where), coverage=covered)
+        return replace(table, rows=lake.valid(table.name))
+    return replace(table, rows=lake.valid(table.name, where=where), coverage=covered)
 
 
 def outline(name: str, spec: SourceSpec, lake: Lake) -> SourceTable | None:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,21 +78,28 @@ def predict(workspace: Workspace, asked: Asked, out: Path | str | None = None) -
             stale = [name for name in workspace.spec.sources if workspace.lake.stamp(name) is None]
             if stale:
                 intake.take_in(workspace, stale)
-            extent = () if asked.input is not None else extents.between(workspace, asked.start, asked.end)
-            prepared = preparation.prepare(workspace, extents.open_tables(workspace, *extent))
+            extent = (None, None) if asked.input is not None else extents.between(workspace, asked.start, asked.end)
+            stretches = extents.stretches(workspace, *extent)
+            stretch = next(stretches)
         with workspace.stages("predict") as stage:
-            told = reply(workspace, prepared, oracle, asked)
+            parts = [reply(workspace, stretch.prepared, oracle, asked, (stretch.first, stretch.until))]
+            panel, known = stretch.prepared.panel, _known(stretch.prepared, oracle)
+            del stretch  # before rows of the next one are at hand
+            for further in stretches:
+                parts.append(reply(workspace, further.prepared, oracle, asked, (further.first, further.until)))
+                del further
+            told = _joined(parts)
             answers = told.frame
             if table is not None:
                 where: dict[str, Any] = {"table": table.called, "changed": table.write(answers, told.key, told.more)}
             else:
-                place = asked.location if asked.location in _known(prepared, oracle) else None
-                beside = delivering.default_file(oracle.release.folder, answers, prepared.panel.zone, place)
+                place = asked.location if asked.location in known else None
+                beside = delivering.default_file(oracle.release.folder, answers, panel.zone, place)
                 file = Path(out) if out is not None else beside
                 delivering.write(answers, file)
                 where = {"file": str(file)}
             if told.kept is not None and workspace.spec.watch.keep:
-                keeping.write(workspace, told.kept, oracles.identity(prepared.panel), keeping.PREDICT)
+                keeping.write(workspace, told.kept, oracles.identity(panel), keeping.PREDICT)
             stage.note = f"{answers.height:,} answers"
     return {
         "project": workspace.spec.name,
@@ -141,8 +148,14 @@ def next_questions(prepared: Prepared, known: pl.Series) -> pl.DataFrame:
     return asked.filter(pl.col("place").is_in(known.implode()))
 
 
-def reply(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked) -> Told:
-    """Answer what is asked by the data as they are laid out."""
+def reply(
+    workspace: Workspace,
+    prepared: Prepared,
+    oracle: Oracle,
+    asked: Asked,
+    within: tuple[datetime | None, datetime | None] = (None, None),
+) -> Told:
+    """Answer what is asked by the data as they are laid out; of a range only what starts ``within``, where given."""
     key = ["release", *oracles.identity(prepared.panel)]
     if asked.input is not None:
         if asked.location not in {None, workspace.spec.location}:
@@ -162,7 +175,8 @@ def reply(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked
         if until <= first:
             message = f"--start {asked.start} is not before --end {asked.end}, the first day no longer answered"
             raise DataError(message)
-        questions = _between(prepared, oracle, first, until)
+        begun, ended = within
+        questions = _between(prepared, oracle, first if begun is None else begun, until if ended is None else ended)
     if asked.location is not None:
         known = _known(prepared, oracle) or [workspace.spec.location]
         if asked.location not in {*known, workspace.spec.location}:
@@ -171,6 +185,14 @@ def reply(workspace: Workspace, prepared: Prepared, oracle: Oracle, asked: Asked
             questions = questions.filter(pl.col("place") == asked.location)
     frame = _remarked(prepared, oracle, answer_all(workspace, prepared, oracle, questions))
     return Told(frame, key, kept=frame)
+
+
+def _joined(parts: Sequence[Told]) -> Told:
+    """Answers to stretches one after another, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    frame = pl.concat([part.frame for part in parts])
+    return replace(parts[0], frame=frame, kept=frame if parts[0].kept is not None else None)
 
 
 def _known(prepared: Prepared, oracle: Oracle) -> list[str]:

@@ -66,23 +66,26 @@ class Prepared:
         return last
 
 
-def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared:
-    """Join sources to places, make the panel and the lookups, and refuse what cannot be answered in time."""
+def prepare(workspace: Workspace, tables: Mapping[str, SourceTable], loaded: places.Places | None = None) -> Prepared:
+    """Join sources to places, make the panel and the lookups, and refuse what cannot be answered in time.
+
+    ``loaded``: the places of the project, where they are at hand; rows with ``_place`` have been joined to them.
+    """
     spec = workspace.spec
     counted = tables[spec.predict.source]
     faults = [*_of_unit(spec.predict, counted), *_of_left_out(spec, tables)]
     if faults:
         raise ProjectError(faults)
     place = spec.predict.per.place
-    loaded = places.load(place, workspace.folder)
+    loaded = loaded or places.load(place, workspace.folder)
     placed: dict[str, SourceTable] = {}
     findings: list[Finding] = _ended(tables, counted)
     for name, table in tables.items():
         seen = replace(table, rows=table.rows.drop(column for column in spec.leave_out if column in table.rows.columns))
         if table.place is not None or name == counted.name:
-            inside = places.assign(table.rows, table.place, place, loaded)
-            findings += _outside(table, inside)
-            seen = replace(seen, rows=seen.rows.with_columns(inside.alias("_place")))
+            if "_place" not in table.rows.columns:
+                seen = join_places(seen, place, loaded)
+            findings += _outside(seen)
         placed[name] = seen
     there = placed[counted.name].rows.filter(pl.col("_place").is_not_null())
     if there.height == 0:
@@ -99,6 +102,12 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable]) -> Prepared
     left_out = frozenset(columns.intersection(spec.leave_out))
     known_from = _known_from(there, loaded if loaded is not None or not panel.rows else panel.places)
     return Prepared(panel, past, lookups, known_from, left_out, spec.judge.group, tuple(findings))
+
+
+def join_places(table: SourceTable, place: PlaceSpec | None, loaded: places.Places | None) -> SourceTable:
+    """Return the table with the place in which each row lies, ``_place``."""
+    inside = places.assign(table.rows, table.place, place, loaded)
+    return replace(table, rows=table.rows.with_columns(inside.alias("_place")))
 
 
 def panel_of(spec: ProjectSpec, counted: SourceTable, known: places.Places) -> Panel:
@@ -320,11 +329,11 @@ def _coarser(found: pl.DataFrame, place: PlaceSpec) -> pl.Series | None:
     return found[str(place.coarser)]
 
 
-def _outside(table: SourceTable, inside: pl.Series) -> list[Finding]:
-    lost = inside.null_count()
+def _outside(table: SourceTable) -> list[Finding]:
+    lost = table.rows["_place"].null_count()
     if lost == 0:
         return []
-    share = lost / max(inside.len(), 1)
+    share = lost / max(table.rows.height, 1)
     message = f"{lost:,} rows ({share:.1%}) have no coordinates or lie outside every place; they are not counted"
     return [Finding("places", Severity.WARNING, table.name, message, figure=share, rows=lost)]
 
