@@ -10,17 +10,18 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from polars.exceptions import PanicException
 
-from asof.api import answers, bodies, quick, schemas, trips, turns
+from asof.api import answers, bodies, guards, quick, schemas, trips, turns
 from asof.api.arrays import Arrays
 from asof.api.bodies import Refusal
 from asof.api.figures import Figures
-from asof.api.guards import Guard, Limits
+from asof.api.guards import App, Guard, Limits, Receive, Scope, Send
+from asof.api.journal import Journal
 from asof.api.turns import Answered, Turns
 from asof.flows import asking, travelling
 from asof.flows.serving import Standing, answered_with_others
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from asof.flows.workspace import Workspace
 
 LOG = logging.getLogger("asof.serving")
+_JSON = bodies.JSON.encode()
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,19 @@ class Settings:
 
 def create(desk: "Desk", settings: Settings | None = None) -> "FastAPI":
     """Make the application that answers from ``desk``, which is open."""
-    from fastapi import FastAPI
     from fastapi.responses import JSONResponse
     from starlette.exceptions import HTTPException
+
+    from asof.api.application import Application
 
     chosen = settings or Settings()
     figures = Figures()
     figures.tell(desk.standing)
     server = _Server(desk, chosen, figures)
+    journal = Journal()
 
     @contextlib.asynccontextmanager
-    async def live(_: FastAPI) -> AsyncIterator[None]:
+    async def live(_: "FastAPI") -> AsyncIterator[None]:
         watching = asyncio.create_task(server.renew())
         if chosen.logbook is not None:
             chosen.logbook.start()
@@ -75,19 +79,22 @@ def create(desk: "Desk", settings: Settings | None = None) -> "FastAPI":
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
+            journal.flush()
 
-    app = FastAPI(lifespan=live, docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False)
+    app = Application(lifespan=live, docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False)
     app.openapi = lambda: schemas.describe(desk.standing, chosen.limits.rows, chosen.guides)  # type: ignore[method-assign]
     # Bodies are read by hand, row by row with a reason each: routes take the request as it is.
     app.add_route("/ping", server.ping, methods=["GET"])
     app.add_route("/metrics", server.metrics, methods=["GET"])
     app.add_route("/v1/release", server.release, methods=["GET"])
-    app.add_route("/invocations", server.invocations, methods=["POST"])
-    app.add_route("/v1/predict", server.invocations, methods=["POST"])
+    rows = _Rows(server.invocations)
+    app.add_route("/invocations", rows, methods=["POST"])  # type: ignore[arg-type] # Starlette takes applications too
+    app.add_route("/v1/predict", rows, methods=["POST"])  # type: ignore[arg-type]
     app.add_route("/v1/explain", server.explain, methods=["POST"])
     app.add_route("/v1/along", server.along, methods=["POST"])
-    routes = frozenset(str(getattr(route, "path", "")) for route in app.routes)
-    app.add_middleware(Guard, limits=chosen.limits, figures=figures, routes=routes, keys=chosen.keys)
+    paths = {str(getattr(route, "path", "")): getattr(route, "endpoint", None) for route in app.routes}
+    routes = {path: app if isinstance(app, _Rows) else None for path, app in paths.items()}
+    app.add_middleware(Guard, limits=chosen.limits, figures=figures, routes=routes, journal=journal, keys=chosen.keys)
 
     @app.exception_handler(Refusal)
     async def refused(_: "Request", fault: Refusal) -> "Response":
@@ -113,6 +120,17 @@ class _Ways:
     @classmethod
     def of(cls, workspace: "Workspace", standing: Standing) -> "_Ways":
         return cls(standing, quick.Quick(workspace, standing), Arrays.of(standing))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The route of rows as ASGI knows it, so that its guard can go there at once."""
+
+    app: App
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer them."""
+        return self.app(scope, receive, send)
 
 
 class _Server:
@@ -170,23 +188,25 @@ class _Server:
 
         return JSONResponse(schemas.release(self._desk.standing))
 
-    async def invocations(self, request: "Request") -> "Response":
+    async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer each row of the body in its place."""
-        from fastapi.responses import Response
-
-        kind = answers.choose(request.headers.get("accept", ""))
-        rows = await self._rows(request, self._settings.limits.rows)
-        ways = self._ways
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        kind = answers.choose(headers.get(b"accept", b"").decode("latin-1"))
+        written = headers.get(b"content-type", _JSON).decode("latin-1")
+        rows = bodies.read(written, (await receive())["body"], self._settings.limits.rows)
+        scope["asof.rows"] = len(rows)
+        ways, refused = self._ways, 0
+        body = None
         if kind == bodies.JSON and ways.standing is self._desk.standing:
             # A booster is asked by one thread at a time, and whoever waits for it here would keep everybody waiting.
             body = self._at_once(ways, rows, 0 if self._turns.busy else turns.FEW)
-            if body is not None:
-                self._figures.answered.inc(len(rows))
-                return Response(body, media_type=kind)
-        told = await self._turns.answer(kind, rows)
-        self._figures.answered.inc(len(rows) - told.refused)
-        self._figures.refused.inc(told.refused)
-        return Response(told.body, media_type=kind)
+        if body is None:
+            told = await self._turns.answer(kind, rows)
+            body, refused = told.body, told.refused
+        self._figures.answered.inc(len(rows) - refused)
+        if refused:
+            self._figures.refused.inc(refused)
+        await guards.answer(send, body, kind)
 
     def _at_once(self, ways: _Ways, rows: Sequence[quick.Record], most: int) -> bytes | None:
         """Answer rows that are there already, or up to ``most`` plain ones; none where it takes a table, or longer."""

@@ -1,5 +1,6 @@
 """Answers as they go back: one a row, in its place, in the kind that was asked for."""
 
+import functools
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from asof.flows.oracles import CHANCE
 WRITES = (JSON, CSV, LINES)
 
 
+@functools.lru_cache(32)
 def choose(accept: str) -> str:
     """Choose the kind of answer by the header ``Accept``, JSON where anything will do; Refusal 406 where none fits."""
     wanted = []

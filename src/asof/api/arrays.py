@@ -5,7 +5,6 @@ whatever is not plain (a text never met, a number written as text, a missing col
 """
 
 import bisect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
@@ -50,9 +49,6 @@ class Arrays:
         bounds = [(-np.inf, np.inf) if name in codes else ends(seen[name]) for name in names]
         self._low, self._high = (np.array(side) for side in zip(*bounds, strict=True))
         self._never = np.array([not seen[name].missing for name in names])
-        coded = [dict(self._codes).get(at) for at in range(len(names))]
-        self._limits = list(zip(coded, self._low.tolist(), self._high.tolist(), self._never.tolist(), strict=True))
-        """Of each column its codes, its bounds, and whether it was never unknown."""
         self._calibration, self._classes = standing.oracle.calibration, standing.oracle.classes
         self._form = _form(standing)
 
@@ -80,39 +76,24 @@ class Arrays:
         numbers = self._read(rows)
         if numbers is None:
             return None
-        unknown = np.isnan(numbers)
-        wild = (numbers < self._low) | (numbers > self._high)
-        outside = np.asarray(np.where(unknown, self._never, wild).any(axis=1)).tolist()
+        outside = [TRUTH[each] for each in self._outside(numbers)]
         first, rest = self._told(self._model.of_numbers(numbers))
         units = range(1, len(rows) + 1)
-        lines = map(self._form.__mod__, zip(units, *first, map(TRUTH.__getitem__, outside), *rest, strict=True))
+        lines = map(self._form.__mod__, zip(units, *first, outside, *rest, strict=True))
         return ('{"predictions":[' + ",".join(lines) + "]}").encode()
 
     def _alone(self, row: Mapping[str, Any]) -> bytes | None:
-        """Answer one row as ``answer`` does: so few numbers are quicker looked at one after the other."""
-        read, outside = [], False
-        try:
-            for value, (codes, low, high, never) in zip(self._values(row), self._limits, strict=True):
-                if value is None:
-                    read.append(math.nan)
-                    outside = outside or never
-                    continue
-                number: Any = value if codes is None else codes.get(value, ODD)
-                if type(number) not in NUMBERS:
-                    return None
-                if codes is None and (not -MOST_NUMBER <= number <= MOST_NUMBER or number in self._others):
-                    return None
-                outside = outside or number < low or number > high
-                read.append(number)
-        except (KeyError, TypeError):  # no such column; a list as text
+        """Answer one row as ``answer`` does, with fewer steps."""
+        numbers = self._read([row])
+        if numbers is None:
             return None
-        if len(row) != self._width:
-            return None
-        told = self._model.of_numbers(np.array([read], dtype=np.float64))
+        near = ((numbers >= self._low) & (numbers <= self._high)).all()
+        outside = not near and self._outside(numbers)[0]
+        told = self._model.of_numbers(numbers)
         if isinstance(self._calibration, Calibration) and self._calibration.kind == "number":
             answer = float(told[0])
-            numbers = to_json([answer, *_between(answer, self._calibration)]).decode()[1:-1].split(",")
-            line = self._form % (1, *numbers, TRUTH[outside])
+            written = to_json([answer, *_between(answer, self._calibration)]).decode()[1:-1].split(",")
+            line = self._form % (1, *written, TRUTH[outside])
         else:
             first, rest = self._told(told)
             line = self._form % (1, *(one[0] for one in first), TRUTH[outside], *(one[0] for one in rest))
@@ -140,6 +121,12 @@ class Arrays:
         if (np.abs(bare) > MOST_NUMBER).any() or any((bare == other).any() for other in self._others):
             return None
         return numbers
+
+    def _outside(self, numbers: Floats) -> list[bool]:
+        """Which rows hold a number beyond those that were seen, or nothing where there always was something."""
+        wild = (numbers < self._low) | (numbers > self._high)
+        rows: list[bool] = np.asarray(np.where(np.isnan(numbers), self._never, wild).any(axis=1)).tolist()
+        return rows
 
     def _told(self, told: Floats) -> tuple[list[list[str]], list[list[str]]]:
         """What is told of each row, as it is written: before ``outside``, and behind it."""

@@ -1,6 +1,7 @@
 """Bodies of requests: the ways in which rows are written, read into one table of text."""
 
 import csv
+import functools
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +61,8 @@ def need_json(kind: str) -> None:
         raise Refusal(415, f"content type {name[:80]!r} is not read; expected {JSON}")
 
 
-def _kind(written: str) -> tuple[str, dict[str, str]]:
+@functools.lru_cache(32)
+def _kind(written: str) -> tuple[str, Mapping[str, str]]:
     name, *rest = (part.strip() for part in written.split(";"))
     parameters = dict(part.split("=", 1) for part in rest if "=" in part)
     plain = name.lower()

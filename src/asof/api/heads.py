@@ -5,6 +5,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from asof.api.guards import WHOLE
+
 MOST = 64_000
 """Bytes of the first line and the headers of a request, after which its connection is closed."""
 PATIENCE = 10.0
@@ -21,7 +23,7 @@ class Bounded(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._timer = self.loop.call_later(PATIENCE, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -31,12 +33,19 @@ class Bounded(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Wait for the rest of a head."""
         super().on_message_begin()
-        self._wait()
+        self._come()
+        self._waiting = True
 
     def on_headers_complete(self) -> None:
         """Take a head that has come whole."""
         self._come()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Say that the body is there as well, so that nobody has to wait for it with one eye on the clock."""
+        super().on_message_complete()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment] # keys of our own are no fault in ASGI
+        scope[WHOLE] = True
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, as long as it is not too much."""
@@ -45,16 +54,14 @@ class Bounded(HttpToolsProtocol):
             self._length += len(data)
             if self._length > MOST:
                 self.transport.close()
-
-    def _wait(self) -> None:
-        self._come()
-        self._waiting = True
-        self._timer = self.loop.call_later(PATIENCE, self._give_up)
+            elif self._timer is None:  # most heads come at once, and need none
+                self._timer = self.loop.call_later(PATIENCE, self._give_up)
 
     def _come(self) -> None:
         self._waiting, self._length = False, 0
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def _give_up(self) -> None:
         if self._waiting and not self.transport.is_closing():

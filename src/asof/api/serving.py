@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from asof.flows.serving import Desk
     from asof.flows.workspace import Workspace
 
+OBJECTS = 50_000
+"""New ones after which those that only know each other are looked for: more than a batch of rows makes."""
 GRACE = 30
 """Seconds that requests under way get to end when the server is told to stop."""
 
@@ -50,6 +52,7 @@ def serve(desk: "Desk", settings: Settings, *, host: str, port: int, ready: Call
         http=heads.Bounded,
         ws="none",
         server_header=False,
+        proxy_headers=False,
     )
     Server(config).run()
 
@@ -69,6 +72,8 @@ def _settle() -> None:
     """Let what stands now stay: it is not gone through again and again while all wait, and spare memory goes back."""
     gc.collect()
     gc.freeze()
+    # Rows of a request are many, and none of them goes in a circle.
+    gc.set_threshold(OBJECTS, 20, 50)
     with contextlib.suppress(OSError, AttributeError):  # another system than Linux has its own ways
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
