@@ -81,7 +81,8 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable], loaded: pla
     placed: dict[str, SourceTable] = {}
     findings: list[Finding] = _ended(tables, counted)
     for name, table in tables.items():
-        seen = replace(table, rows=table.rows.drop(column for column in spec.leave_out if column in table.rows.columns))
+        out = [column for column in spec.leave_out if column in table.rows.columns]
+        seen = replace(table, rows=table.rows.drop(out)) if out else table
         if table.place is not None or name == counted.name:
             if "_place" not in table.rows.columns:
                 seen = join_places(seen, place, loaded)

@@ -1,6 +1,5 @@
 """One ledger: a source sorted by (key, end), with running totals for each key."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -28,32 +27,35 @@ class Clock:
     ended_rank: Ints
     """n positions in ``ended``; never decreasing, because rows are sorted."""
     available: Ints
-    """Different available times, ascending."""
+    """Different available times, ascending; where what ended later was never known earlier, that of each end."""
     available_rank: Ints
-    """n positions in ``available``; the same array as ``ended_rank`` where rows of one end were known at one moment."""
+    """n positions in ``available``; then the same array as ``ended_rank``."""
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> "Clock":
         """Read ``_ended`` and ``_available`` of rows in the order of a SourceTable."""
         ends, known = (rows[name].to_physical().to_numpy() for name in ("_ended", "_available"))
-        ended, ended_rank = _ranked(ends)
-        available, available_rank = _ranked(known)
-        if np.array_equal(ended_rank, available_rank):
-            available_rank = ended_rank
-        return cls(ended, ended_rank, available, available_rank)
+        new = np.ones(len(ends), dtype=bool)
+        new[1:] = ends[1:] != ends[:-1]
+        ended, ended_rank = ends[new], np.cumsum(new) - 1
+        told = known[new]
+        if (told[1:] >= told[:-1]).all() and np.array_equal(told[ended_rank], known):
+            return cls(ended, ended_rank, told, ended_rank)
+        available, available_rank = np.unique(known, return_inverse=True)
+        return cls(ended, ended_rank, available, available_rank.astype(np.int64))
 
-    @functools.cached_property
+    @property
     def steady(self) -> bool:
-        """Whether no row that ended later was known earlier, whatever its key: what came in time, and no more."""
-        return self.available_rank is self.ended_rank or _is_ascending(self.available_rank)
+        """Whether rows of one end were known at one moment, and none that ended later was known earlier."""
+        return self.available_rank is self.ended_rank
 
 
 @dataclass(frozen=True)
 class _Part:
     """Rows in order of (key, end): the two times as one ascending number each, and running totals."""
 
-    rows: Positions
-    """Position of each row in the whole ledger."""
+    rows: Positions | None
+    """Position of each row in the whole ledger; none where it is all of it."""
     by_end: Ints
     """key * span + rank of the end, ascending."""
     by_known: Ints
@@ -99,16 +101,13 @@ class Ledger:
         """
         chosen = np.arange(len(key)) if rows is None else rows
         order = _stable_order(key)
-        key, chosen = key[order].astype(np.int64), chosen[order]
+        key, chosen = key[order].astype(np.int64, copy=False), chosen[order]
         by_end = key * (len(clock.ended) + 1) + clock.ended_rank[chosen]
-        if clock.available_rank is clock.ended_rank:  # known as long after its end as any other: one array serves
-            by_known = by_end
+        if clock.steady:
+            by_known, in_order, out = by_end, None, np.arange(0)
+            main = _Part(None, by_end, by_end)
         else:
             by_known = key * (len(clock.available) + 1) + clock.available_rank[chosen]
-        if clock.steady:
-            in_order, out = np.arange(len(key)), np.arange(0)
-            main = _Part(_packed(in_order), by_end, by_known)
-        else:
             prompt = by_known == np.minimum.accumulate(by_known[::-1])[::-1]
             in_order, out = np.flatnonzero(prompt), np.flatnonzero(~prompt)
             main = _Part(_packed(in_order), by_end[in_order], by_known[in_order])
@@ -117,10 +116,11 @@ class Ledger:
         running: tuple[Floats, ...] = ()
         if value is not None:
             value = value[chosen].astype(np.float64)
-            centre = _centres(key[in_order], value[in_order])
+            kept = slice(None) if in_order is None else in_order
+            centre = _centres(key[kept], value[kept])
             apart = value - centre[key]
             deviation = (apart[out], apart[out] ** 2)
-            running = tuple(_running(key[in_order], part) for part in (apart[in_order], apart[in_order] ** 2))
+            running = tuple(_running(key[kept], part) for part in (apart[kept], apart[kept] ** 2))
         late, tree, last, latest = _late(out, key, by_end, by_known, deviation)
         return cls(clock, _packed(chosen), main, late, tree, last, latest, centre, value, running)
 
@@ -151,7 +151,8 @@ class Ledger:
         """Return the row of the source that ended last among those known, -1 where there is none."""
         known = _search(self.prompt.by_known, keys, self.clock.available, as_of)
         begun = _begin(self.prompt.by_known, keys, self.clock.available)
-        found = np.where(known > begun, _taken(self.prompt.rows, known - 1), -1)
+        last = known - 1 if self.prompt.rows is None else _taken(self.prompt.rows, known - 1)
+        found = np.where(known > begun, last, -1)
         if self.late_tree is not None:
             known = _search(self.late.by_known, keys, self.clock.available, as_of)
             begun = _begin(self.late.by_known, keys, self.clock.available)
@@ -279,19 +280,6 @@ def _search(sorted_by: Ints, keys: Ints, times: Ints, moments: Moments) -> Ints:
 def _begin(sorted_by: Ints, keys: Ints, times: Ints) -> Ints:
     """Position of the first row of each question's key."""
     return np.searchsorted(sorted_by, keys * (len(times) + 1), side="left")
-
-
-def _ranked(moments: Ints) -> tuple[Ints, Ints]:
-    """Different moments, ascending, and the position of each of n among them."""
-    if not _is_ascending(moments):
-        found, rank = np.unique(moments, return_inverse=True)
-        return found, rank.astype(np.int64)
-    new = np.diff(moments, prepend=moments[:1] - 1) != 0
-    return moments[new], np.cumsum(new) - 1
-
-
-def _is_ascending(values: Ints) -> bool:
-    return bool((values[1:] >= values[:-1]).all())
 
 
 def _packed(positions: Ints) -> Positions:

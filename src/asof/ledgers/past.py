@@ -208,7 +208,8 @@ class Past:
             table = self.table(source)
             rows = _covered_rows(table) if covered else table.rows
             if self.placed(source):
-                rows = rows.filter(pl.col("_place").is_not_null())
+                if rows["_place"].null_count():
+                    rows = rows.filter(pl.col("_place").is_not_null())
                 place = self._relations.codes(rows["_place"], "place")
             else:
                 place = np.zeros(rows.height, dtype=np.int64)
@@ -302,7 +303,8 @@ def number_column(rows: pl.DataFrame, source: str, name: str) -> Floats:
 
 
 def _covered_rows(table: SourceTable) -> pl.DataFrame:
-    return table.rows.filter(pl.Series(_inside(table, table.rows)))
+    inside = _inside(table, table.rows)
+    return table.rows if inside.all() else table.rows.filter(pl.Series(inside))
 
 
 def _inside(table: SourceTable, rows: pl.DataFrame) -> npt.NDArray[np.bool_]:

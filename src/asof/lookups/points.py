@@ -17,6 +17,10 @@ BLOCK = 512
 _FEW = 100_000
 """Up to so many pairs of a question and a row are quicker compared than put into a tree."""
 _SLAB = 16_384
+_ROW_BITS = 28
+"""Of a distance in millimetres, at most half way round the earth, and a position in the points 63 bits remain so."""
+_ROW = (1 << _ROW_BITS) - 1
+_NOTHING = np.iinfo(np.int64).max
 _SLACK = 1e-11
 """Chords on the unit sphere that differ by less may be equal distances: a tenth of a millimetre."""
 
@@ -59,7 +63,13 @@ class Points:
     """
 
     def __init__(self, at: Floats, ended: Ints, available: Ints, code: Ints) -> None:
-        """Keep m rows: (m, 3) on the unit sphere, moments in microseconds, and a code that names each."""
+        """Keep m rows: (m, 3) on the unit sphere, moments in microseconds, and a code that names each.
+
+        Raises ValueError where there are more than 2**28.
+        """
+        if len(at) > _ROW:
+            message = f"{len(at):,} rows are too many to be looked for in space; at most {_ROW:,}"
+            raise ValueError(message)
         self._at, self._ended, self._available, self._code = at, ended, available, code
         self._order = np.argsort(available, kind="stable")
         self._known = available[self._order]
@@ -69,16 +79,15 @@ class Points:
     def nearest(self, asked: Asked, count: int, radius: float = np.inf) -> Found:
         """Find for each question the ``count`` nearest rows that it may see, at most ``radius`` km away."""
         n = len(asked.as_of)
-        found = Found(np.zeros((n, count), dtype=np.int64), np.full((n, count), np.inf))
+        found = np.full((n, count), _NOTHING)
         order = np.argsort(asked.as_of, kind="stable")  # neighbours in time read the same trees
         for first in range(0, n, _SLAB):
             rows = order[first : first + _SLAB]
-            part = asked.take(rows)
-            best = Found(found.rows[rows], found.km[rows])
+            part, best = asked.take(rows), found[rows]
             for members, span in self._spans(part):
                 self._search(part, best, members, span, radius)
-            found.rows[rows], found.km[rows] = best.rows, best.km
-        return found
+            found[rows] = best
+        return Found(np.where(found < _NOTHING, found & _ROW, 0), _kilometres(found))
 
     def _spans(self, asked: Asked) -> Iterator[tuple[Ints, tuple[int, int]]]:
         """Questions, and stretches in order of time that they have to search: all that was known, in few parts."""
@@ -97,20 +106,25 @@ class Points:
             yield from _each(odd, high, size)
             low, high, size = low // 2, high // 2, size * 2
 
-    def _search(self, asked: Asked, best: Found, members: Ints, span: tuple[int, int], radius: float) -> None:
-        """Put what is nearer in a stretch into ``best``; ask for twice as many wherever that may not be all."""
+    def _search(self, asked: Asked, best: Ints, members: Ints, span: tuple[int, int], radius: float) -> None:
+        """Put what is nearer in a stretch into ``best``; ask for twice as many wherever that may not be all.
+
+        ``best``: distance and row of the nearest so far in one number each, ascending.
+        """
         stretch = self._order[span[0] : span[1]]
-        count = best.km.shape[1]
+        count = best.shape[1]
         wanted = min(count + 8, len(stretch))
         while len(members):
             part = asked.take(members)
             rows, chord = self._proposed(part, span, wanted, _chord(radius))
             km = self._distances(part, rows, chord, radius)
-            merged = _merge(Found(best.rows[members], best.km[members]), Found(rows, km))
+            merged = np.hstack([best[members], _numbers(rows, km)])
+            merged.sort(axis=1)
+            merged = merged[:, :count]
             furthest = chord.max(axis=1)  # inf: there are no more to propose
-            enough = furthest > _chord(np.minimum(merged.km[:, -1], radius))
+            enough = furthest > _chord(np.minimum(_kilometres(merged[:, -1]), radius))
             done = enough | np.isinf(furthest) | (wanted == len(stretch))
-            best.rows[members[done]], best.km[members[done]] = merged.rows[done], merged.km[done]
+            best[members[done]] = merged[done]
             members, wanted = members[~done], min(wanted * 2, len(stretch))
 
     def _proposed(self, asked: Asked, span: tuple[int, int], wanted: int, most: Any) -> tuple[Ints, Floats]:
@@ -181,11 +195,15 @@ def _chord(km: Any) -> Any:
     return np.where(angle < pi / 2, chord, np.inf)
 
 
-def _merge(one: Found, other: Found) -> Found:
-    """Return the nearest of both, as many as ``one`` holds."""
-    rows, km = np.hstack([one.rows, other.rows]), np.hstack([one.km, other.km])
-    order = np.lexsort((rows, km), axis=-1)[:, : one.km.shape[1]]
-    return Found(np.take_along_axis(rows, order, axis=1), np.take_along_axis(km, order, axis=1))
+def _numbers(rows: Ints, km: Floats) -> Ints:
+    """One number for each row and its distance, so that the nearer, and of equally near the earlier, is the smaller."""
+    millimetres = np.rint(np.where(np.isfinite(km), km, 0.0) * 1e6).astype(np.int64)
+    return np.where(np.isfinite(km), millimetres << _ROW_BITS | rows, _NOTHING)
+
+
+def _kilometres(numbers: Ints) -> Floats:
+    """Distances of such numbers; inf where there is none."""
+    return np.where(numbers < _NOTHING, (numbers >> _ROW_BITS) / 1e6, np.inf)
 
 
 def _each(members: Ints, number: Ints, size: int) -> Iterator[tuple[Ints, tuple[int, int]]]:
