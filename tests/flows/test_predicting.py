@@ -147,6 +147,15 @@ def test_places_of_digits_keep_their_zeros(tmp_path: Path) -> None:
     assert asking.read_table(file).rows() == [("00501", "2021-07-10", 7), ("10001", "2021-07-10", 8)]
 
 
+def test_a_header_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
+    """Either of the two could be meant."""
+    file = tmp_path / "asked.csv"
+    file.write_text("place,day,place\nz1,2021-07-10,z2\n")
+    for read in (asking.read_table, asking.read_texts):
+        with pytest.raises(asof.DataError, match="the header names 'place' more than once; rename all but one"):
+            read(file)
+
+
 def test_a_range_that_ends_before_it_begins_is_refused(copied: Finished) -> None:
     """Nothing would be answered, and nothing said."""
     folder, _ = copied

@@ -129,12 +129,24 @@ def as_texts(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _read_csv(file: Path) -> pl.DataFrame:
     """Read a CSV file; the column of places stays text, so that no leading zero is lost."""
-    columns = pl.read_csv(file, n_rows=0).columns
-    return pl.read_csv(file, schema_overrides={name: pl.String for name in columns if name.lower() == PLACE_NAME})
+    places = [name for name in _header(file) if name.lower() == PLACE_NAME]
+    return pl.read_csv(file, schema_overrides=dict.fromkeys(places, pl.String))
 
 
 def _read_texts(file: Path) -> pl.DataFrame:
+    _header(file)
     return pl.read_csv(file, infer_schema=False)
+
+
+def _header(file: Path) -> list[str]:
+    """Names of the columns of a CSV file; raises DataError where one is there twice, for either could be meant."""
+    first = pl.read_csv(file, has_header=False, n_rows=1, infer_schema=False)
+    names = [str(name) for name in first.row(0)] if first.height else []
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        message = f"{file}: the header names {', '.join(map(repr, twice))} more than once; rename all but one"
+        raise DataError(message)
+    return names
 
 
 def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, called: str) -> pl.DataFrame:
