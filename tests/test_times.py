@@ -166,3 +166,24 @@ def test_a_day_without_a_midnight_begins_late_and_ends_in_time() -> None:
     assert end(series(datetime(2020, 2, 9, tzinfo=UTC)), Step.parse("1mo"), "UTC")[0] == datetime(
         2020, 3, 1, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("text", ["1d", "2w", "3mo", "6h"])
+def test_what_is_kept_of_a_calendar_tells_what_working_it_out_does(zone: str, text: str) -> None:
+    """Midnights of years, moments around them, and moments beyond all that is kept; a null makes them work it out."""
+    step = Step.parse(text)
+    nights = starts(midnight(date(2008, 1, 1), zone), midnight(date(2012, 2, 1), zone), Step.parse("1d"), zone)
+    around = [nights.dt.offset_by(offset) for offset in ("0h", "-1us", "59m", "1h", "-30m")]
+    far = series(
+        datetime(1950, 3, 1, 5, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC), datetime(2150, 1, 1, tzinfo=UTC)
+    )
+    for moments in (*around, far[:1], far[1:2], far):
+        whole = moments.clone().extend(pl.Series([None], dtype=UTC_TIME))
+        for work in (
+            lambda times: floor(times, step, zone),
+            lambda times: end(times, step, zone),
+            lambda times: shift(times, step, zone, 13),
+            lambda times: shift(times, step, zone, -400),
+        ):
+            assert work(moments).equals(work(whole)[:-1], null_equal=False)

@@ -6,12 +6,15 @@ A local time that does not exist moves forward to the first moment that does; on
 is the earlier.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from asof.data import UTC_TIME
@@ -19,6 +22,9 @@ from asof.errors import UserError
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746}
 _WRITTEN: Final = re.compile(r"(\d{1,6})\s*(mo|s|m|h|d|w)")
+_KEPT: Final = (date(1970, 1, 1), date(2100, 1, 1))
+"""Between these days, the periods of a calendar are worked out once and kept."""
+Ints = npt.NDArray[np.int64]
 _ANCHOR: Final = date(2000, 1, 3)
 """A Monday: multiples of days, weeks and absolute steps are counted from its local midnight."""
 
@@ -81,13 +87,40 @@ def shift(times: pl.Series, step: Step, zone: str, count: int = 1) -> pl.Series:
         return times
     if step.absolute:
         return times.dt.offset_by(f"{total}{step.unit}")
-    moved = _clock(pl.all(), zone).dt.offset_by(f"{total}{step.unit}")
-    return _from_local(times.to_frame().select(moved).to_series(), zone)
+    found = None if times.null_count() else _kept_days(_micros(times), step, zone, total)
+    return _far(times, step, zone, total) if found is None else _moments(found).alias(times.name)
+
+
+def shift_micros(moments: Ints, step: Step, zone: str, count: int = 1) -> Ints:
+    """Move each of n moments, in microseconds since 1970 (UTC), as ``shift`` does."""
+    total = step.count * count
+    if total == 0:
+        return moments
+    if step.absolute:
+        return moments + total * _SECONDS[step.unit] * 1_000_000
+    found = _kept_days(moments, step, zone, total)
+    return _micros(_far(_moments(moments), step, zone, total)) if found is None else found
+
+
+def period_micros(moments: Ints, step: Step, zone: str) -> tuple[Ints, Ints]:
+    """Start and end of the period that contains each of n moments, as ``floor`` and ``end`` tell them."""
+    if step.absolute and step.count:
+        length = step.count * _SECONDS[step.unit] * 1_000_000
+        begun = (moments - _anchor(zone)) // length * length + _anchor(zone)
+        return begun, begun + length
+    edges = _edges(step, zone)
+    place = np.searchsorted(edges, moments, side="right")
+    if len(moments) and (place.min() < 1 or place.max() >= len(edges)):
+        found = _period(_moments(moments), step, zone)
+        return _micros(found["start"]), _micros(found["end"])
+    return edges[place - 1], edges[place]
 
 
 def floor(times: pl.Series, step: Step, zone: str) -> pl.Series:
     """Start of the period of length ``step`` that contains each moment, UTC; weeks begin on Monday."""
-    return _period(times, step, zone)["start"].alias(times.name)
+    if times.null_count():
+        return _period(times, step, zone)["start"].alias(times.name)
+    return _moments(period_micros(_micros(times), step, zone)[0]).alias(times.name)
 
 
 def end(times: pl.Series, step: Step, zone: str) -> pl.Series:
@@ -95,7 +128,9 @@ def end(times: pl.Series, step: Step, zone: str) -> pl.Series:
 
     It is not always one step after the start: a day without a midnight begins at 01:00 and ends at 00:00.
     """
-    return _period(times, step, zone)["end"].alias(times.name)
+    if times.null_count():
+        return _period(times, step, zone)["end"].alias(times.name)
+    return _moments(period_micros(_micros(times), step, zone)[1]).alias(times.name)
 
 
 def starts(first: datetime, until: datetime, step: Step, zone: str) -> pl.Series:
@@ -120,6 +155,62 @@ def moment(written: date | datetime, zone: str) -> datetime:
 def local(times: pl.Series, zone: str) -> pl.Series:
     """What the clocks of ``zone`` show at each moment: Datetime[us] without a zone."""
     return _to_local(times, zone)
+
+
+def _far(times: pl.Series, step: Step, zone: str, total: int) -> pl.Series:
+    """Move moments in the calendar, whatever they are."""
+    moved = _clock(pl.all(), zone).dt.offset_by(f"{total}{step.unit}")
+    return _from_local(times.to_frame().select(moved).to_series(), zone)
+
+
+def _kept_days(moments: Ints, step: Step, zone: str, total: int) -> Ints | None:
+    """Move moments in the calendar where they are midnights of the days that are kept; else none."""
+    return None if step.unit == "mo" else _days(zone).shifted(moments, total * (7 if step.unit == "w" else 1))
+
+
+def _micros(times: pl.Series) -> Ints:
+    return times.cast(UTC_TIME).to_physical().to_numpy()
+
+
+def _moments(micros: Ints) -> pl.Series:
+    return pl.Series(micros, dtype=pl.Int64).cast(UTC_TIME)
+
+
+@dataclass(frozen=True)
+class _Days:
+    """The days of a zone one after the other: a query for a few moments takes longer than to find them here."""
+
+    begun: Ints
+    """First moment of each day, in microseconds; never falling."""
+    midnight: npt.NDArray[np.bool_]
+    """Whether the clocks show 00:00 then."""
+
+    def shifted(self, moments: Ints, days: int) -> Ints | None:
+        """Same local time some days later, where all moments are midnights that are known here; else none."""
+        number = np.searchsorted(self.begun, moments, side="right") - 1
+        other = number + days
+        if len(number) and (min(number.min(), other.min()) < 0 or max(number.max(), other.max()) >= len(self.begun)):
+            return None
+        return self.begun[other] if ((self.begun[number] == moments) & self.midnight[number]).all() else None
+
+
+@functools.lru_cache(16)
+def _days(zone: str) -> _Days:
+    begun = _kept(Step(1, "d"), zone)
+    clock = _to_local(begun, zone)
+    return _Days(_micros(begun), (clock == clock.dt.truncate("1d")).to_numpy())
+
+
+@functools.lru_cache(32)
+def _edges(step: Step, zone: str) -> Ints:
+    """Where the periods of a calendar begin, ascending."""
+    return np.unique(_micros(_kept(step, zone)))
+
+
+def _kept(step: Step, zone: str) -> pl.Series:
+    """First moment of each period that is kept."""
+    first, last = (_index(pl.Series([midnight(day, zone)], dtype=UTC_TIME), step, zone)[0] for day in _KEPT)
+    return _start(pl.Series("start", range(first, last + 1), dtype=pl.Int64), step, zone).cast(UTC_TIME)
 
 
 def _period(times: pl.Series, step: Step, zone: str) -> pl.DataFrame:
@@ -204,5 +295,6 @@ def _start(index: pl.Series, step: Step, zone: str) -> pl.Series:
     return _from_local(days.cast(pl.Datetime("us")), zone)
 
 
+@functools.lru_cache(64)
 def _anchor(zone: str) -> int:
     return round(midnight(_ANCHOR, zone).timestamp()) * 1_000_000

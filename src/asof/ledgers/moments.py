@@ -8,7 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from asof.data import UTC_TIME
-from asof.times import Step, end, floor, shift
+from asof.times import Step, period_micros, shift_micros
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -46,18 +46,15 @@ class Moments:
 
     def shift(self, step: Step, zone: str, count: int = 1) -> "Moments":
         """Move all by ``count`` steps of the calendar of ``zone`` (see ``times.shift``)."""
-        moved = shift(pl.Series(self.values, dtype=pl.Int64).cast(UTC_TIME), step, zone, count)
-        return Moments(moved.to_physical().to_numpy(), self.index)
+        return Moments(shift_micros(self.values, step, zone, count), self.index)
 
     def floor(self, step: Step, zone: str) -> "Moments":
         """Start of the period that contains each (see ``times.floor``)."""
-        moments = pl.Series(self.values, dtype=pl.Int64).cast(UTC_TIME)
-        return Moments(floor(moments, step, zone).to_physical().to_numpy(), self.index)
+        return Moments(period_micros(self.values, step, zone)[0], self.index)
 
     def end(self, step: Step, zone: str) -> "Moments":
         """End of the period that contains each (see ``times.end``)."""
-        moments = pl.Series(self.values, dtype=pl.Int64).cast(UTC_TIME)
-        return Moments(end(moments, step, zone).to_physical().to_numpy(), self.index)
+        return Moments(period_micros(self.values, step, zone)[1], self.index)
 
     def take(self, rows: Ints) -> "Moments":
         """Return those of the given rows."""
