@@ -106,13 +106,14 @@ class Screen:
     wrong: list[str] = field(default_factory=list)
 
     def show(self, view: str = "") -> "Screen":
-        """Open a view by its address, and wait until its title stands there."""
+        """Open a view by its address, and wait until it stands there whole."""
         for _ in range(20):  # what was told is where it will listen, a moment later
             with contextlib.suppress(Exception):
                 self.page.goto(f"{self.address}/{view}")
                 break
             self.page.wait_for_timeout(500)
         self.page.locator("h1").first.wait_for(timeout=PATIENCE)
+        self.settle()
         return self
 
     def settle(self) -> None:
