@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from asof.ledgers.relations import Relations
 from asof.panels import Panel
 from asof.times import Step, floor, shift
 
+Value = TypeVar("Value", bound=np.generic)
 By = Literal["place", "coarser", "neighbours", "all"]
 SLOTS: dict[Slot | None, int] = {None: 1, "weekday": 7, "hour": 24, "weekday hour": 168}
 """Number of different slots of each kind."""
@@ -192,35 +193,41 @@ class Past:
 
     def clock(self, source: str, *, covered: bool = True) -> Ints:
         """``_ended`` of the same rows as ``rows``, in microseconds."""
-        clock = self._rows(source, covered)[1]
+        clock = self._counted(source, covered).clock
         return clock.ended[clock.ended_rank]
 
     def rows(self, source: str, *, covered: bool = True) -> pl.DataFrame:
         """Rows that a ledger of ``source`` counts; ``Ledger.last`` points into them."""
-        return self._rows(source, covered)[0]
-
-    def _rows(self, source: str, covered: bool) -> tuple[pl.DataFrame, Clock, Ints]:  # noqa: FBT001 - private
-        """Rows that count, their clock, and the code of their place."""
-        if covered:
-            self._leaning.add(source)
         name = ("rows", source, covered)
         if name not in self._made:
-            table = self.table(source)
-            rows = _covered_rows(table) if covered else table.rows
-            if self.placed(source):
-                if rows["_place"].null_count():
-                    rows = rows.filter(pl.col("_place").is_not_null())
-                place = self._relations.codes(rows["_place"], "place")
-            else:
-                place = np.zeros(rows.height, dtype=np.int64)
-            self._made[name] = (rows, Clock.of(rows), place)
-        made: tuple[pl.DataFrame, Clock, Ints] = self._made[name]
+            inside = self._counted(source, covered).inside
+            rows = self.table(source).rows
+            self._made[name] = rows if inside is None else rows.filter(pl.Series(inside))
+        made: pl.DataFrame = self._made[name]
+        return made
+
+    def _counted(self, source: str, covered: bool) -> "_Counted":  # noqa: FBT001 - private
+        """Which rows count, their clock, and the code of their place."""
+        if covered:
+            self._leaning.add(source)
+        name = ("counted", source, covered)
+        if name not in self._made:
+            table, placed = self.table(source), self.placed(source)
+            rows = table.rows.select("_ended", "_available", *(["_place"] if placed else []))
+            inside = _inside(table, rows) if covered else np.ones(rows.height, dtype=bool)
+            if placed:
+                inside &= rows["_place"].is_not_null().to_numpy()
+            every = bool(inside.all())
+            rows = rows if every else rows.filter(pl.Series(inside))
+            place = self._relations.codes(rows["_place"], "place") if placed else np.zeros(rows.height, dtype=np.int64)
+            self._made[name] = _Counted(None if every else inside, Clock.of(rows), place)
+        made: _Counted = self._made[name]
         return made
 
     def _slots(self, source: str, slot: Slot, covered: bool) -> Ints:  # noqa: FBT001 - private
         name = ("slots", source, slot, covered)
         if name not in self._made:
-            clock = self._rows(source, covered)[1]
+            clock = self._counted(source, covered).clock
             # A row that ended on the edge of two periods belongs to the earlier one.
             within = pl.Series(clock.ended - 1, dtype=pl.Int64).cast(UTC_TIME)
             begun = floor(within, self.panel.every, self.panel.zone)
@@ -231,17 +238,18 @@ class Past:
     def _build(self, source: str, by: By, slot: Slot | None, value: str | pl.Expr | None, kept: "_Kept") -> Ledger:
         if by != "all" and not self.placed(source):
             raise DataError(f"{source} has no places; ask for all of it, or say where its rows lie (place:)")
-        rows, clock, place = self._rows(source, kept.covered)
+        counted, rows = self._counted(source, kept.covered), self.table(source).rows
+        clock, place = counted.clock, counted.place
         chosen = np.arange(len(place))
         numbers = None
         if value is not None:
-            numbers = _numbers(rows, source, value)
+            numbers = counted.of(_numbers(rows, source, value))
             chosen = chosen[~np.isnan(numbers)]
         if isinstance(kept.where, Distinct):
             chosen = chosen[self._firsts(source, kept.where, kept.covered)[chosen]]
         elif kept.where is not None:
             meets = rows.select(kept.where.fill_null(value=False).alias("meets"))["meets"].to_numpy()
-            chosen = chosen[meets[chosen]]
+            chosen = chosen[counted.of(meets)[chosen]]
         key, chosen = self._relations.spread(place[chosen], chosen, by)
         if slot is not None:
             key = key * SLOTS[slot] + self._slots(source, slot, kept.covered)[chosen]
@@ -253,8 +261,11 @@ class Past:
         Whether a row is first depends on rows known earlier alone, covered or not, so that what comes later changes
         nothing.
         """
-        rows, clock, place = self._rows(source, covered=False)
-        told = rows.select(value=distinct.value).with_columns(place=place, known=clock.available_rank)
+        table, counted = self.table(source), self._counted(source, covered=False)
+        clock = counted.clock
+        value = table.rows.select(value=distinct.value)
+        value = value if counted.inside is None else value.filter(pl.Series(counted.inside))
+        told = value.with_columns(place=counted.place, known=clock.available_rank)
         within = ["value"]
         if not distinct.ever:
             # A row that ended on the edge of two periods belongs to the earlier one.
@@ -263,9 +274,9 @@ class Past:
             told = told.with_columns(period=begun[clock.ended_rank])
             within += ["place", "period"]
         found = told.with_row_index("row").drop_nulls("value").sort("known", "row")
-        first = np.zeros(rows.height, dtype=bool)
+        first = np.zeros(len(counted.place), dtype=bool)
         first[found.unique(within, keep="first", maintain_order=True)["row"].to_numpy()] = True
-        return first[_inside(self.table(source), rows)] if covered else first
+        return first[counted.of(_inside(table, table.rows))] if covered else first
 
 
 @dataclass(frozen=True)
@@ -284,6 +295,21 @@ class _Kept:
     covered: bool
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Rows of a source that count."""
+
+    inside: npt.NDArray[np.bool_] | None
+    """Which of all; none where all do. No rows are copied for it."""
+    clock: Clock
+    place: Ints
+    """Code of the place of each."""
+
+    def of(self, values: npt.NDArray[Value]) -> npt.NDArray[Value]:
+        """Those of the values of all rows that belong to the rows that count."""
+        return values if self.inside is None else values[self.inside]
+
+
 def _numbers(rows: pl.DataFrame, source: str, value: str | pl.Expr) -> Floats:
     if isinstance(value, str):
         return number_column(rows, source, value)
@@ -300,11 +326,6 @@ def number_column(rows: pl.DataFrame, source: str, name: str) -> Floats:
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
         raise DataError(f"{source}.{name} is {column.dtype}, not a number; state its type in checks:, or leave it out")
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-
-
-def _covered_rows(table: SourceTable) -> pl.DataFrame:
-    inside = _inside(table, table.rows)
-    return table.rows if inside.all() else table.rows.filter(pl.Series(inside))
 
 
 def _inside(table: SourceTable, rows: pl.DataFrame) -> npt.NDArray[np.bool_]:
