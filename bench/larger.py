@@ -8,8 +8,7 @@ told apart: ingest (read, keep, validate, derive); features of every zone and da
 a time; answers for one month by a release that was trained once on the smallest size; and, at every size, an ingest of
 one further day, which touches the parts concerned. Events per step are those that the source holds. Time a million
 must stay within 20 % from the smallest size to the largest, and every peak under 4 GB. CPU seconds stand beside the
-seconds: on a busy machine they are what to compare. Features of a year also read the year before it, which a million
-events, the eight months at the beginning, do not have.
+seconds: on a busy machine they are what to compare.
 """
 
 import json

@@ -110,6 +110,20 @@ def test_a_place_never_seen_gets_a_wider_interval() -> None:
     assert wide[1][0] == pytest.approx(3 * plain[1][0])
 
 
+def test_no_interval_reaches_beyond_what_a_label_can_be() -> None:
+    """A sum of outages is not negative; what is predicted there all the same lies within."""
+    errors = pl.DataFrame({"prediction": np.full(500, 5.0), "label": np.linspace(-5, 15, 500)})
+    bound = calibrate(errors, "number", bounds=(0.0, 12.0))
+    assert read(json.loads(json.dumps(bound.plain()))) == bound
+    told = [5.0, 8.0, 11.0, -1.0, 13.0]
+    low, high = calibrate(errors, "number").interval(told)
+    assert (low[0] < 0, high[1] > 12) == (True, True)
+    for wider in (None, 1.0):
+        least, most = bound.interval(told, wider)
+        assert least.tolist() == pytest.approx([0.0, 0.0, low[2], -1.0, low[4]])
+        assert most.tolist() == pytest.approx([12.0, 12.0, 12.0, high[3], 13.0])
+
+
 def test_plain_data_give_back_the_same_calibration() -> None:
     for made in (calibrate(counts(2500, 1, dispersion=0.3), "count"), calibrate(counts(900, 1), "number")):
         assert read(json.loads(json.dumps(made.plain()))) == made

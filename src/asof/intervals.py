@@ -10,7 +10,7 @@ Candès 2021). Under time order this has no guarantee, so ``coverage`` is measur
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -60,6 +60,8 @@ class Calibration:
     """b x 199 scores at the levels of ``GRID``."""
     rows: int = 0
     """Scores that it was made from."""
+    bounds: tuple[float | None, float | None] = (None, None)
+    """Numbers that no label lies below or above, as the project says; no interval reaches beyond them."""
 
     def interval(self, prediction: ArrayLike, wider: ArrayLike | None = None) -> tuple[Floats, Floats]:
         """Return the lower and the upper end for n predictions, in the unit of the label; counts get whole numbers.
@@ -74,11 +76,14 @@ class Calibration:
             low, high = (_count_at(told, self.dispersion, end) for end in ends)
         else:
             low, high = (told + end * np.asarray(self.scale)[band] for end in ends)
-        if wider is None:
-            return low, high
-        factor = np.asarray(wider, dtype=np.float64)
-        low, high = told - factor * np.maximum(told - low, 0.0), told + factor * np.maximum(high - told, 0.0)
-        return (low, high) if self.kind == "number" else (np.floor(np.maximum(low, 0.0)), np.ceil(high))
+        if wider is not None:
+            factor = np.asarray(wider, dtype=np.float64)
+            low, high = told - factor * np.maximum(told - low, 0.0), told + factor * np.maximum(high - told, 0.0)
+            if self.kind == "count":
+                low, high = np.floor(np.maximum(low, 0.0)), np.ceil(high)
+        least, most = self.bounds
+        low = low if least is None else np.maximum(low, np.minimum(told, least))
+        return low, high if most is None else np.minimum(high, np.maximum(told, most))
 
     def chance(self, prediction: ArrayLike, value: ArrayLike) -> Floats:
         """Predictive probability that the label is at most ``value``, n values within 0..1."""
@@ -99,17 +104,7 @@ class Calibration:
 
     def plain(self) -> dict[str, Any]:
         """Return plain data for JSON; ``read`` is the way back, exact to the bit."""
-        return {
-            "kind": self.kind,
-            "level": self.level,
-            "dispersion": self.dispersion,
-            "edges": list(self.edges),
-            "scale": list(self.scale),
-            "low": list(self.low),
-            "high": list(self.high),
-            "grid": [list(scores) for scores in self.grid],
-            "rows": self.rows,
-        }
+        return asdict(self)
 
 
 def read(plain: Mapping[str, Any]) -> Calibration:
@@ -125,6 +120,7 @@ def read(plain: Mapping[str, Any]) -> Calibration:
             high=tuple(map(float, plain["high"])),
             grid=tuple(tuple(map(float, scores)) for scores in plain["grid"]),
             rows=int(plain["rows"]),
+            bounds=tuple(plain.get("bounds", (None, None))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"intervals: not a stored calibration ({error!r}); train again") from error
@@ -141,6 +137,7 @@ def calibrate(
     level: float = 0.9,
     half_life_days: float | None = None,
     seed: int = 20,
+    bounds: tuple[float | None, float | None] = (None, None),
 ) -> Calibration:
     """Calibrate intervals on judged answers of forward folds (n rows: label, prediction; start where there is time).
 
@@ -150,6 +147,7 @@ def calibrate(
         level: share of labels that shall lie within.
         half_life_days: a score this much older than the latest weighs half; none: a fourth of the time they span.
         seed: of the randomised places of counts.
+        bounds: numbers that no label can lie below or above, where the project says so.
 
     Raises:
         DataError: no answers, unknown values, negative counts, a level outside 0..1.
@@ -161,12 +159,9 @@ def calibrate(
     stretch = np.minimum((days * STRETCHES / max(float(days.max()), 1e-9)).astype(np.int64), STRETCHES - 1)
     made = _made(label, told, weight, kind, level=level, seed=seed)
     needed = _needed(label, told, weight, kind, stretch=stretch, made=made)
-    # Half of the way: what is seen between so few stretches is itself uncertain.
-    return (
-        made
-        if needed <= level
-        else replace(_made(label, told, weight, kind, level=(level + needed) / 2, seed=seed), level=level)
-    )
+    if needed > level:  # half of the way: what is seen between so few stretches is itself uncertain
+        made = _made(label, told, weight, kind, level=(level + needed) / 2, seed=seed)
+    return replace(made, level=level, bounds=bounds)
 
 
 def _needed(

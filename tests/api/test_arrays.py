@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from asof import intervals
 from asof.api import Settings, answers, bodies
-from asof.api.arrays import Arrays
+from asof.api.arrays import Arrays, _between
 from asof.data import Table
 from asof.encoders import EncoderPlan
 from asof.errors import DataError
@@ -57,6 +58,15 @@ def draw_row(draw: random.Random) -> dict[str, Any]:
             ]
         )
     return dict(draw.sample(sorted(row.items()), len(row)))
+
+
+@pytest.mark.parametrize("bounds", [(None, None), (0.0, None), (None, 12.0), (0.0, 12.0)])
+def test_the_interval_of_one_number_is_that_of_many(bounds: tuple[float | None, float | None]) -> None:
+    told = np.linspace(-3, 15, 37)
+    judged = pl.DataFrame({"prediction": np.full(500, 5.0), "label": np.linspace(-5, 15, 500)})
+    made = intervals.calibrate(judged, "number", bounds=bounds)
+    low, high = made.interval(told, 1.0)
+    assert [_between(one, made) for one in told.tolist()] == list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 @pytest.mark.parametrize("seed", range(3))

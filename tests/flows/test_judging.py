@@ -18,6 +18,7 @@ from asof.flows import intake, judging, learning, preparation, running
 from asof.flows.learning import Bench
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
+from asof.times import Step
 from asof.tuning import Plan
 from tests.flows import houses
 
@@ -74,6 +75,28 @@ def test_the_coverage_told_is_of_intervals_that_have_not_seen_the_holdout(finish
     answers = judging.answer(held, model, None, calibration)
     assert result["coverage"] == pytest.approx(float(intervals.coverage(answers)["coverage"][0]))
     assert json.loads(json.dumps(release.json("intervals")))["rows"] == folds.height + answers.height
+
+
+@pytest.mark.parametrize(
+    ("unit", "check", "bounds"),
+    [
+        ("value: sales.price\n  per: {place: town}", "[10, 9000000]", (10.0, 9e6)),
+        ("sum: sales.price\n  per: {place: town, every: 1d}", "[10, 9000000]", (0.0, None)),
+        ("sum: sales.price\n  per: {place: town, every: 1d}", "[-9, 9000000]", (None, None)),
+        ("mean: sales.price\n  per: {place: town, every: 1d}", "[-9, 9000000]", (-9.0, 9e6)),
+        ("count: sales\n  per: {place: town, every: 1d}", "[10, 9000000]", (None, None)),
+    ],
+)
+def test_intervals_end_where_rows_are_refused(
+    tmp_path: Path, unit: str, check: str, bounds: tuple[float | None, float | None]
+) -> None:
+    """What a check keeps out can be no label: a mean of such values neither, a sum of them has a sign."""
+    page = houses.HOUSES.replace("value: sales.price\n  per: {place: town}", unit)
+    page = page.replace("    place: town\n", f"    place: town\n    checks: {{price: {{between: {check}}}}}\n")
+    workspace = asof.open_project(str(houses.make(tmp_path / "houses", page, sales=houses.sales(200, 60))))
+    intake.take_in(workspace)
+    prepared = preparation.prepare(workspace, intake.open_tables(workspace))
+    assert learning.terms(workspace, prepared, Step.parse("28d")).bounds == bounds
 
 
 def test_a_truth_that_is_a_rule_of_thumb_is_refused(tmp_path: Path) -> None:

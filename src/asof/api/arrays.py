@@ -144,7 +144,10 @@ def _between(told: float, calibration: Calibration) -> tuple[float, float]:
     """The interval of one number, as ``Calibration.interval`` has it, to the bit."""
     band = bisect.bisect_right(calibration.edges, told)
     low, high = (told + end[band] * calibration.scale[band] for end in (calibration.low, calibration.high))
-    return told - max(0.0, told - low), told + max(0.0, high - told)
+    low, high = told - max(0.0, told - low), told + max(0.0, high - told)
+    least, most = calibration.bounds
+    low = low if least is None else max(low, min(told, least))
+    return low, high if most is None else min(high, max(told, most))
 
 
 def _written(numbers: Floats) -> list[str]:

@@ -200,7 +200,7 @@ def calibrate(answers: pl.DataFrame, wanted: Terms) -> Calibration | Calibrated:
     """Make intervals, or the probabilities and the decision of classes, from answers of folds."""
     if wanted.task == "class":
         return probabilities.calibrate(answers, wanted.classes, metric=wanted.measure)
-    return intervals.calibrate(answers, kind_of(wanted), level=LEVEL)
+    return intervals.calibrate(answers, kind_of(wanted), level=LEVEL, bounds=wanted.bounds)
 
 
 def calibrated(answers: pl.DataFrame, calibration: Calibration | Calibrated) -> pl.DataFrame:

@@ -19,7 +19,9 @@ from asof.flows import preparation
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.metrics import Metric
+from asof.panels import Panel
 from asof.recipes import Blend, Model, Recipe
+from asof.specs import CheckSpec
 from asof.splits import Split
 from asof.times import Step
 from asof.tuning import Plan, Selection
@@ -85,6 +87,8 @@ class Terms:
     timed: bool = True
     events: bool = False
     """Whether the label is a sum over what happened, and 0 where nothing did."""
+    bounds: tuple[float | None, float | None] = (None, None)
+    """What no label lies below or above, where the project says so."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,18 @@ def terms(workspace: Workspace, prepared: Prepared, fold: Step) -> Terms:
         classes=len(prepared.panel.classes),
         events=prepared.panel.measure == "sum",
         timed=prepared.panel.timed and not prepared.panel.apart,
+        bounds=_bounds(spec.sources[prepared.panel.source].checks.get(prepared.panel.column or ""), prepared.panel),
     )
+
+
+def _bounds(check: CheckSpec | None, panel: Panel) -> tuple[float | None, float | None]:
+    """What a label cannot lie below or above, since the rows that it is made of would be refused."""
+    low, high = (check.between if check else None) or (None, None)
+    if low is None or high is None or panel.measure not in {"value", "mean", "sum"}:
+        return None, None
+    if panel.measure == "sum":  # of any number of rows
+        return (0.0 if low >= 0 else None), (0.0 if high <= 0 else None)
+    return low, high
 
 
 def holdout_of(workspace: Workspace) -> Step | date | None:
