@@ -41,7 +41,7 @@ demo: $(STAMPS)/run ## set up, then run the main job on the bundled collisions: 
 .PHONY: test
 test: $(STAMPS)/dev ## set up, then run the tests with a coverage report
 	@rm -f .coverage .coverage.*
-	@$(WITH_OPENMP) $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered --cov-report=xml
+	@$(WITH_OPENMP) $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered
 
 .PHONY: lint
 lint: $(STAMPS)/dev ## style, types and floors

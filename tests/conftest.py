@@ -4,8 +4,8 @@ A test that needs something from outside carries ``@pytest.mark.needs("shared da
 and skips where it is absent. Every such skip is listed at the end of the run. Under ``ASOF_CI=1``, where
 ``.ci/run`` has installed what is needed, such a skip is a failure; only the shared data may still be absent.
 
-Coverage is that of the quick tests: tracing makes a whole run half as long again, and what only a test marked ``slow``
-reaches has no quick test yet.
+Coverage is that of the tests of parts: tracing makes a run half as long again, and what only a whole run reaches (the
+folders ``WHOLE``, tests marked ``slow``) has no quick test yet.
 """
 
 import contextlib
@@ -42,8 +42,10 @@ MAY_BE_ABSENT = "shared data"
 """The one thing that no script installs: where the folder is not there, its tests skip even under ``ASOF_CI``."""
 SHARING = ("tests/api/", "tests/ui/")
 """Folders whose files share servers and trained projects; elsewhere the tests of one file share theirs."""
-APART = ("tests/leaks/test_leaks.py", "tests/flows/test_crashes.py", "tests/examples/test_notebooks.py")
+APART = ("tests/leaks/test_leaks.py", "tests/examples/test_notebooks.py")
 """Files whose many long tests share next to nothing: each goes to whoever is free, and they come last."""
+WHOLE = ("tests/examples/", "tests/flows/", "tests/leaks/")
+"""Folders whose tests run whole projects: not traced for the coverage report."""
 MISSING = "missing: "
 """Start of the reason of a skip that something missing has caused."""
 
@@ -92,6 +94,26 @@ def _migrated_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _forked() -> Iterator[None]:
+    """The other processes in which the audit asks plug-ins are forks of one that has imported everything."""
+    if not hasattr(os, "fork"):
+        yield
+        return
+    from asof.flows import elsewhere
+    from tests import forks
+
+    with mock.patch.object(elsewhere, "subprocess", forks.elsewhere()):
+        yield
+    forks.stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: while a browser draws or a disk writes, another works."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_finish() -> None:
     """Spare the collector of garbage from looking through three thousand tests and their modules again and again."""
     gc.collect()
@@ -112,11 +134,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeSc
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Leave an empty folder where one has been removed, so that no later test is given its name.
+
+    MLflow remembers databases by their addresses, also those that are gone.
+    """
+    path: pathlib.Path | None = getattr(item, "funcargs", {}).get("tmp_path")
+    try:
+        return (yield)
+    finally:
+        if path is not None:
+            path.mkdir(parents=True, exist_ok=True)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Leave slow tests, and the processes that they start, out of the coverage report."""
+    """Leave whole runs, slow tests, and the processes that they start, out of the coverage report."""
     plugin = item.config.pluginmanager.getplugin("_cov")
     controller = getattr(plugin, "cov_controller", None)
-    if controller is None or item.get_closest_marker("slow") is None:
+    slow = item.nodeid.startswith(WHOLE) or item.get_closest_marker("slow") is not None
+    if controller is None or not slow:
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)

@@ -1,6 +1,7 @@
 """The audit on a real project: ordinary plug-ins as users write them, some of which look ahead."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -13,7 +14,7 @@ import pytest
 import asof
 from asof import audit
 from asof.cli import main
-from asof.flows import rebuilding, running
+from asof.flows import elsewhere, rebuilding, running
 from tests.flows import world
 
 pytestmark = pytest.mark.slow  # whole audits, rebuilt and asked in other processes
@@ -199,8 +200,11 @@ def busy(questions, past):
     ],
     ids=["hashed", "reads a file"],
 )
-def test_what_a_plug_in_answers_does_not_depend_on_process_and_files(plugin: str, said: str, tmp_path: Path) -> None:
-    """Nothing later is read, no answer moves here; elsewhere it does."""
+def test_what_a_plug_in_answers_does_not_depend_on_process_and_files(
+    plugin: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing later is read, no answer moves here; elsewhere it does: in a Python begun anew, as for a user."""
+    monkeypatch.setattr(elsewhere, "subprocess", subprocess)
     result = asof.run(asof.open_project(str(_project(tmp_path / "world", plugin))))
     made = ["too good"] if plugin is READS_A_SOURCE else []  # the number of rows of each zone, later ones included
     assert result["audit"]["failed"] == ["parity", *made]

@@ -6,9 +6,8 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from asof import releases
 from asof.cli import main
 from asof.flows.workspace import Workspace
 from tests.flows import world
+from tests.forks import ASOF, Forked
 
 Finished = tuple[Path, Mapping[str, Any]]
-ASOF = [sys.executable, "-m", "asof"]
 UNIX = pytest.mark.skipif(os.name == "nt", reason="signals and limits of Unix")
 pytestmark = [UNIX, pytest.mark.slow]
 
@@ -76,26 +75,26 @@ sys.exit(cli.main(sys.argv[3:]))
 
 def run_at(act: str, at: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the project in a process of its own, in which ``act`` happens ``at`` a moment."""
-    command = [sys.executable, "-c", AT, act, at, "run", str(folder), "--json"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return Forked(AT, [act, at, "run", str(folder), "--json"]).finish(120)
 
 
 def killed(folder: Path, after: str, delay: float) -> bool:
     """Start ``asof run``, wait for the line of the stage ``after`` (or for the store), then kill it a little later."""
-    command = [*ASOF, "run", str(folder), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr is not None
-            if after:
-                next(line for line in process.stderr if line.split()[:1] == [after])
-            while not after and not (folder / ".asof").exists() and process.poll() is None:
-                time.sleep(0.001)
-            time.sleep(delay)
-        finally:
-            process.kill()
-            process.wait(timeout=60)
-    assert process.returncode in {0, -signal.SIGKILL}
-    return process.returncode == -signal.SIGKILL
+    with Forked(ASOF, ["run", str(folder), "--json"]) as process:
+        if after:
+            wait(process, lambda: any(line.split()[:1] == [after] for line in process.err.splitlines()))
+        else:
+            wait(process, (folder / ".asof").exists)
+        time.sleep(delay)
+        code = process.kill()
+    assert code in {0, -signal.SIGKILL}
+    return code == -signal.SIGKILL
+
+
+def wait(process: Forked, seen: Callable[[], bool]) -> None:
+    """Wait until something is seen of a process, or it has ended."""
+    while not seen() and not process.ended():
+        time.sleep(0.001)
 
 
 def again(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -215,12 +214,10 @@ def test_killed_while_the_registry_is_made(
 ) -> None:
     """MLflow makes its tables in many steps; half a database must not be in the way of the next run."""
     folder = world.make(tmp_path / "world")
-    with subprocess.Popen([*ASOF, "run", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not list(folder.glob(".asof/.making-*")) and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(0.25)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
+    with Forked(ASOF, ["run", str(folder)]) as process:
+        wait(process, lambda: bool(list(folder.glob(".asof/.making-*"))))
+        time.sleep(0.1)
+        assert process.kill() == -signal.SIGKILL
     prove(folder, again(folder, capsys), finished[1], openings=1)
 
 
@@ -291,25 +288,22 @@ def test_the_disk_is_full_while_a_release_is_made(
 def test_two_runs_at_once(ingested: Path, finished: Finished, tmp_path: Path) -> None:
     """The second names the first and gives up; told to wait, it waits and finds nothing to do."""
     folder = Path(shutil.copytree(ingested, tmp_path / "world"))
-    command = [*ASOF, "run", str(folder), "--json"]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as first:
-        while not (folder / ".asof" / ".lock.json").exists() or first.poll() is not None:
-            time.sleep(0.005)
-        first.send_signal(signal.SIGSTOP)  # so that it holds the lock for as long as the second one asks
+    command = ["run", str(folder), "--json"]
+    with Forked(ASOF, command) as first:
+        wait(first, (folder / ".asof" / ".lock.json").exists)
+        first.signal(signal.SIGSTOP)  # so that it holds the lock for as long as the second one asks
         try:
-            second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            second = Forked(ASOF, command).finish(60)
         finally:
-            first.send_signal(signal.SIGCONT)
-        third = subprocess.Popen([*command, "--wait", "60"], **pipes)
-        out, err = first.communicate(timeout=120)
-        waited, said = third.communicate(timeout=120)
+            first.signal(signal.SIGCONT)
+        with Forked(ASOF, [*command, "--wait", "60"]) as third:
+            one, other = first.finish(120), third.finish(120)
     assert second.returncode == 3
     assert second.stdout == ""
-    assert f"is in use by process {first.pid} on " in told_once(second.stderr)
+    assert f"is in use by process {first.process.pid} on " in told_once(second.stderr)
     assert "(run, since " in second.stderr
     assert "use --wait SECONDS" in second.stderr
-    assert (first.returncode, third.returncode) == (0, 0), err + said
-    assert json.loads(waited)["release"] == json.loads(out)["release"]
-    assert "unchanged: release" in said
-    prove(folder, json.loads(out), finished[1], openings=1)
+    assert (one.returncode, other.returncode) == (0, 0), one.stderr + other.stderr
+    assert json.loads(other.stdout)["release"] == json.loads(one.stdout)["release"]
+    assert "unchanged: release" in other.stderr
+    prove(folder, json.loads(one.stdout), finished[1], openings=1)

@@ -1,6 +1,5 @@
 """Retraining: nothing new makes no model; new rows make one, and why it was promoted or kept is written down."""
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import pytest
 import asof
 from asof.errors import Busy
 from asof.flows import records, retraining
+from tests import forks
 from tests.flows import world
 from tests.flows.commands import Capture, shown
 
@@ -91,7 +91,7 @@ def test_a_draft_that_was_cut_off_before_it_got_its_name_is_no_release(copied: F
     """Killed between the last file and the name: all of a release is there, in a folder that the next run removes."""
     folder, _ = copied
     more(folder)
-    killed = multiprocessing.get_context("spawn").Process(target=_die_before_the_name, args=(str(folder),))
+    killed = forks.context().Process(target=_die_before_the_name, args=(str(folder),))
     killed.start()
     killed.join(120)
     assert killed.exitcode == -signal.SIGKILL
@@ -122,7 +122,7 @@ def test_two_at_once_are_safe(copied: Finished) -> None:
     """The second is told who is at work, and nothing of its own is begun."""
     folder, _ = copied
     more(folder)
-    way = multiprocessing.get_context("spawn")
+    way = forks.context()
     begun, end = way.Event(), way.Event()
     other = way.Process(target=_hold, args=(str(folder), begun, end))
     other.start()
