@@ -1,5 +1,7 @@
 """Folds of rows without a time: drawn by chance, with each label's share kept and groups whole."""
 
+import functools
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -51,7 +53,7 @@ def holdout(questions: pl.DataFrame, *, seed: int, classes: int = 0) -> Split:
 
 
 def _drawn(questions: pl.DataFrame, count: int, seed: int, classes: int) -> list[tuple[Ints, Ints]]:
-    from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import KFold, StratifiedKFold
 
     height = questions.height
     groups = questions["group"].rank("dense").to_numpy() if "group" in questions.columns else np.arange(height)
@@ -70,9 +72,18 @@ def _drawn(questions: pl.DataFrame, count: int, seed: int, classes: int) -> list
     if apart == height:
         plain = StratifiedKFold if enough else KFold
         return list(plain(count, shuffle=True, random_state=seed).split(np.zeros(height), strata))
-    drawer = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     held = strata if enough else np.zeros(height, dtype=np.int64)
-    return list(drawer.split(np.zeros(height), held, groups))
+    return list(_grouped(held.tobytes(), groups.astype(np.int64).tobytes(), count, seed))
+
+
+@functools.lru_cache(maxsize=64)
+def _grouped(held: bytes, groups: bytes, count: int, seed: int) -> tuple[tuple[Ints, Ints], ...]:
+    """Folds of whole groups: drawn group by group in Python, and asked for again whenever a choice is repeated."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    strata, group = (np.frombuffer(told, dtype=np.int64) for told in (held, groups))
+    drawer = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    return tuple(drawer.split(np.zeros(len(strata)), strata, group))
 
 
 def _strata(label: pl.Series, classes: int) -> Ints:
