@@ -7,12 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic_core import to_json
 
 import asof
 from asof.api import Settings, _Server, answers, bodies, quick
 from asof.api.figures import Figures
 from asof.api.quick import Quick
-from asof.flows.serving import Desk, answered_with_others
+from asof.flows import asking, serving
+from asof.flows.serving import Desk, Walk, answered_with_others
 from tests.api.conftest import opened
 
 PLACES = ["z0", "z3", "z5", "Z3", "nowhere", "", " z0", None, 3]
@@ -117,12 +119,25 @@ def test_what_was_answered_once_is_kept(desk: Desk, monkeypatch: pytest.MonkeyPa
     assert at_hand.answer(rows[:4]) == answers.write(told[:4], bodies.JSON)
     assert at_hand.answer(rows[4:5]) is None
     assert at_hand.answer([rows[0] | {"horizon": "2d"}]) is None
-    monkeypatch.setattr(quick, "MOST_KEPT", 3)
-    few = Quick(desk.workspace, desk.standing)
-    few.learn(rows)
-    for number in range(4):
-        few.keep(told[number : number + 1])
-    assert [few.answer([row]) is not None for row in rows[:4]] == [False, True, True, True]
+
+
+def test_what_is_kept_is_bounded_in_bytes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The periods that were asked about first are forgotten, whole; one too large for all memory keeps nothing."""
+    days = ["2021-07-10", "2021-07-09", "2021-07-08"]
+    rows = [[{"place": f"z{at}", "start": day} for at in range(4)] for day in days]
+    told = [desk.answer(bodies.table(asked)) for asked in rows]
+    each = sum(len(to_json(one)) + quick.ENTRY for one in answers.records(told[0]))
+    for room, expected in ((each * 7 // 2, [4, 4, 4]), (each * 5 // 2, [0, 4, 4]), (each // 2, None)):
+        monkeypatch.setattr(quick, "MOST_KEPT", room)
+        few = Quick(desk.workspace, desk.standing)
+        for asked, answered in zip(rows, told, strict=True):
+            few.learn(asked)
+            few.keep(answered)
+            few.keep(answered)
+        kept = [sum(few.answer([row]) is not None for row in asked) for asked in rows]
+        assert kept == expected if expected else sum(kept) <= 2
+        assert few._size <= room
+        assert few._size == sum(len(line) + quick.ENTRY for lines in few._kept.values() for line in lines.values())
 
 
 def test_others_are_answered_along(desk: Desk) -> None:
@@ -158,3 +173,51 @@ def test_who_waited_is_answered_from_memory(desk: Desk, monkeypatch: pytest.Monk
     told = server._answer(bodies.JSON, [[rows[3]], [{"place": "z9", "start": "2021-07-07"}], [rows[5]]])
     assert ([one.body for one in told][::2], [one.refused for one in told]) == (expected[3::2], [0, 1, 0])
     assert tables == [1]
+
+
+@pytest.mark.parametrize(("first", "step"), [(20, -1), (1, 1)])
+def test_who_walks_is_answered_ahead(desk: Desk, first: int, step: int) -> None:
+    """Day after day, either way: twice as many days each time, by the bytes that each question gets alone."""
+    now, walk, at_hand = desk.standing, Walk(), Quick(desk.workspace, desk.standing)
+    tables = []
+    for day in range(first, first + 14 * step, step):
+        row = {"place": "z2", "start": f"2021-07-{day:02d}"}
+        at_hand.learn([row])
+        given = at_hand.answer([row])
+        if given is None:
+            told, others = answered_with_others(desk.workspace, now, bodies.table([row]), "the request", walk)
+            at_hand.keep(told)
+            at_hand.keep(others)
+            tables.append(others["start"].n_unique())
+            given = at_hand.answer([row])
+        assert given == answers.write(desk.answer(bodies.table([row])), bodies.JSON)
+    assert tables == [1, 2, 4, 8]
+
+
+def test_who_jumps_is_not(desk: Desk) -> None:
+    """A day here and a day there, another horizon, or two days that are asked about together."""
+    walk = Walk()
+
+    def ask(*starts: str, horizon: str = "1d") -> int:
+        rows = bodies.table([{"place": "z2", "start": start, "horizon": horizon} for start in starts])
+        return answered_with_others(desk.workspace, desk.standing, rows, "the request", walk)[1]["start"].n_unique()
+
+    assert [ask("2021-07-10"), ask("2021-07-05"), ask("2021-07-05"), ask("2021-07-03")] == [1, 1, 1, 1]
+    assert ask("2021-07-02", horizon="2d") == 1
+    assert ask("2021-07-03", "2021-07-04", horizon="2d") == 2
+    assert ask("2021-07-05", "soon", horizon="2d") == 4
+
+
+def test_no_more_is_answered_ahead_than_is_worth_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few answers in all, and few periods however few the places are."""
+    panel, week = desk.standing.prepared.panel, [f"2021-06-{day:02d}" for day in range(7, 0, -1)]
+    starts = [asking.start_of(desk.standing.prepared, day) for day in week]
+    micros = [round(start[0].timestamp()) * 1_000_000 for start in starts if start is not None]
+    walk = Walk()
+    assert [len(walk.go(panel, [at], "1d", 3)) for at in micros[:2]] == [0, 1]
+    assert walk.go(panel, micros[3:4], "1d", 3) == micros[4:6]
+    monkeypatch.setattr(serving, "MOST_AHEAD", 2)
+    walk = Walk()
+    assert [walk.go(panel, [at], "1d", 100) for at in micros[:2]] == [[], [micros[2]]]
+    assert walk.go(panel, [micros[3]], "1d", 100) == [micros[4]]
+    assert walk.go(panel, [micros[5]], "1d", 0) == []

@@ -24,7 +24,7 @@ from asof.api.guards import App, Guard, Limits, Receive, Scope, Send
 from asof.api.journal import Journal
 from asof.api.turns import Answered, Turns
 from asof.flows import asking, travelling
-from asof.flows.serving import Standing, answered_with_others
+from asof.flows.serving import Standing, Walk, answered_with_others
 from asof.flows.travelling import Guides
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class _Ways:
     standing: Standing
     ready: quick.Quick
     arrays: Arrays | None
+    walk: Walk = field(default_factory=Walk)
 
     @classmethod
     def of(cls, workspace: "Workspace", standing: Standing) -> "_Ways":
@@ -224,22 +225,23 @@ class _Server:
         """Answer rows of requests: as ``_at_once`` what is there by now, the others by one table."""
         ways = self._ways
         known = kind == bodies.JSON and ways.standing is self._desk.standing
+        for rows in asked:
+            ways.ready.learn(rows)
         made = [self._at_once(ways, rows, len(rows)) if known else None for rows in asked]
         rest = [rows for rows, body in zip(asked, made, strict=True) if body is None]
         tabled = iter(self._by_table(kind, rest) if rest else [])
         return [next(tabled) if body is None else Answered(body, 0) for body in made]
 
     def _by_table(self, kind: str, asked: Sequence[Sequence[quick.Record]]) -> list[Answered]:
-        """Answer rows of requests by one table, and learn from them what the quick way needs."""
+        """Answer rows of requests by one table, and keep the answers."""
         rows = asked[0] if len(asked) == 1 else [row for one in asked for row in one]
         now = self._desk.standing
         table = bodies.table(rows, now.numbers)
-        told, others = answered_with_others(self._desk.workspace, now, table, "the request")
+        ways = self._ways  # once: newer ones may stand there any moment, and these answers are not theirs
+        told, others = answered_with_others(self._desk.workspace, now, table, "the request", ways.walk)
         if self._settings.logbook is not None:
             self._settings.logbook.keep(now, told, table.columns)
-        ways = self._ways  # once: newer ones may stand there any moment, and these answers are not theirs
         if ways.standing is now:
-            ways.ready.learn(rows)
             ways.ready.keep(told)
             ways.ready.keep(others)
         numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)

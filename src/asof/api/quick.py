@@ -4,6 +4,7 @@ An answer does not change as long as neither release nor data do, so what was an
 """
 
 import datetime as dt
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,11 +20,16 @@ from asof.flows.workspace import Workspace
 Record = Mapping[str, Any]
 Key = tuple[str, dt.datetime, str]
 """Place, start and horizon."""
+Period = tuple[dt.datetime, str]
+"""Start and horizon."""
+NOTHING: Mapping[str, bytes] = {}
 NAMES = frozenset({PLACE_NAME, "start", "horizon"})
 MOST_READY = 200_000
 """Answers made ahead that are kept written out; where there are more, tables answer."""
-MOST_KEPT = 50_000
-"""Answers given before that are remembered; the oldest are forgotten."""
+MOST_KEPT = 24_000_000
+"""Bytes of answers given before that are remembered; the periods asked about first are forgotten."""
+ENTRY = 150
+"""Bytes that an answer takes beside its own."""
 MOST_STARTS = 4_096
 """Texts of starts that are remembered."""
 LONGEST_START = 40
@@ -40,9 +46,10 @@ class Quick:
     def __init__(self, workspace: Workspace, standing: Standing) -> None:
         """Write the answers out; a standing of rows, or of too many answers, has none."""
         self.standing = standing
-        self._workspace = workspace
         self._told: dict[Key, bytes] = {}
-        self._kept: dict[Key, bytes] = {}
+        self._kept: dict[Period, dict[str, bytes]] = {}
+        """Answers by period and place: most periods are asked about for all places."""
+        self._size = 0
         self._starts: dict[str, tuple[dt.datetime, str] | None] = {}
         ready = standing.ready
         if ready is not None and 0 < ready.height <= MOST_READY and workspace.spec.predict.per.place is not None:
@@ -57,7 +64,7 @@ class Quick:
         found = []
         for row in rows:
             key = self._key(row)
-            line = None if key is None else self._told.get(key) or self._kept.get(key)
+            line = None if key is None else self._told.get(key) or self._kept.get(key[1:], NOTHING).get(key[0])
             if line is None:
                 return None
             found.append(line)
@@ -67,13 +74,20 @@ class Quick:
         """Remember answers as JSON; what was refused is refused anew."""
         if not self._told:
             return
-        made = told.filter(told["reason"].is_null()).head(MOST_KEPT)
+        made = told.filter(told["reason"].is_null())
         keys = zip(made["place"], made["start"], made["horizon"], strict=True)
-        for key, one in zip(keys, answers.records(made), strict=True):
-            if key not in self._told and key not in self._kept:
-                while len(self._kept) >= MOST_KEPT:
-                    del self._kept[next(iter(self._kept))]
-                self._kept[key] = to_json(one)
+        for (place, start, horizon), one in zip(keys, answers.records(made), strict=True):
+            lines = self._kept.setdefault((start, horizon), {})
+            if place not in lines and (place, start, horizon) not in self._told:
+                lines[sys.intern(place)] = line = to_json(one)
+                self._size += len(line) + ENTRY
+            while self._size > MOST_KEPT:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was answered about the period that was asked about first."""
+        lines = self._kept.pop(next(iter(self._kept)))
+        self._size -= sum(map(len, lines.values())) + ENTRY * len(lines)
 
     def _key(self, row: Record) -> Key | None:
         place, start, horizon = row.get(PLACE_NAME), row.get("start"), row.get("horizon")
@@ -91,13 +105,7 @@ class Quick:
             return
         texts = {row.get("start") for row in rows[:1_000] if row.keys() <= NAMES}
         new = [text for text in texts if isinstance(text, str) and text not in self._starts]
-        short = [text for text in new if len(text) <= LONGEST_START and text.isascii()][:NEW_STARTS]
-        if not short:
-            return
-        place = next(iter(self._told))[0]
-        asked = pl.DataFrame({PLACE_NAME: [place] * len(short), "start": short})
-        read = asking.of_frame(self._workspace, self.standing.prepared, asked, "the request")
-        for text, begun, nearest, reason in zip(short, read["start"], read["horizon"], read["reason"], strict=True):
+        for text in [text for text in new if len(text) <= LONGEST_START and text.isascii()][:NEW_STARTS]:
             while len(self._starts) >= MOST_STARTS:
                 del self._starts[next(iter(self._starts))]
-            self._starts[text] = (begun, nearest) if reason is None else None
+            self._starts[text] = asking.start_of(self.standing.prepared, text)

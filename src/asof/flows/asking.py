@@ -3,9 +3,12 @@
 import math
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from asof import clocks, places, times
@@ -19,6 +22,7 @@ from asof.lookups import OWN
 from asof.specs import SourceSpec, TimeSpec
 from asof.times import Step
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 PLACE_NAME = "place"
 TIME_NAMES = ("start", "time", "date", "datetime", "timestamp", "period")
@@ -158,36 +162,82 @@ def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, ca
         message = f"{called}: no column tells the time; expected one of {', '.join(TIME_NAMES)}, there are {known}"
         raise DataError(message)
     written = rows[time_column].cast(pl.String).to_list()
-    read_once = {text: _try_moment(text, panel.zone) for text in dict.fromkeys(written)}
-    moments = [read_once[text] for text in written]
-    begun = times.floor(pl.Series("start", moments, dtype=UTC_TIME).fill_null(prepared.first), panel.every, panel.zone)
-    told = {str(step): times.shift(begun, step, panel.zone, -1) for step in panel.horizons}
-    horizons = _horizons_of(rows, named, told, prepared.last)
+    texts = {text: number for number, text in enumerate(dict.fromkeys(written))}
+    read = _Read.of(prepared, [_try_moment(text, panel.zone) for text in texts])
+    which = np.array([texts[text] for text in written], dtype=np.int64)
     place, inside = _places_of(workspace, prepared, rows, named, called)
-    read = pl.Series([moment is not None for moment in moments])
-    asked_at = pl.coalesce(pl.when(horizons == name).then(moment) for name, moment in told.items())
-    asked = pl.DataFrame({"place": place, "start": begun, "end": times.end(begun, panel.every, panel.zone)})
-    asked = asked.with_columns(as_of=asked_at).with_columns(
-        pl.when(read).then(pl.col("start", "end", "as_of")), horizon=horizons
-    )
-    return asked.with_columns(
-        reason=pl.when(~read)
-        .then(pl.lit(f"{time_column} is no time that can be read"))
-        .when(~inside)
-        .then(pl.lit("the place is missing or outside every place"))
-        .when(pl.col("as_of").is_null())
-        .then(pl.lit(f"the horizon is none of {', '.join(told)}"))
-    )
+    horizons, codes = _horizons_of(rows, named, list(read.asked_at), read.nearest[which])
+    unread, unasked = ~read.known[which], codes < 0
+    as_of = np.stack([*read.asked_at.values()])[codes, which]
+    reason = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, rows.height)
+    for wrong, why in (
+        (unread, f"{time_column} is no time that can be read"),
+        (~inside.to_numpy(), "the place is missing or outside every place"),
+        (unasked, f"the horizon is none of {', '.join(read.asked_at)}"),
+    ):
+        if wrong.any():
+            reason = _first(reason, pl.Series(wrong), why)
+    begun, ended = _times("start", read.start[which], unread), _times("end", read.end[which], unread)
+    return pl.DataFrame([place, begun, ended, _times("as_of", as_of, unread | unasked), horizons, reason])
+
+
+def _times(name: str, micros: npt.NDArray[np.int64], gone: npt.NDArray[np.bool_]) -> pl.Series:
+    moments = pl.Series(name, micros, dtype=pl.Int64).cast(UTC_TIME)
+    return moments.set(pl.Series(gone), None) if gone.any() else moments
 
 
 def _horizons_of(
-    rows: pl.DataFrame, named: dict[str, str], asked_at: Mapping[str, pl.Series], last: datetime
-) -> pl.Series:
-    """Horizon of each row: as the table says, else the shortest at which the row can be answered by now."""
-    nearest = sorted(asked_at, key=lambda name: Step.parse(name).nominal)
-    known = [pl.when(asked_at[name] <= last).then(pl.lit(name)) for name in nearest]
-    told = [rows[named["horizon"]].cast(pl.String)] if "horizon" in named else []
-    return pl.select(pl.coalesce(*told, *known, pl.repeat(nearest[0], rows.height)).alias("horizon")).to_series()
+    rows: pl.DataFrame, named: dict[str, str], names: list[str], nearest: npt.NDArray[np.int64]
+) -> tuple[pl.Series, npt.NDArray[np.int64]]:
+    """Horizon of each row, as the table says or else the nearest, and which of ``names`` it is; -1 where it is none."""
+    horizons = pl.Series("horizon", names, dtype=pl.String).gather(nearest)
+    if "horizon" not in named:
+        return horizons, nearest
+    given = rows[named["horizon"]].cast(pl.String).alias("horizon")
+    horizons = given.zip_with(given.is_not_null(), horizons) if given.null_count() else given
+    number = {name: position for position, name in enumerate(names)}
+    return horizons, np.array([number.get(name, -1) for name in horizons.to_list()], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Texts of times as a panel reads them: u of them, and h horizons."""
+
+    known: npt.NDArray[np.bool_]
+    """Which of them can be read; the others stand as the first moment."""
+    start: npt.NDArray[np.int64]
+    """Start of the period, in microseconds; ``end`` likewise."""
+    end: npt.NDArray[np.int64]
+    asked_at: Mapping[str, npt.NDArray[np.int64]]
+    """When each is asked about, by horizon."""
+    nearest: npt.NDArray[np.int64]
+    """Position of the shortest horizon at which it can be asked by now; of the shortest where there is none."""
+
+    @classmethod
+    def of(cls, prepared: Prepared, moments: Sequence[datetime | None]) -> "_Read":
+        """Work out the periods of moments as they were read, none where a text is no time."""
+        panel, first = prepared.panel, prepared.first
+        told = [_micros(first if moment is None else moment) for moment in moments]
+        known = np.array([moment is not None for moment in moments], dtype=bool)
+        start, end = times.period_micros(np.array(told, dtype=np.int64), panel.every, panel.zone)
+        asked_at = {str(step): times.shift_micros(start, step, panel.zone, -1) for step in panel.horizons}
+        shortest = sorted(range(len(panel.horizons)), key=lambda number: panel.horizons[number].nominal)
+        able = np.stack([*asked_at.values()])[shortest] <= _micros(prepared.last)
+        return cls(known, start, end, asked_at, np.array(shortest)[np.argmax(able, axis=0)])
+
+
+def start_of(prepared: Prepared, text: str) -> tuple[datetime, str] | None:
+    """Start of the period that a text tells, and the shortest horizon at which it can be asked by now; or none."""
+    moment = _try_moment(text, prepared.panel.zone)
+    if moment is None:
+        return None
+    read = _Read.of(prepared, [moment])
+    begun = pl.Series(read.start, dtype=pl.Int64).cast(UTC_TIME)
+    return begun[0], list(read.asked_at)[int(read.nearest[0])]
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _places_of(

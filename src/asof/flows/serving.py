@@ -2,17 +2,22 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from asof import times
+from asof.data import UTC_TIME
 from asof.errors import AsofError, DataError
 from asof.flows import asking, intake, oracles, predicting, preparation, reasoning
 from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
+from asof.panels import Panel
+from asof.times import Step
 
 LOG = logging.getLogger("asof.serving")
 _ASKED = ("place", "start", "horizon")
@@ -21,6 +26,10 @@ MOST_PLACES = 300
 """So many places are answered about where one of them is asked about."""
 MOST_PERIODS = 2
 """At so many periods of one table."""
+MOST_ALONG = 2_200
+"""Answers about the periods that come next: made in the time of a few hundred, and hardly waited for."""
+MOST_AHEAD = 32
+"""Those periods, however few the places are."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,42 @@ def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapp
         oracles.answer(workspace, prepared, oracle, preparation.of_rows(prepared)[:1])
     numbers, apart = asking.numbers(workspace, prepared), asking.alone(workspace, prepared)
     return Standing(oracle, prepared, stamps, ready, numbers=numbers, apart=apart)
+
+
+@dataclass
+class Walk:
+    """Who asks about one period after the other: each time more of those that come next are answered along.
+
+    As files are read ahead: whoever asks about a period here and a period there has nothing to wait for.
+    """
+
+    low: int = 0
+    high: int = 0
+    """Starts of the first and the last period that were answered together, in microseconds."""
+    horizon: str = ""
+    count: int = 0
+    """So many were answered along; twice as many will be."""
+
+    def go(self, panel: Panel, starts: Sequence[int], horizon: str, most: int) -> list[int]:
+        """Starts of the periods to answer along with those asked about now, at most ``most`` in all."""
+        first, last = min(starts), max(starts)
+        ahead, back = (
+            horizon == self.horizon and self._next(panel, at, forwards=forwards) == to
+            for at, to, forwards in ((self.high, first, True), (self.low, last, False))
+        )
+        self.count = max(1, min(2 * self.count, MOST_AHEAD, most)) if ahead or back else 1
+        told: list[int] = []
+        while (ahead or back) and len(told) + len(starts) < self.count:
+            told.append(self._next(panel, (told or [last if ahead else first])[-1], forwards=ahead))
+        self.low, self.high, self.horizon = min(first, *told, first), max(last, *told, last), horizon
+        return told
+
+    @staticmethod
+    def _next(panel: Panel, start: int, *, forwards: bool) -> int:
+        """Start of the period behind another, or before it."""
+        at = np.array([start if forwards else start - 1])
+        begun, ended = times.period_micros(at, panel.every, panel.zone)
+        return int((ended if forwards else begun)[0])
 
 
 class Desk:
@@ -187,29 +232,45 @@ def answered(workspace: Workspace, now: Standing, rows: pl.DataFrame, called: st
 
 
 def answered_with_others(
-    workspace: Workspace, now: Standing, rows: pl.DataFrame, called: str
+    workspace: Workspace, now: Standing, rows: pl.DataFrame, called: str, walk: Walk | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(answers to rows as ``answered`` gives them, answers about the other places at the same periods).
+    """(answers to rows as ``answered`` gives them, answers about the other places at the same periods, and the next).
 
     A table about all places of a day costs hardly more than one about a single place, and who asks about one asks
-    about others. There are no others where places or periods are many, or where answers might hang on each other.
+    about others; ``walk`` tells which periods are asked about next. There are no others where places or periods are
+    many, or where answers might hang on each other.
     """
     asked = asking.of_frame(workspace, now.prepared, rows, called)
-    told = _answers(workspace, now, pl.concat([asked, _others(now, asked)]))
+    told = _answers(workspace, now, pl.concat([asked, _others(now, asked, walk)]))
     return told[: asked.height], told[asked.height :]
 
 
-def _others(now: Standing, asked: pl.DataFrame) -> pl.DataFrame:
+def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFrame:
     known, panel = now.oracle.places, now.prepared.panel
     if now.ready is None or not now.apart or not 0 < known.len() <= MOST_PLACES:
         return asked[:0]
     if panel.places.kind != "h3":
         known = known.filter(known.is_in(panel.places.ids.implode()))
     periods = asked.filter(pl.col("reason").is_null()).unique(["start", "horizon"], maintain_order=True)
-    if periods.height > MOST_PERIODS:
+    if not 0 < periods.height <= MOST_PERIODS:
         return asked[:0]
+    if walk is not None and periods["horizon"].n_unique() == 1:
+        periods = pl.concat([periods, _further(panel, periods, walk, MOST_ALONG // known.len())])
     others = periods.drop("place").join(known.rename("place").to_frame(), how="cross").select(asked.columns)
     return others.join(asked, on=list(_ASKED), how="anti", nulls_equal=True)
+
+
+def _further(panel: Panel, periods: pl.DataFrame, walk: Walk, most: int) -> pl.DataFrame:
+    """The periods that are asked about next, in the columns of ``periods``, which one horizon is asked about at."""
+    horizon: str = periods["horizon"][0]
+    starts = walk.go(panel, periods["start"].to_physical().to_list(), horizon, most)
+    begun = pl.Series("start", starts, dtype=pl.Int64).cast(UTC_TIME)
+    ended = times.end(begun, panel.every, panel.zone).alias("end")
+    as_of = times.shift(begun, Step.parse(horizon), panel.zone, -1).alias("as_of")
+    none = pl.lit(None, pl.String)
+    told = pl.DataFrame([begun, ended, as_of])
+    told = told.with_columns(none.alias("place"), pl.lit(horizon).alias("horizon"), none.alias("reason"))
+    return told.select(periods.columns)
 
 
 def _answers(workspace: Workspace, now: Standing, asked: pl.DataFrame) -> pl.DataFrame:

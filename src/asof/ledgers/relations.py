@@ -1,13 +1,14 @@
 """Which places a row counts for: its own, the coarser one, those that touch it, or all."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from asof.data import FEW
 from asof.ledgers.moments import Ints
 from asof.places import Places
 
@@ -73,9 +74,14 @@ class Relations:
         """Number that stands for each place (String) in ledgers by ``by``: n of int64, -1 where there is none."""
         if by == "all":
             return np.zeros(len(places), dtype=np.int64)
-        if by != "coarser":
-            return _numbers(places, self.names)
-        return _numbers(self.above(places), self.coarser_names)
+        if by == "coarser" and self.coarser is not None and self.resolution is None:
+            place = self.codes(places, "place")
+            return np.where(place < 0, -1, self._upper[place])
+        if by == "coarser":
+            return _numbers(self.above(places), self.coarser_names)
+        if len(places) <= FEW:  # to ask Polars would take longer
+            return np.array([self._numbered.get(place, -1) for place in places.to_list()], dtype=np.int64)
+        return _numbers(places, self.names)
 
     def above(self, places: pl.Series) -> pl.Series:
         """Id of the coarser place of each place (String, null = none); an H3 cell need not be known for it."""
@@ -85,6 +91,17 @@ class Relations:
             return _renamed(places, self.names, self.coarser).alias("coarser")
         cells = places.unique().drop_nulls()
         return _renamed(places, cells, _parents(cells, self.resolution)).alias("coarser")
+
+    @functools.cached_property
+    def _numbered(self) -> Mapping[str | None, int]:
+        """Number of each place."""
+        return {name: number for number, name in enumerate(self.names)}
+
+    @functools.cached_property
+    def _upper(self) -> Ints:
+        """Number of the coarser place of each, -1 where it has none."""
+        assert self.coarser is not None  # noqa: S101 - as who asks has seen
+        return _numbers(self.coarser, self.coarser_names)
 
     @functools.cached_property
     def beside(self) -> tuple[Ints, Ints]:

@@ -1,5 +1,6 @@
 """What the features looked like in training, to tell later which questions lie outside of it."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class Seen:
     """Smallest and largest number; none when all were unknown."""
     categories: tuple[str, ...] | None = None
     """All texts in order; none for numbers, and where there were more than ``CATEGORIES``."""
+
+    @functools.cached_property
+    def met(self) -> frozenset[str] | None:
+        """The same texts, to look one up."""
+        return None if self.categories is None else frozenset(self.categories)
 
     def plain(self) -> dict[str, Any]:
         """Return it as a mapping for JSON; ``Seen.from_plain`` reads it back."""
@@ -159,6 +165,11 @@ def ends(item: Seen) -> tuple[float, float]:
 
 def _odd(column: pl.Series, item: Seen) -> pl.Series:
     """Which texts were never met, or are unknown where none was; Boolean, never null."""
+    if column.len() <= data.FEW:  # to ask Polars would take longer
+        met = item.met
+        texts = column.cast(pl.String).to_list()
+        wild = [not item.missing if text is None else met is not None and text not in met for text in texts]
+        return pl.Series(wild, dtype=pl.Boolean)
     new = pl.repeat(value=False, n=column.len(), dtype=pl.Boolean, eager=True)
     if item.categories is not None:
         new = ~column.cast(pl.String).is_in(pl.Series([item.categories], dtype=pl.List(pl.String)))
