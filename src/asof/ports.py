@@ -84,6 +84,10 @@ class FolderReader(Protocol):
         """Files that were read and are no longer there."""
         ...
 
+    def growing(self, watermark: str | None) -> list[str]:
+        """Files of which a last line, cut short just now, was left for the next time."""
+        ...
+
     def ending(self, file: str) -> Literal["whole", "open", "half"]:
         """How a file ends: with a whole line, with one that may go on, or in the middle of a record."""
         ...

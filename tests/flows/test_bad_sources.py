@@ -4,7 +4,7 @@ Two files with the same key and different rows: here; within one file
 ``test_bad_values.test_keys_that_come_again_with_different_content``; a file that is replaced
 ``test_arrivals.test_a_replaced_file_replaces_its_rows_and_a_removed_one_leaves_them``.
 
-A file still being written: ``test_files_again.test_a_file_that_grows_while_it_is_read``,
+A file still being written: a line just begun here, ``test_files_again.test_a_file_that_grows_while_it_is_read``,
 ``test_files_again.test_a_half_written_gzip``, ``test_files.test_a_half_written_array``,
 ``test_arrivals.test_half_a_record_waits_until_it_is_whole`` and ``test_a_file_that_grows_waits_…``; an object of a
 bucket ``test_objects.test_an_object_that_breaks_off_for_ever_leaves_nothing_half_read``.
@@ -41,6 +41,7 @@ import polars as pl
 import pytest
 
 import asof
+from asof.adapters import files
 from asof.adapters.calls import Patience
 from asof.adapters.jsonapi import ApiReader
 from asof.adapters.socrata import SocrataReader
@@ -75,6 +76,30 @@ def test_two_files_with_the_same_key_and_different_rows(few: pl.DataFrame, tmp_p
     assert [zones[key] for key in ("c0", "c1", "c2")] == ["z9", "z9", "z8"]
     assert len(zones) == lake.valid("calls").height == few.height
     assert lake.raw("calls").height == few.height + 5
+
+
+def test_a_line_just_begun_is_left_for_the_next_ingest(
+    few: pl.DataFrame, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is appended while it is read is no refused row; one that stays torn is."""
+    folder = world.make(tmp_path / "world", rows=few)
+    new = few.head(2).with_columns(id="new" + pl.col("id")).write_csv(include_header=False)
+    cut = len(new) - len(new.splitlines()[1].partition(",")[2]) - 1
+    with (folder / "calls.csv").open("a") as file:
+        file.write(new[:cut])
+    told = shown(capsys, "ingest", folder)
+    assert told["rows"] == {"read": few.height + 1, "valid": few.height + 1, "quarantined": 0, "repeated": 0}
+    [found] = [one for one in told["findings"] if one["check"] == "growing"]
+    assert found["message"].endswith("a line just written, which is left for the next ingest: calls.csv")
+    with (folder / "calls.csv").open("a") as file:
+        file.write(new[cut:] + "torn")
+    told = shown(capsys, "ingest", folder)
+    assert (told["rows"]["valid"], told["rows"]["quarantined"]) == (few.height + 2, 0)
+    monkeypatch.setattr(files, "WAITS", 0)
+    told = shown(capsys, "ingest", folder)
+    assert (told["rows"]["valid"], told["rows"]["quarantined"]) == (few.height + 2, 1)
+    assert "growing" not in {one["check"] for one in told["findings"]}
+    assert shown(capsys, "ingest", folder)["rows"]["read"] == 0
 
 
 def test_a_table_that_lost_a_column(few: pl.DataFrame, tmp_path: Path, capsys: Capture) -> None:

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ from asof.specs import FilesSpec
 
 ROWS: Final = 500_000
 """A batch ends with the piece that reaches so many rows: a larger file comes in several batches."""
+WAITS: Final = 60
+"""Seconds after its last change in which a file that ends in the middle of a line may still be written."""
 _MAGIC: Final = re.compile(r"[*?\[]")
 _Item = TypeVar("_Item")
 
@@ -112,6 +115,11 @@ class FilesReader:
         there = self.addresses()
         return [file for file in sorted(_Known.parse(watermark).files) if file not in there]
 
+    def growing(self, watermark: str | None) -> list[str]:
+        """See ``ports.FolderReader``."""
+        there, known = self.addresses(), _Known.parse(watermark).files
+        return [file for file in sorted(known) if file in there and "sha" not in known[file]]
+
     def ending(self, file: str) -> Literal["whole", "open", "half"]:
         """See ``ports.FolderReader``."""
         address = self.addresses().get(file)
@@ -157,8 +165,7 @@ class FilesReader:
         held: list[Piece] = []
         for piece in _ahead(tables.read(address, file, self.spec, columns)):
             if held and sum(part.rows.height for part in held) >= self.rows:
-                half = {"size": stamp.size, "mark": stamp.mark, "line": held[-1].last}
-                known.files[file] = half | ({"again": again} if again else {})
+                known.files[file] = _half_way(stamp, held[-1].last, again)
                 yield self._batch(held, file, known, again)
                 held = []
             if piece.last > begun:
@@ -169,8 +176,22 @@ class FilesReader:
                 f"{file}: changed while it was read, so it may be half-written; read it again when it is complete"
             )
         known.files[file] = {"size": stamp.size, "mark": stamp.mark, "sha": sha}
+        if held and self._is_growing(file, address, stamp, held[-1]):
+            last = held[-1].last
+            held[-1] = replace(held[-1], broken=held[-1].broken.filter(pl.col("_line") < last))
+            known.files[file] = _half_way(stamp, last - 1, again)
         if any(piece.rows.height or piece.broken.height for piece in held):
             yield self._batch(held, file, known, again)
+
+    def _is_growing(self, file: str, address: str, stamp: Stamp, piece: Piece) -> bool:
+        """Whether the last line is none and may become one: what has just been written there is cut short.
+
+        Under watch such a file has waited already.
+        """
+        if self.chosen is not None or objects.is_remote(address) or piece.broken.is_empty():
+            return False
+        fresh = time.time_ns() - int(stamp.mark) < WAITS * 1_000_000_000
+        return fresh and piece.broken["_line"].max() == piece.last and self.ending(file) == "half"
 
     def _batch(self, pieces: list[Piece], file: str, known: "_Known", again: Again) -> Batch:
         rows = pl.concat([piece.rows for piece in pieces], how="diagonal")
@@ -183,6 +204,11 @@ class FilesReader:
             broken.select(named, pl.all()) if broken.height else None,
             again=again,
         )
+
+
+def _half_way(stamp: Stamp, line: int, again: Again) -> dict[str, Any]:
+    """What is noted of a file that was read as far as a line."""
+    return {"size": stamp.size, "mark": stamp.mark, "line": line} | ({"again": again} if again else {})
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -293,7 +293,7 @@ def _read(
         alike += 0 if spec.key else kept.rows.height - kept.rows.drop("_file", "_line", strict=False).unique().height
         noticed += [replace(finding, subject=f"{name}.{finding.subject}") for finding in batch.findings]
         tell(0.5 * number / (number + 1))
-    return count, new, (*noticed, *_alike(name, alike), *_gone(name, spec, reader, lake))
+    return count, new, (*noticed, *_alike(name, alike), *_moving(name, reader, reached(name, spec, lake)))
 
 
 def _alike(name: str, rows: int) -> list[Finding]:
@@ -307,15 +307,24 @@ def _alike(name: str, rows: int) -> list[Finding]:
     return [Finding("equal rows", Severity.WARNING, name, message, figure=float(rows), rows=rows)]
 
 
-def _gone(name: str, spec: SourceSpec, reader: Reader, lake: Lake) -> list[Finding]:
-    """Files that were read and are no longer there: what was read of them stays."""
-    files = reader.gone(reached(name, spec, lake)) if isinstance(reader, FolderReader) else []
-    if not files:
+def _moving(name: str, reader: Reader, watermark: str | None) -> list[Finding]:
+    """Files that were read and are no longer there, whose rows stay; and those that are still being written."""
+    if not isinstance(reader, FolderReader):
         return []
-    shown = ", ".join(files[:SHOWN]) + (", …" if len(files) > SHOWN else "")
-    what = "a file that was read is" if len(files) == 1 else f"{len(files):,} files that were read are"
-    message = f"{what} no longer there; the rows stay: {shown}"
-    return [Finding("removed", Severity.NOTE, name, message, float(len(files)))]
+    gone, growing, found = reader.gone(watermark), reader.growing(watermark), []
+    if gone:
+        what = "a file that was read is" if len(gone) == 1 else f"{len(gone):,} files that were read are"
+        message = f"{what} no longer there; the rows stay: {_shown(gone)}"
+        found.append(Finding("removed", Severity.NOTE, name, message, float(len(gone))))
+    if growing:
+        what = "a file ends" if len(growing) == 1 else f"{len(growing):,} files end"
+        message = f"{what} in the middle of a line just written, which is left for the next ingest: {_shown(growing)}"
+        found.append(Finding("growing", Severity.NOTE, name, message, float(len(growing))))
+    return found
+
+
+def _shown(files: Sequence[str]) -> str:
+    return ", ".join(files[:SHOWN]) + (", …" if len(files) > SHOWN else "")
 
 
 def refuse_foreign(name: str, spec: SourceSpec, batch: Batch) -> None:
