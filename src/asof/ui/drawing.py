@@ -14,8 +14,8 @@ BLUE, ORANGE, GREY = "#22638f", "#c2611f", "#8d979f"
 BAND = "rgba(34, 99, 143, 0.16)"
 ROW = 34
 """Pixels of a bar with its space."""
-ROOM = 0.3
-"""Share of the width beside bars, for their figures: enough on a phone."""
+ROOM = 0.09
+"""Share of the length of bars that a character of a figure beside them takes: enough on a phone."""
 
 
 def through_time(asked: pl.DataFrame, zone: str) -> "go.Figure":
@@ -58,20 +58,21 @@ def reasons(told: Sequence[Mapping[str, Any]], unit: str) -> "go.Figure":
 
     names = [str(one["feature"]) for one in told]
     values = [float(one["reason"]) for one in told]
+    figures = _alike(values)
     figure = go.Figure()
     figure.add_bar(
         x=values,
         y=names,
         orientation="h",
         marker={"color": [BLUE if value > 0 else ORANGE for value in values]},
-        text=_alike(values),
+        text=figures,
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: %{x:+,.4g}<extra></extra>",
     )
     layout = _layout(90 + ROW * len(names))
     low, high = min([0.0, *values]), max([0.0, *values])
-    room = ROOM * (high - low or 1.0)  # for the figures beside the bars
+    room = ROOM * max(map(len, figures), default=0) * (high - low or 1.0)
     across = {"title": unit, "range": [low - room * (low < 0), high + room]}
     figure.update_layout(**layout, yaxis={"autorange": "reversed", "automargin": True}, xaxis=across)
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
