@@ -2,6 +2,7 @@
 
 import random
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 from pydantic_core import to_json
 
 import asof
+from asof import api
 from asof.api import Settings, _Server, answers, bodies, quick
 from asof.api.figures import Figures
 from asof.api.quick import Quick
 from asof.flows import asking, serving
 from asof.flows.serving import Desk, Walk, answered_with_others
-from tests.api.conftest import opened
+from tests.api.conftest import opened, standing
 
 PLACES = ["z0", "z3", "z5", "Z3", "nowhere", "", " z0", None, 3]
 STARTS = [
@@ -211,13 +213,57 @@ def test_who_jumps_is_not(desk: Desk) -> None:
 def test_no_more_is_answered_ahead_than_is_worth_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few answers in all, and few periods however few the places are."""
     panel, week = desk.standing.prepared.panel, [f"2021-06-{day:02d}" for day in range(7, 0, -1)]
-    starts = [asking.start_of(desk.standing.prepared, day) for day in week]
-    micros = [round(start[0].timestamp()) * 1_000_000 for start in starts if start is not None]
+    starts = [start for day in week if (start := asking.start_of(desk.standing.prepared, day)) is not None]
+    micros = [round(start.timestamp()) * 1_000_000 for start, _ in starts]
+
+    def go(walk: Walk, at: int, most: int) -> list[int]:
+        walk.meet(panel, [at], "1d")
+        return walk.go(panel, most, 1)
+
     walk = Walk()
-    assert [len(walk.go(panel, [at], "1d", 3)) for at in micros[:2]] == [0, 1]
-    assert walk.go(panel, micros[3:4], "1d", 3) == micros[4:6]
+    assert [go(walk, at, 3) for at in micros[:2]] == [[], [micros[2]]]
+    assert go(walk, micros[3], 3) == micros[4:6]
+    assert walk.told == (starts[4][0], "1d")
     monkeypatch.setattr(serving, "MOST_AHEAD", 2)
     walk = Walk()
-    assert [walk.go(panel, [at], "1d", 100) for at in micros[:2]] == [[], [micros[2]]]
-    assert walk.go(panel, [micros[3]], "1d", 100) == [micros[4]]
-    assert walk.go(panel, [micros[5]], "1d", 0) == []
+    assert [go(walk, at, 100) for at in micros[:2]] == [[], [micros[2]]]
+    assert go(walk, micros[3], 100) == [micros[4]]
+    assert walk.go(panel, 100) == micros[5:7]
+    assert go(walk, micros[0], 100) == []
+    assert (walk.told, walk.go(panel, 100)) == (None, [])
+
+
+def test_what_is_asked_next_is_answered_while_nobody_waits(
+    crashes: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who comes to the first day that was answered ahead finds those behind it answered too, also after a fault."""
+    tables, looks = [], []
+
+    def table(*given: Any) -> Any:
+        tables.append(given)
+        return answered_with_others(*given)
+
+    def look(*given: Any) -> Any:
+        looks.append(given)
+        if len(looks) == 2:
+            raise ZeroDivisionError
+        return serving.ahead(*given)
+
+    monkeypatch.setattr(api, "answered_with_others", table)
+    monkeypatch.setattr(api, "ahead", look)
+
+    def ask(day: int) -> None:
+        row = {"place": "z2", "start": f"2021-07-{day:02d}"}
+        given = client.post("/invocations", json=[row]).content
+        assert given == answers.write(desk.answer(bodies.table([row])), bodies.JSON)
+
+    with standing(opened(crashes), Settings(renew=0)) as client:
+        for day, seen in ((20, (1, 0)), (19, (2, 0)), (18, (2, 1)), (17, (2, 2)), (16, (2, 2)), (13, (3, 2))):
+            ask(day)
+            until = time.monotonic() + 20
+            while (len(tables), len(looks)) != seen:
+                assert time.monotonic() < until, (day, len(tables), len(looks))
+                time.sleep(0.01)
+            client.post("/v1/explain", json=[{"place": "z2", "start": "2021-07-22"}])  # its turn is behind that look
+    assert "could not be answered ahead" in caplog.text
+    assert "ZeroDivisionError" in caplog.text

@@ -24,7 +24,7 @@ from asof.api.guards import App, Guard, Limits, Receive, Scope, Send
 from asof.api.journal import Journal
 from asof.api.turns import Answered, Turns
 from asof.flows import asking, travelling
-from asof.flows.serving import Standing, Walk, answered_with_others
+from asof.flows.serving import Standing, Walk, ahead, answered_with_others
 from asof.flows.travelling import Guides
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class _Server:
         self._figures = figures
         self._turns = Turns(self._answer, lambda: desk.standing.apart, settings.limits.seconds)
         self._ways = _Ways.of(desk.workspace, desk.standing)
+        self._looking: asyncio.Task[None] | None = None
 
     async def renew(self) -> None:
         """Take up newer data and champions for as long as the server stands."""
@@ -201,6 +202,9 @@ class _Server:
         if kind == bodies.JSON and ways.standing is self._desk.standing:
             # A booster is asked by one thread at a time, and whoever waits for it here would keep everybody waiting.
             body = self._at_once(ways, rows, 0 if self._turns.busy else turns.FEW)
+            if ways.ready.reached and (self._looking is None or self._looking.done()):
+                ways.ready.reached = False
+                self._looking = asyncio.create_task(self._look_ahead(ways))
         if body is None:
             told = await self._turns.answer(kind, rows)
             body, refused = told.body, told.refused
@@ -212,6 +216,8 @@ class _Server:
     def _at_once(self, ways: _Ways, rows: Sequence[quick.Record], most: int) -> bytes | None:
         """Answer rows that are there already, or up to ``most`` plain ones; none where it takes a table, or longer."""
         body = ways.ready.answer(rows)
+        if body is None and ways.ready.learn(rows):
+            body = ways.ready.answer(rows)
         if body is not None:
             if self._settings.logbook is not None:
                 self._settings.logbook.keep_ready(ways.standing, rows)
@@ -225,8 +231,6 @@ class _Server:
         """Answer rows of requests: as ``_at_once`` what is there by now, the others by one table."""
         ways = self._ways
         known = kind == bodies.JSON and ways.standing is self._desk.standing
-        for rows in asked:
-            ways.ready.learn(rows)
         made = [self._at_once(ways, rows, len(rows)) if known else None for rows in asked]
         rest = [rows for rows, body in zip(asked, made, strict=True) if body is None]
         tabled = iter(self._by_table(kind, rest) if rest else [])
@@ -244,8 +248,21 @@ class _Server:
         if ways.standing is now:
             ways.ready.keep(told)
             ways.ready.keep(others)
+            ways.ready.mark = ways.walk.told
         numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)
         return answers.part(told, [len(one) for one in asked], kind, numbered=numbered)
+
+    async def _look_ahead(self, ways: _Ways) -> None:
+        """Answer what will be asked next, in a turn of its own, while who asks is told what was answered before."""
+
+        def work() -> None:
+            ways.ready.keep(ahead(self._desk.workspace, ways.standing, ways.walk))
+            ways.ready.mark = ways.walk.told
+
+        try:
+            await self._turns.do(work)
+        except (Exception, PanicException):  # nobody has asked yet: who will is answered then, or told what is wrong
+            LOG.exception("what is asked next could not be answered ahead")
 
     async def explain(self, request: "Request") -> "Response":
         """Answer each row with its reasons; ``?class=NAME`` says whose probability is explained."""

@@ -5,6 +5,7 @@ An answer does not change as long as neither release nor data do, so what was an
 
 import datetime as dt
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,11 @@ class Quick:
         self._kept: dict[Period, dict[str, bytes]] = {}
         """Answers by period and place: most periods are asked about for all places."""
         self._size = 0
+        self._learning = threading.Lock()
+        self.mark: Period | None = None
+        """The first period that was answered ahead: who asks about it goes on."""
+        self.reached = False
+        """Whether somebody has."""
         self._starts: dict[str, tuple[dt.datetime, str] | None] = {}
         ready = standing.ready
         if ready is not None and 0 < ready.height <= MOST_READY and workspace.spec.predict.per.place is not None:
@@ -64,9 +70,16 @@ class Quick:
         found = []
         for row in rows:
             key = self._key(row)
-            line = None if key is None else self._told.get(key) or self._kept.get(key[1:], NOTHING).get(key[0])
-            if line is None:
+            if key is None:
                 return None
+            line = self._told.get(key)
+            if line is None:
+                period = key[1:]
+                line = self._kept.get(period, NOTHING).get(key[0])
+                if line is None:
+                    return None
+                if period == self.mark:
+                    self.mark, self.reached = None, True
             found.append(line)
         return answers.join(found)
 
@@ -99,13 +112,17 @@ class Quick:
         begun, nearest = known
         return place, begun, nearest if horizon is None else horizon
 
-    def learn(self, rows: Sequence[Record]) -> None:
-        """Read texts of starts that are new; the oldest are forgotten where there are too many."""
+    def learn(self, rows: Sequence[Record]) -> bool:
+        """Read texts of starts that are new, and say whether there were; the oldest are forgotten where many come."""
         if not self._told:
-            return
+            return False
         texts = {row.get("start") for row in rows[:1_000] if row.keys() <= NAMES}
         new = [text for text in texts if isinstance(text, str) and text not in self._starts]
-        for text in [text for text in new if len(text) <= LONGEST_START and text.isascii()][:NEW_STARTS]:
-            while len(self._starts) >= MOST_STARTS:
-                del self._starts[next(iter(self._starts))]
-            self._starts[text] = asking.start_of(self.standing.prepared, text)
+        short = [text for text in new if len(text) <= LONGEST_START and text.isascii()][:NEW_STARTS]
+        for text in short:
+            told = asking.start_of(self.standing.prepared, text)
+            with self._learning:
+                while len(self._starts) >= MOST_STARTS:
+                    del self._starts[next(iter(self._starts))]
+                self._starts[text] = told
+        return bool(short)

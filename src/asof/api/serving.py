@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OBJECTS = 50_000
 """New ones after which those that only know each other are looked for: more than a batch of rows makes."""
+SWITCH = 0.001
+"""Seconds after which a thread that computes lets the one go on that answers."""
 GRACE = 30
 """Seconds that requests under way get to end when the server is told to stop."""
 
@@ -74,6 +76,7 @@ def _settle() -> None:
     gc.freeze()
     # Rows of a request are many, and none of them goes in a circle.
     gc.set_threshold(OBJECTS, 20, 50)
+    sys.setswitchinterval(SWITCH)
     with contextlib.suppress(OSError, AttributeError):  # another system than Linux has its own ways
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 

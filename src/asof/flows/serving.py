@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from asof import times
 from asof.data import UTC_TIME
 from asof.errors import AsofError, DataError
 from asof.flows import asking, intake, oracles, predicting, preparation, reasoning
+from asof.flows.asking import EPOCH
 from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
@@ -64,7 +66,7 @@ def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapp
 
 @dataclass
 class Walk:
-    """Who asks about one period after the other: each time more of those that come next are answered along.
+    """Who asks about one period after the other: each time more of those that come next are answered ahead.
 
     As files are read ahead: whoever asks about a period here and a period there has nothing to wait for.
     """
@@ -73,29 +75,47 @@ class Walk:
     high: int = 0
     """Starts of the first and the last period that were answered together, in microseconds."""
     horizon: str = ""
-    count: int = 0
-    """So many were answered along; twice as many will be."""
+    way: int = 0
+    """1: to later periods, -1: to earlier ones, 0: nowhere."""
+    count: int = 1
+    """So many were answered together; twice as many will be."""
 
-    def go(self, panel: Panel, starts: Sequence[int], horizon: str, most: int) -> list[int]:
-        """Starts of the periods to answer along with those asked about now, at most ``most`` in all."""
+    told: tuple[datetime, str] | None = None
+    """Start and horizon of the first that was answered ahead the last time."""
+
+    def meet(self, panel: Panel, starts: Sequence[int], horizon: str) -> None:
+        """Take note of periods that are asked about together and have not been answered yet."""
         first, last = min(starts), max(starts)
-        ahead, back = (
-            horizon == self.horizon and self._next(panel, at, forwards=forwards) == to
-            for at, to, forwards in ((self.high, first, True), (self.low, last, False))
-        )
-        self.count = max(1, min(2 * self.count, MOST_AHEAD, most)) if ahead or back else 1
+        same = horizon == self.horizon
+        if same and _next(panel, self.high, 1) == first:
+            self.way = 1
+        elif same and _next(panel, self.low, -1) == last:
+            self.way = -1
+        else:
+            self.way, self.count = 0, 1
+        self.low, self.high, self.horizon = first, last, horizon
+
+    def go(self, panel: Panel, most: int, beside: int = 0) -> list[int]:
+        """Starts of the periods to answer ahead, with ``beside`` others at most ``most``, the nearest first."""
+        self.told = None
+        if not self.way:
+            return []
+        self.count = max(1, min(2 * self.count, MOST_AHEAD, most))
         told: list[int] = []
-        while (ahead or back) and len(told) + len(starts) < self.count:
-            told.append(self._next(panel, (told or [last if ahead else first])[-1], forwards=ahead))
-        self.low, self.high, self.horizon = min(first, *told, first), max(last, *told, last), horizon
+        at = self.high if self.way > 0 else self.low
+        for _ in range(self.count - beside):
+            at = _next(panel, at, self.way)
+            told.append(at)
+        self.low, self.high = min(self.low, at), max(self.high, at)
+        if told:
+            self.told = EPOCH + timedelta(microseconds=told[0]), self.horizon
         return told
 
-    @staticmethod
-    def _next(panel: Panel, start: int, *, forwards: bool) -> int:
-        """Start of the period behind another, or before it."""
-        at = np.array([start if forwards else start - 1])
-        begun, ended = times.period_micros(at, panel.every, panel.zone)
-        return int((ended if forwards else begun)[0])
+
+def _next(panel: Panel, start: int, way: int) -> int:
+    """Start of the period behind another, or before it."""
+    begun, ended = times.period_micros(np.array([start if way > 0 else start - 1]), panel.every, panel.zone)
+    return int((ended if way > 0 else begun)[0])
 
 
 class Desk:
@@ -245,32 +265,51 @@ def answered_with_others(
     return told[: asked.height], told[asked.height :]
 
 
-def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFrame:
+def ahead(workspace: Workspace, now: Standing, walk: Walk) -> pl.DataFrame:
+    """Answers about all places at the periods that ``walk`` comes to next; no row where it goes nowhere."""
+    known = _places(now)
+    starts = walk.go(now.prepared.panel, MOST_ALONG // max(known.len(), 1))
+    return _answers(workspace, now, _everywhere(_periods(now, starts, walk.horizon), known))
+
+
+def _places(now: Standing) -> pl.Series:
+    """Places that are answered about where one of them is asked about; none where they are many."""
     known, panel = now.oracle.places, now.prepared.panel
-    if now.ready is None or not now.apart or not 0 < known.len() <= MOST_PLACES:
+    if now.ready is None or not now.apart or known.len() > MOST_PLACES:
+        return known[:0]
+    return known if panel.places.kind == "h3" else known.filter(known.is_in(panel.places.ids.implode()))
+
+
+def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFrame:
+    known = _places(now)
+    if known.is_empty():
         return asked[:0]
-    if panel.places.kind != "h3":
-        known = known.filter(known.is_in(panel.places.ids.implode()))
-    periods = asked.filter(pl.col("reason").is_null()).unique(["start", "horizon"], maintain_order=True)
+    periods = asked.filter(asked["reason"].is_null()).unique(["start", "horizon"], maintain_order=True)
     if not 0 < periods.height <= MOST_PERIODS:
         return asked[:0]
     if walk is not None and periods["horizon"].n_unique() == 1:
-        periods = pl.concat([periods, _further(panel, periods, walk, MOST_ALONG // known.len())])
-    others = periods.drop("place").join(known.rename("place").to_frame(), how="cross").select(asked.columns)
+        panel, horizon = now.prepared.panel, periods["horizon"][0]
+        walk.meet(panel, periods["start"].to_physical().to_list(), horizon)
+        further = walk.go(panel, MOST_ALONG // known.len(), periods.height)
+        if further:
+            periods = pl.concat([periods, _periods(now, further, horizon).select(periods.columns)])
+    others = _everywhere(periods, known).select(asked.columns)
     return others.join(asked, on=list(_ASKED), how="anti", nulls_equal=True)
 
 
-def _further(panel: Panel, periods: pl.DataFrame, walk: Walk, most: int) -> pl.DataFrame:
-    """The periods that are asked about next, in the columns of ``periods``, which one horizon is asked about at."""
-    horizon: str = periods["horizon"][0]
-    starts = walk.go(panel, periods["start"].to_physical().to_list(), horizon, most)
+def _everywhere(periods: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
+    return known.rename("place").to_frame().join(periods.drop("place"), how="cross")
+
+
+def _periods(now: Standing, starts: Sequence[int], horizon: str) -> pl.DataFrame:
+    """Questions about periods by their starts (microseconds), without places."""
+    panel = now.prepared.panel
     begun = pl.Series("start", starts, dtype=pl.Int64).cast(UTC_TIME)
     ended = times.end(begun, panel.every, panel.zone).alias("end")
-    as_of = times.shift(begun, Step.parse(horizon), panel.zone, -1).alias("as_of")
+    as_of = times.shift(begun, Step.parse(horizon), panel.zone, -1).alias("as_of") if starts else begun.alias("as_of")
     none = pl.lit(None, pl.String)
     told = pl.DataFrame([begun, ended, as_of])
-    told = told.with_columns(none.alias("place"), pl.lit(horizon).alias("horizon"), none.alias("reason"))
-    return told.select(periods.columns)
+    return told.with_columns(none.alias("place"), pl.lit(horizon).alias("horizon"), none.alias("reason"))
 
 
 def _answers(workspace: Workspace, now: Standing, asked: pl.DataFrame) -> pl.DataFrame:
