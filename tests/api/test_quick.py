@@ -90,7 +90,9 @@ def test_what_is_remembered_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(quick, "MOST_STARTS", 20)
     at_hand = Quick(desk.workspace, desk.standing)
     for number in range(40):
-        at_hand.learn([{"place": "z1", "start": f"2021-07-22T00:{number:02d}"}, {"start": "x" * 5_000}])
+        new = {"place": "z1", "start": f"2021-07-22T00:{number:02d}"}
+        assert at_hand.learn([new, {"start": "x" * 5_000}, {"start": ["soon"]}, {"start": {"at": "soon"}}])
+        assert not at_hand.learn([new])
         assert at_hand.answer([{"place": "z1", "start": f"2021-07-22T00:{number:02d}"}]) is not None
     assert len(at_hand._starts) == 20
     assert max(map(len, at_hand._starts)) <= quick.LONGEST_START

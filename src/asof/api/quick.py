@@ -116,13 +116,14 @@ class Quick:
         """Read texts of starts that are new, and say whether there were; the oldest are forgotten where many come."""
         if not self._told:
             return False
-        texts = {row.get("start") for row in rows[:1_000] if row.keys() <= NAMES}
-        new = [text for text in texts if isinstance(text, str) and text not in self._starts]
+        told = [row.get("start") for row in rows[:1_000] if row.keys() <= NAMES]
+        texts = dict.fromkeys(text for text in told if isinstance(text, str))
+        new = [text for text in texts if text not in self._starts]
         short = [text for text in new if len(text) <= LONGEST_START and text.isascii()][:NEW_STARTS]
         for text in short:
-            told = asking.start_of(self.standing.prepared, text)
+            read = asking.start_of(self.standing.prepared, text)
             with self._learning:
                 while len(self._starts) >= MOST_STARTS:
                     del self._starts[next(iter(self._starts))]
-                self._starts[text] = told
+                self._starts[text] = read
         return bool(short)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from asof.flows.serving import Desk
     from asof.flows.workspace import Workspace
 
-OBJECTS = 50_000
-"""New ones after which those that only know each other are looked for: more than a batch of rows makes."""
+OBJECTS = 10_000
+"""New ones after which those that only know each other are looked for: more than most batches of rows make."""
 SWITCH = 0.001
 """Seconds after which a thread that computes lets the one go on that answers."""
 GRACE = 30
@@ -75,7 +75,7 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     # Rows of a request are many, and none of them goes in a circle.
-    gc.set_threshold(OBJECTS, 20, 50)
+    gc.set_threshold(OBJECTS, 10, 10)
     sys.setswitchinterval(SWITCH)
     with contextlib.suppress(OSError, AttributeError):  # another system than Linux has its own ways
         ctypes.CDLL("libc.so.6").malloc_trim(0)
