@@ -147,21 +147,47 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
             path.mkdir(parents=True, exist_ok=True)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Leave whole runs, slow tests, and the processes that they start, out of the coverage report."""
-    plugin = item.config.pluginmanager.getplugin("_cov")
-    controller = getattr(plugin, "cov_controller", None)
-    slow = item.nodeid.startswith(WHOLE) or item.get_closest_marker("slow") is not None
-    if controller is None or not slow:
-        return (yield)
+@contextlib.contextmanager
+def _untraced(config: pytest.Config) -> Iterator[None]:
+    """Leave what is done meanwhile, and the processes that are started, out of the coverage report."""
+    controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if controller is None or not controller.started:
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         controller.pause()
         try:
-            return (yield)
+            yield
         finally:
             controller.resume()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Do not trace whole runs and slow tests."""
+    slow = item.nodeid.startswith(WHOLE) or item.get_closest_marker("slow") is not None
+    with _untraced(item.config) if slow else contextlib.nullcontext():
+        return (yield)
+
+
+class Making:
+    """A plugin of its own: what belongs to the session is made above this folder."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Do not trace the whole runs by which pages and servers get the folder of a project that they share."""
+        folder = fixturedef.scope != "function" and fixturedef.func.__annotations__.get("return") is pathlib.Path
+        shared = folder and f"{fixturedef.baseid}/".startswith(SHARING)
+        with _untraced(request.config) if shared else contextlib.nullcontext():
+            return (yield)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See to what belongs to the session."""
+    config.pluginmanager.register(Making())
 
 
 @pytest.hookimpl(hookwrapper=True)
