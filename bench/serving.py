@@ -8,8 +8,9 @@ thread, and answer with the same native LightGBM model, rows in the quickest way
 the same bodies is the ceiling. `wrk`: one thread, 8 connections, one row a request, another one each time, 3 runs in
 turns, medians. Two models: 30 columns of a row; collisions by zone and day, where peers are handed the features
 ready-made and ours is asked by place and day: about the next days (made ahead), about all places of days that nobody
-has asked about (history looked up now, once a day for all places), and about those again. Batches: 1,000 rows, the
-quickest of 5 requests.
+has asked about, one day after the other (looked up now: a day for all places, and days ahead of who walks), about such
+places and days in no order (each day is looked up when it is first asked about), and about the first of them again.
+`wrk` counts a wait as often as requests would have come in it. Batches: 1,000 rows, the quickest of 5 requests.
 With `hostile`: 10,000 hostile requests from 8 clients, every fifth of them rows with known answers; without, a tenth.
 """
 
@@ -55,8 +56,10 @@ SLOPE = 30
 MANY = 1_000
 TIMES = 5
 """Batches of which the quickest counts."""
-NEW = 9_000
-"""Rows of a run that nobody has asked about: more than are answered in it."""
+NEW = 18_000
+"""Rows of a run that nobody has asked about, day after day: more than are answered in it."""
+JUMPS = 9_000
+"""Rows of a run that nobody has asked about, in no order; those of 36 days."""
 RUNS_NEW = RUNS + 1
 WARM = 300
 HOMES = """\
@@ -81,7 +84,7 @@ class Case:
     rows: list[Mapping[str, Any]]
     """As ours is asked."""
     numbers: list[list[float]]
-    """The same rows as peers are asked, encoded."""
+    """The first of these rows as peers are asked, encoded."""
     expected: list[float]
 
     @classmethod
@@ -97,8 +100,8 @@ class Case:
         numbers = features.cast(pl.Float64).to_numpy()
         whole = np.flatnonzero(np.isfinite(numbers).all(axis=1))
         text = now.oracle.model.fitted.files()["model.txt"].decode()
-        kept = numbers[whole].tolist()
-        return cls(desk, text, [rows[at] for at in whole], kept, told[whole].tolist())
+        few = whole[: TIMES * MANY]
+        return cls(desk, text, [rows[at] for at in whole], numbers[few].tolist(), told[few].tolist())
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -137,7 +140,7 @@ def collisions(folder: Path) -> tuple[Case, Case]:
         for place, day, horizon in zip(ready["place"], days, ready["horizon"], strict=True)
     ]
     places, first = sorted(set(ready["place"])), days.min()
-    needed = TIMES * MANY + RUNS_NEW * NEW
+    needed = TIMES * MANY + RUNS_NEW * (NEW + JUMPS)
     before = [f"{first - timedelta(days=back):%Y-%m-%d}" for back in range(2, 3 + needed // len(places))]
     asked = [{"place": place, "start": day, "horizon": "1d"} for day in before for place in places]
     return Case.of(folder, coming[:MANY]), Case.of(folder, asked)
@@ -361,15 +364,19 @@ def measure(folder: Path) -> None:
         parts = [getattr(server, name) for name in ("port", "route", "pid", "began")]
         ready = asked(Running("asof, made ahead", *parts), ahead.rows, _rows)
         looked = asked(Running("asof, looked up now", *parts), now.rows, _rows)
+        jumping = asked(Running("asof, in no order", *parts), now.rows[:MANY], _rows)
+        begun, draw = TIMES * MANY + RUNS_NEW * NEW, np.random.default_rng(36)
         runs = [now.rows[TIMES * MANY + run * NEW :][:NEW] for run in range(RUNS_NEW)]
-        assert all(runs), "too few rows that nobody has asked about"
+        jumps = [draw.permutation(now.rows[begun + run * JUMPS :][:JUMPS]).tolist() for run in range(RUNS_NEW)]
+        assert len(jumps[-1]) > JUMPS // 2, "too few rows that nobody has asked about"
         looked.runs = [[_rows([row]) for row in rows] for rows in runs]
-        names = [ready.running.name, looked.running.name, "asof, asked before"]
+        jumping.runs = [[_rows([row]) for row in rows] for rows in jumps]
+        names = [ready.running.name, looked.running.name, jumping.running.name, "asof, asked before"]
         shares = batches([*peers, ready, looked], now)
         # The same rows once more.
-        before = asked(Running(names[2], *parts), now.rows, _rows)
-        shares |= batches([before], now)
-        told = compare([*peers, ready, looked, before], folder, names)
+        before = asked(Running(names[3], *parts), now.rows, _rows)
+        shares |= batches([before], now) | {jumping.running.name: shares[looked.running.name]}
+        told = compare([*peers, ready, looked, jumping, before], folder, names)
         goals(told, shares, server, slope(server, before.bodies(0), folder))
 
 

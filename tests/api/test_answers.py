@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -156,10 +157,10 @@ def test_what_stands_stays_where_renewing_fails(own: Path) -> None:
     (found.folder / "card.md").write_text("changed by someone")
     name = desk.standing.oracle.release.name
     with standing(desk, Settings(renew=0.05)) as client:
-        for _ in range(200):
-            told = client.get("/ping").json()
-            if "trouble" in told:
-                break
+        until = time.monotonic() + 20
+        while "asof_renewal_failing 1.0" not in client.get("/metrics").text and time.monotonic() < until:
+            time.sleep(0.01)
+        assert "trouble" in client.get("/ping").json()
         row: dict[str, object] = {"place": "z2", "start": "2021-07-20"}
         assert asked(client, [row]).json()["predictions"][0]["release"] == name
         assert "card.md" in desk.trouble
