@@ -1,6 +1,7 @@
 """From tables of sources to questions with features and labels: the part that every verb shares."""
 
 import difflib
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ class Prepared:
         """The source whose rows make the label."""
         return self.past.table(self.panel.source)
 
-    @property
+    @functools.cached_property
     def first(self) -> datetime:
         """Start of the first period wholly covered by the counted source."""
         covered = self.counted.coverage.start
@@ -58,7 +59,7 @@ class Prepared:
         first: datetime = begun[0] if begun[0] == covered else times.end(begun, self.panel.every, self.panel.zone)[0]
         return first
 
-    @property
+    @functools.cached_property
     def last(self) -> datetime:
         """Last moment of prediction that is not refused: everything over by then minus the delay is covered."""
         end = pl.Series([self.counted.coverage.end], dtype=UTC_TIME)
