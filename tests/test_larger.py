@@ -302,19 +302,26 @@ def test_all_rows_are_at_hand_where_a_feature_reads_them_all(tmp_path: Path, mon
     assert opened["a"].rows.height == whole["a"].rows.height
 
 
-def test_stretches_read_shared_rows_once_and_tell_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A month after another, a hole and its edges included; a part of a day, where clocks change, to its last bit."""
+@pytest.mark.parametrize(
+    ("lost", "early", "made"),
+    [((93, 102), 0, 7), ((93, 102), 100, 10), ((60, 165), 0, 7)],
+    ids=["a hole", "begun before the data", "a hole longer than a stretch and its reach"],
+)
+def test_stretches_read_shared_rows_once_and_tell_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: tuple[int, int], early: int, made: int
+) -> None:
+    """A month after another, edges included; a part of a day, where clocks change, to its last bit."""
     monkeypatch.setattr(deriving, "ROWS", PART)
     monkeypatch.setattr(extents, "YEAR", timedelta(days=30))
     (tmp_path / "project.yaml").write_text(PAGE)
     (tmp_path / "squares.geojson").write_text(json.dumps(squares()))
-    gone = pl.col("day").str.to_date("%m/%d/%Y").is_between(date(2023, 4, 3), date(2023, 4, 12))
+    gone = pl.col("day").str.to_date("%m/%d/%Y").is_between(*(date(2023, 1, 1) + timedelta(days=day) for day in lost))
     events(date(2023, 1, 1), 200).filter(~gone).write_parquet(tmp_path / "a.parquet")
     workspace = verbs.open_project(str(tmp_path))
     intake.take_in(workspace)
     whole = preparation.prepare(workspace, extents.open_tables(workspace))
     assert len(whole.counted.coverage.starts) == 2
-    first, until = whole.counted.coverage.start, whole.counted.coverage.end
+    first, until = whole.counted.coverage.start - timedelta(days=early), whole.counted.coverage.end
     read: list[int] = []
     valid = type(workspace.lake).valid
 
@@ -328,12 +335,13 @@ def test_stretches_read_shared_rows_once_and_tell_the_same(tmp_path: Path, monke
     for stretch in extents.stretches(workspace, first, until):
         assert stretch.first is not None
         assert stretch.until is not None
+        assert stretch.prepared.counted.rows["_key"].is_duplicated().sum() == 0
         asked = preparation.ask(stretch.prepared, stretch.first, stretch.until)
         labels.append(asked)
         told.append(preparation.read(stretch.prepared, asked, {}))
-    assert len(told) == 7
+    assert len(told) == made
     assert max(read) < 0.4 * whole.counted.rows.height
-    assert sum(read) <= whole.counted.rows.height
+    assert sum(read) <= 1.2 * whole.counted.rows.height
     asked = preparation.ask(whole, first, until)
     assert_frame_equal(pl.concat(labels), asked)
     assert asked["label"].null_count() > 0

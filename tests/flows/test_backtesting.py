@@ -48,6 +48,23 @@ def test_labels_not_yet_known_are_empty(copied: Finished) -> None:
     assert unknown["start"].min() > answers.filter(pl.col("label").is_not_null())["start"].max()
 
 
+def test_a_cut_within_a_day(copied: Finished) -> None:
+    """Moments are read as they are written on the clocks of the source."""
+    folder, _ = copied
+    out = folder / "answers.parquet"
+    command = ["backtest", str(folder), "--cut", "2021-06-01T06:00", "--until", "2021-06-10T06:00", "--out", str(out)]
+    assert main(command) == 0
+    asked = pl.read_parquet(out)["as_of"]
+    assert (asked.min(), asked.max()) == (datetime(2021, 6, 2, 4, tzinfo=UTC), datetime(2021, 6, 10, 4, tzinfo=UTC))
+
+
+def test_a_refit_without_a_length_is_refused(copied: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would begin the same stretch for ever."""
+    folder, _ = copied
+    assert _backtest(folder, folder / "answers.parquet", "--refit", "0d") == 2
+    assert "--refit 0d has no length: expected at least 1d" in capsys.readouterr().err
+
+
 def test_a_refit_learns_more(copied: Finished) -> None:
     """With ``--refit`` the first stretch is answered as without, later ones by later models."""
     folder, _ = copied

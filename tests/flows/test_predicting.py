@@ -12,7 +12,7 @@ import pytest
 import asof
 from asof.cli import main
 from asof.errors import DataError
-from asof.flows import asking, intake, oracles, predicting, preparation
+from asof.flows import asking, inputs, intake, oracles, predicting, preparation
 from asof.flows.predicting import Asked
 from tests.flows import world
 
@@ -144,14 +144,85 @@ def test_places_of_digits_keep_their_zeros(tmp_path: Path) -> None:
     """A code such as 00501 is text, though every row of the file is made of digits."""
     file = tmp_path / "asked.csv"
     file.write_text("Place,date,mine\n00501,2021-07-10,007\n10001,2021-07-10,008\n")
-    assert asking.read_table(file).rows() == [("00501", "2021-07-10", 7), ("10001", "2021-07-10", 8)]
+    assert inputs.read_table(file).rows() == [("00501", "2021-07-10", 7), ("10001", "2021-07-10", 8)]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2021-07-01T06:00", datetime(2021, 7, 1, 10, tzinfo=UTC)),
+        ("2021-07-01T06:00+02:00", datetime(2021, 7, 1, 4, tzinfo=UTC)),
+        ("2021-03-14T02:30", datetime(2021, 3, 14, 7, tzinfo=UTC)),  # the clocks go from 02:00 to 03:00
+        ("2021-11-07T01:30", datetime(2021, 11, 7, 5, 30, tzinfo=UTC)),  # twice: the earlier
+    ],
+)
+def test_moments_are_read_as_utc(written: str, read: datetime) -> None:
+    told = asking.moment(written, "America/New_York")
+    assert (told, told.tzinfo) == (read, UTC)
+
+
+@pytest.mark.parametrize("written", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "9999-12-31", "soon"])
+def test_what_lies_at_the_edge_of_the_calendar_is_no_moment(copied: Finished, written: str) -> None:
+    """It costs its own row alone, and is refused on the command line."""
+    folder, _ = copied
+    with pytest.raises(asof.DataError, match="is no day or moment; expected 2019-09-01 or 2019-09-01T06:00"):
+        asking.moment(written, "America/New_York")
+    asked = folder / "asked.csv"
+    asked.write_text(f"place,start\nz1,{written}\nz1,2021-03-14T02:30\n")
+    out = folder / "answers.parquet"
+    asof.predict(asof.open_project(str(folder)), asof.Asked(input=asked), out)
+    assert pl.read_parquet(out)["reason"].to_list() == ["start is no time that can be read", None]
+
+
+def test_a_range_of_moments_with_an_hour(copied: Finished) -> None:
+    """Periods that begin within it, as of days."""
+    folder, _ = copied
+    for end, days in (("2021-07-03T12:00", 3), ("2021-07-03", 2)):
+        asked = asof.Asked(start="2021-06-30T06:00", end=end)
+        out = folder / "answers.parquet"
+        told = asof.predict(asof.open_project(str(folder)), asked, out)
+        assert told["answered"] == 6 * 2 * days
+
+
+def test_a_row_without_a_place_is_found_by_where_it_lies(tmp_path: Path) -> None:
+    """Rows that name their place and rows that lie in one may stand in one file."""
+    rows = world.calls(days=150).with_columns(lat=40.7 + 0.03 * pl.col("zone").str.slice(1).cast(pl.Int64), lon=-73.9)
+    text = world.PROJECT.replace("    place: zone\n", "    place: {lat: lat, lon: lon}\n")
+    folder = world.make(tmp_path / "world", project=text.replace("{place: zone,", "{place: h3:7,"), rows=rows)
+    workspace = asof.open_project(str(folder))
+    intake.take_in(workspace)
+    prepared = preparation.prepare(workspace, intake.open_tables(workspace))
+    cell = prepared.panel.places.ids[0]
+    given = pl.DataFrame(
+        {"place": [cell, None, None, "z"], "lat": [None, 40.73, None, 40.73], "lon": [None, -73.9, None, -73.9]}
+    ).with_columns(start=pl.lit("2021-05-20"))
+    asked = asking.of_frame(workspace, prepared, given, "given")
+    there = prepared.counted.rows.filter(pl.col("zone") == "z1")["_place"][0]
+    assert asked["place"].to_list() == [cell, there, None, "z"]
+    assert asked["reason"].is_null().to_list() == [True, True, False, False]
+
+
+def test_faults_of_a_file_name_its_line(tmp_path: Path) -> None:
+    """Columns that nobody reads may hold anything."""
+    file = tmp_path / "asked.csv"
+    lines = [f"z1,2021-07-10,{number}" for number in range(150)]
+    file.write_text("place,start,note\n" + "\n".join([*lines, "z1,2021-07-10,abc"]) + "\n")
+    assert inputs.read_table(file)["note"][-2:].to_list() == ["149", "abc"]
+    file.write_text("place,start\nz1,2021-07-10\nz1,2021-07-10,more\n")
+    with pytest.raises(asof.DataError, match=r"asked\.csv: line 3: 3 fields, the header names 2; quote what holds"):
+        inputs.read_table(file)
+    file.write_bytes("place,start\nz1,2021-07-10\nZürich,2021-07-10\n".encode("latin-1"))
+    with pytest.raises(asof.DataError, match=r"asked\.csv: line 3: no UTF-8 text; save it as UTF-8"):
+        inputs.read_table(file)
+    with pytest.raises(asof.DataError, match="no plain file"):
+        inputs.read_table(tmp_path)
 
 
 def test_a_header_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
     """Either of the two could be meant."""
     file = tmp_path / "asked.csv"
     file.write_text("place,day,place\nz1,2021-07-10,z2\n")
-    for read in (asking.read_table, asking.read_texts):
+    for read in (inputs.read_table, inputs.read_texts):
         with pytest.raises(asof.DataError, match="the header names 'place' more than once; rename all but one"):
             read(file)
 

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from asof.api import answers
 from asof.flows import asking
-from asof.flows.asking import PLACE_NAME
+from asof.flows.inputs import PLACE_NAME
 from asof.flows.serving import Standing
 from asof.flows.workspace import Workspace
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from asof import __version__
 from asof.api.bodies import CSV, JSON, LINES, MOST_EXPLAINED, MOST_NUMBER, MOST_TEXT, SHAPES
-from asof.flows.asking import PLACE_NAME
+from asof.flows.inputs import PLACE_NAME
 from asof.flows.oracles import CHANCE
 from asof.flows.preparation import Prepared
 from asof.flows.serving import Standing

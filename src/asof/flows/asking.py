@@ -2,7 +2,7 @@
 
 import math
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from asof import rows as units
 from asof.checks import cells
 from asof.data import UTC_TIME
 from asof.errors import DataError
+from asof.flows import inputs
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
 from asof.lookups import OWN
@@ -23,8 +24,9 @@ from asof.specs import SourceSpec, TimeSpec
 from asof.times import Step
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+YEARS = range(1000, 9000)
+"""What lies further off is no time that anybody asks about, and steps from there would leave the calendar."""
 ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
-PLACE_NAME = "place"
 TIME_NAMES = ("start", "time", "date", "datetime", "timestamp", "period")
 LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "longitude")
 
@@ -35,14 +37,14 @@ def of_file(workspace: Workspace, prepared: Prepared, file: Path) -> tuple[pl.Da
     Of a panel: place (or latitude and longitude) and a time, perhaps a horizon. Of single rows: the columns that
     the source has, as its files hold them; without a column of time as of now, the last moment that is known.
     """
-    given = read_texts(file) if prepared.panel.rows else read_table(file)
+    given = inputs.read_texts(file) if prepared.panel.rows else inputs.read_table(file)
     return given, of_frame(workspace, prepared, given, str(file))
 
 
 def of_frame(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, called: str) -> pl.DataFrame:
     """A question about each row of a table, in its order; ``called`` is what messages call the table.
 
-    Rows of single units hold text, as files do: ``as_texts`` makes it of other values, those of ``numbers`` aside.
+    Rows of single units hold text, as files do: ``inputs.as_texts`` makes it of others, those of ``numbers`` aside.
     """
     if prepared.panel.rows:
         return _rows_of(workspace, prepared, given, called)
@@ -90,67 +92,6 @@ def keyed(workspace: Workspace, prepared: Prepared, columns: Sequence[str]) -> b
     spec = workspace.spec.sources[prepared.panel.source]
     named = [name.lower() for name in columns] if spec.header == "lower" else columns
     return not prepared.panel.rows or (bool(spec.key) and set(spec.key) <= set(named))
-
-
-def read_table(file: Path, *, texts: bool = False) -> pl.DataFrame:
-    """Read a table of questions, all cells of CSV as text where ``texts``.
-
-    Raises DataError where it cannot be read or has no rows.
-    """
-    if not file.is_file():
-        message = f"{file}: no such file"
-        raise DataError(message)
-    readers: Mapping[str, Callable[..., pl.DataFrame]] = {
-        ".csv": _read_texts if texts else _read_csv,
-        ".parquet": pl.read_parquet,
-        ".json": pl.read_json,
-        ".ndjson": pl.read_ndjson,
-    }
-    suffix = file.suffix if file.suffix != ".gz" else Path(file.stem).suffix
-    if suffix not in readers:
-        message = f"{file}: expected one of {', '.join(readers)} (CSV also as .csv.gz)"
-        raise DataError(message)
-    try:
-        rows = readers[suffix](file)
-    except pl.exceptions.PolarsError as fault:
-        message = f"{file}: {str(fault).splitlines()[0]}"
-        raise DataError(message) from fault
-    if rows.height == 0:
-        message = f"{file}: there is no row to answer"
-        raise DataError(message)
-    return rows
-
-
-def read_texts(file: Path) -> pl.DataFrame:
-    """Read a table with every column as text, as sources are read; raises ``DataError`` as ``read_table`` does."""
-    return as_texts(read_table(file, texts=True))
-
-
-def as_texts(rows: pl.DataFrame) -> pl.DataFrame:
-    """Write every value as text, as it would stand in a CSV file."""
-    return rows.with_columns(pl.exclude(pl.String).cast(pl.String))
-
-
-def _read_csv(file: Path) -> pl.DataFrame:
-    """Read a CSV file; the column of places stays text, so that no leading zero is lost."""
-    places = [name for name in _header(file) if name.lower() == PLACE_NAME]
-    return pl.read_csv(file, schema_overrides=dict.fromkeys(places, pl.String))
-
-
-def _read_texts(file: Path) -> pl.DataFrame:
-    _header(file)
-    return pl.read_csv(file, infer_schema=False)
-
-
-def _header(file: Path) -> list[str]:
-    """Names of the columns of a CSV file; raises DataError where one is there twice, for either could be meant."""
-    first = pl.read_csv(file, has_header=False, n_rows=1, infer_schema=False)
-    names = [str(name) for name in first.row(0)] if first.height else []
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        message = f"{file}: the header names {', '.join(map(repr, twice))} more than once; rename all but one"
-        raise DataError(message)
-    return names
 
 
 def _periods_of(workspace: Workspace, prepared: Prepared, rows: pl.DataFrame, called: str) -> pl.DataFrame:
@@ -247,13 +188,16 @@ def _places_of(
     known, spec = prepared.panel.places, workspace.spec.predict.per.place
     if spec is None:
         return places.assign(rows, None, None, known).alias("place"), pl.repeat(value=True, n=rows.height, eager=True)
-    told = next((name for name in (PLACE_NAME, str(spec.id or spec.column).lower()) if name in named), None)
+    lat, lon = (next((named[name] for name in names if name in named), None) for names in (LAT_NAMES, LON_NAMES))
+    told = next((name for name in (inputs.PLACE_NAME, str(spec.id or spec.column).lower()) if name in named), None)
     if told is not None:
         ids = rows[named[told]].cast(pl.String).alias("place")
-        if known.kind == "h3":
-            return ids, places.are_cells(ids, spec)
-        return ids, ids.is_in(known.ids.implode()).fill_null(value=False)
-    lat, lon = (next((named[name] for name in names if name in named), None) for names in (LAT_NAMES, LON_NAMES))
+        is_known = places.are_cells(ids, spec) if known.kind == "h3" else ids.is_in(known.ids.implode())
+        is_known = is_known.fill_null(value=False)
+        if lat is None or lon is None or known.kind == "column" or not ids.null_count():
+            return ids, is_known
+        found = places.assign(rows, (lat, lon), spec, known)  # where the place is not named, by where it lies
+        return ids.fill_null(found), is_known | (ids.is_null() & found.is_not_null())
     if lat is None or lon is None:
         message = (
             f"{called}: no column tells the place; expected place, or lat and lon; there are {', '.join(rows.columns)}"
@@ -270,7 +214,10 @@ def _rows_of(workspace: Workspace, prepared: Prepared, given: pl.DataFrame, call
     text = cells.clean(named, spec.missing_values)
     lacking = [name for name in panel.own if name not in text.columns]
     if lacking:
-        message = f"{called}: no column {', '.join(lacking)}; expected the columns that {panel.source} has"
+        alike = {other.lower(): other for other in reversed(text.columns)}
+        near = [alike[name.lower()] for name in lacking if name.lower() in alike]
+        hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+        message = f"{called}: no column {', '.join(lacking)}; expected the columns that {panel.source} has{hint}"
         raise DataError(message)
     schema = prepared.counted.rows.schema
     reasons = pl.Series("reason", [None] * text.height, dtype=pl.String)
@@ -373,12 +320,20 @@ def moment(text: str, zone: str) -> datetime:
 
 
 def _try_moment(text: str | None, zone: str) -> datetime | None:
+    """Read a day or a moment, as UTC; one that the clocks of ``zone`` skip is the first that they show after it."""
     if text is None:
         return None
     try:
         if len(text) == len("2019-09-01"):
-            return times.midnight(date.fromisoformat(text), zone)
+            day = date.fromisoformat(text)
+            return times.midnight(day, zone) if day.year in YEARS else None
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+    if found.year not in YEARS:
+        return None
+    if found.tzinfo is not None:
+        return found.astimezone(UTC)
+    told = found.replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(UTC)
+    skipped = told.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None) != found
+    return times.moment(found, zone) if skipped else told

@@ -51,6 +51,10 @@ class Span:
 
 def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None = None) -> dict[str, Any]:
     """Choose and fit at the cut, answer, write one row a question, and score what is known by now."""
+    refit = Step.parse(span.refit) if span.refit else None
+    if refit is not None and not refit.count:
+        message = f"--refit {span.refit} has no length: expected at least 1{refit.unit}"
+        raise DataError(message)
     with workspace.hold("backtest"):
         with workspace.stages("ingest"):
             stale = [name for name in workspace.spec.sources if workspace.lake.stamp(name) is None]
@@ -71,7 +75,7 @@ def backtest(workspace: Workspace, span: Span, out: Path, *, plan: Path | None =
             bench = Bench(material, split, learning.folds_before(material, cut, wanted), wanted)
             asked = learning.answerable(workspace, prepared, cut, until)
             late = learning.asked_between(prepared, cut, until).filter(pl.col("as_of") > prepared.last).height
-            laid = Laid(bench, asked, late, cut, until, Step.parse(span.refit) if span.refit else None)
+            laid = Laid(bench, asked, late, cut, until, refit)
             stage.note = f"{split.train.size:,} to learn from, {asked.questions.height:,} to answer"
         with workspace.stages("choose") as stage:
             selection = learning.choose(workspace, bench, learning.read_plan(plan))

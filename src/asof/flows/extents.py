@@ -67,7 +67,8 @@ def stretches(workspace: Workspace, first: datetime | None, until: datetime | No
     held: tuple[pl.DataFrame, datetime] | None = None
     while first < until:
         ended = min(first + YEAR, until)
-        known = ended + _spare(workspace)
+        # Before the source begins there is nothing to tell of; the first rows say so.
+        known = max(ended, large.outline.coverage.start + DAYS) + _spare(workspace)
         counted = large.continued(workspace, held, first, known)
         held = (counted.rows, known)
         yield Stretch(preparation.prepare(workspace, {**tables, name: counted}, large.places), first, ended)
@@ -130,14 +131,14 @@ class _Large:
         """
         place, since = workspace.spec.predict.per.place, self.begin(first)
         covered = self.outline.coverage.after(since).before(until)
-        if held is None or held[1] <= since or not covered.starts:
-            part = ingestion.part(self.outline, workspace.lake, since, until)
-            return preparation.join_places(part, place, self.places)
-        later = pl.col("_ended").is_between(held[1], until, closed="right")
+        if not covered.starts:  # a hole from end to end: what was covered last tells where it begins
+            since, held = max(end for end in self.outline.coverage.ends if end <= since) - DAYS, None
+            covered = self.outline.coverage.after(since).before(until)
+        kept = None if held is None or held[1] <= since else held[0].filter(pl.col("_ended") > since)
+        later = pl.col("_ended").is_between(since if kept is None or held is None else held[1], until, closed="right")
         more = replace(self.outline, rows=workspace.lake.valid(self.outline.name, where=later))
-        new = preparation.join_places(more, place, self.places)
-        rows = pl.concat([held[0].filter(pl.col("_ended") > since), new.rows])
-        return replace(self.outline, rows=rows, coverage=covered)
+        rows = preparation.join_places(more, place, self.places).rows
+        return replace(self.outline, rows=rows if kept is None else pl.concat([kept, rows]), coverage=covered)
 
 
 def _large(workspace: Workspace) -> _Large | None:

@@ -12,7 +12,7 @@ import polars as pl
 from asof import panels, times
 from asof.data import UTC_TIME
 from asof.errors import DataError
-from asof.flows import asking, delivering, extents, intake, keeping, oracles, preparation, remembering
+from asof.flows import asking, delivering, extents, inputs, intake, keeping, oracles, preparation, remembering
 from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
 from asof.flows.workspace import Workspace
@@ -271,7 +271,7 @@ def answer_frame(
     workspace: Workspace, prepared: Prepared, oracle: Oracle, rows: pl.DataFrame, called: str
 ) -> pl.DataFrame:
     """Answer the rows of a table, in order, beside what they hold; ``called`` is what messages call it."""
-    given = asking.as_texts(rows) if prepared.panel.rows else rows
+    given = inputs.as_texts(rows) if prepared.panel.rows else rows
     asked = asking.of_frame(workspace, prepared, given, called)
     return _beside(rows, answer_all(workspace, prepared, oracle, asked))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from asof.evaluation import Estimate
-from asof.flows import asking, oracles, predicting, reasoning, recording
+from asof.flows import asking, inputs, oracles, predicting, reasoning, recording
 from asof.flows.oracles import Oracle
 from asof.flows.predicting import Asked
 from asof.python import frames, views
@@ -253,7 +253,7 @@ class Release:
 
         if {"as_of", "horizon"} <= set(rows.columns) and rows.schema["as_of"] in {pl.Datetime("us", "UTC"), pl.Null()}:
             return rows
-        given = asking.as_texts(rows) if prepared.panel.rows else rows
+        given = inputs.as_texts(rows) if prepared.panel.rows else rows
         asked = asking.of_frame(workspace, prepared, given, GIVEN).with_row_index("_row")
         if asked["reason"].null_count() == 0:
             message = f"no row can be explained: {asked['reason'][0]}"

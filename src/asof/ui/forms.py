@@ -11,7 +11,7 @@ import polars as pl
 
 from asof import times
 from asof.data import UTC_TIME
-from asof.flows import asking
+from asof.flows import inputs
 from asof.flows.preparation import Prepared
 from asof.pages import words
 from asof.releases import Seen
@@ -172,6 +172,6 @@ def of_periods(prepared: Prepared) -> Periods:
 
 def period(prepared: Prepared, place: str | None, start: str, horizon: str | None = None) -> pl.DataFrame:
     """One question about a place and a period, as a file would hold it; ``start`` is local to the panel."""
-    told: dict[str, str | None] = {asking.PLACE_NAME: place} if prepared.panel.places.kind != "all" else {}
+    told: dict[str, str | None] = {inputs.PLACE_NAME: place} if prepared.panel.places.kind != "all" else {}
     told |= {"start": start} | ({"horizon": horizon} if horizon else {})
     return pl.DataFrame({name: pl.Series([value], dtype=pl.String) for name, value in told.items()})
