@@ -11,7 +11,7 @@ from asof.flows import intake
 from tests.examples import copies
 
 pytestmark = pytest.mark.slow
-LIGHT = (*copies.light("linear_log"), "train.budget=0s", "train.since=2014-12-01", "judge.folds=2")
+LIGHT = (*copies.light("linear_log"), "train.budget=0s", "train.since=2015-02-01", "judge.folds=2")
 Ran = tuple[Path, dict[str, Any]]
 
 

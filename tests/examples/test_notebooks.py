@@ -34,7 +34,7 @@ LIGHT: dict[str, dict[str, Any]] = {
     "king_county": {
         "train.budget": "0s",
         "train.candidates": ["linear"],
-        "train.since": "2015-01-01",
+        "train.since": "2015-03-01",
         "judge.folds": 2,
     },
     "titanic": {**ROWS, "train.candidates": ["logistic"]},
