@@ -261,8 +261,8 @@ class _Server:
 
         try:
             await self._turns.do(work)
-        except (Exception, PanicException):  # nobody has asked yet: who will is answered then, or told what is wrong
-            LOG.exception("what is asked next could not be answered ahead")
+        except (Exception, PanicException) as fault:  # noqa: BLE001 - who asks then is answered, or told what is wrong
+            LOG.error("what is asked next could not be answered ahead: %s", guards.traced(fault))  # noqa: TRY400
 
     async def explain(self, request: "Request") -> "Response":
         """Answer each row with its reasons; ``?class=NAME`` says whose probability is explained."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -27,6 +28,12 @@ UNKNOWN = "other"
 METHODS = frozenset({"GET", "POST", "HEAD"})
 WHOLE = "asof.whole"
 """In a scope: whether the body has come whole before the request is looked at."""
+
+
+def traced(fault: BaseException) -> str:
+    """Kind and way of a fault for the log, without its message: that may hold values of a request."""
+    way = "".join(traceback.format_list(traceback.extract_tb(fault.__traceback__)))
+    return f"{type(fault).__name__}\n{way}"
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,8 @@ class Guard:
             await self._pass(scope, receive, sent)
         except Refusal as refusal:
             await refuse(sent, refusal)
-        except Exception:  # whatever is wrong with this program: its sender is told, and the server lives on
-            FAULTS.exception("a fault of this program at %s", route)
+        except Exception as fault:  # whatever is wrong with this program: its sender is told, and the server lives on
+            FAULTS.error("a fault of this program at %s: %s", route, traced(fault))
             if status:  # an answer has begun: nothing true can follow, so the connection ends
                 raise
             await refuse(sent, Refusal(500, "a fault of this program, which its log describes; others are answered"))
