@@ -15,7 +15,7 @@ import pytest
 
 from asof import intervals
 from asof.api import Settings, answers, bodies
-from asof.api.arrays import Arrays, _between
+from asof.api.arrays import Arrays, _between, _numbers
 from asof.data import Table
 from asof.encoders import EncoderPlan
 from asof.errors import DataError
@@ -99,6 +99,21 @@ def test_a_thousand_rows(flat_desk: Desk) -> None:
         assert alone is not None
         assert json.loads(alone)["predictions"] == [many[number] | {"unit": "1"}]
     assert told == tables(flat_desk.workspace, flat_desk.standing, rows)
+
+
+@pytest.mark.parametrize("odd", [True, False, "12", [1], 10**400, None])
+def test_one_odd_value_among_thousands_is_seen(odd: Any) -> None:
+    """Truths are no numbers, though Python counts with them; what is unknown is one that is none."""
+    plain = [0, 1, 2.5, -0.0, 1.0, 2**53 + 1] * 1_000
+    for place in (0, 3_000, len(plain)):
+        values = [*plain[:place], odd, *plain[place:]]
+        if odd is None:
+            expected = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+            np.testing.assert_array_equal(_numbers(values), expected)
+        else:
+            with pytest.raises((TypeError, OverflowError)):
+                _numbers(values)
+    np.testing.assert_array_equal(_numbers(plain), np.array(plain, dtype=np.float64))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ whatever is not plain (a text never met, a number written as text, a missing col
 """
 
 import bisect
+import contextlib
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
@@ -25,6 +27,8 @@ from asof.releases.seen import ends
 
 Floats = NDArray[np.float64]
 NUMBERS = frozenset({int, float, type(None)})
+MANY = 500
+"""Values from which on it pays to look at their kinds less closely at first."""
 TRUTH = {True: "true", False: "false"}
 ODD = "odd"
 """In place of a code, where a value is no text that was met: it is no number, so tables answer."""
@@ -108,14 +112,9 @@ class Arrays:
                 return None
             for at, codes in self._codes:
                 values[at::width] = [codes.get(text, ODD) for text in values[at::width]]
-            if not set(map(type, values)) <= NUMBERS:
-                return None
-            numbers = np.array(values, dtype=np.float64).reshape(len(rows), width)
-        except (
-            KeyError,
-            OverflowError,
-            TypeError,
-        ):  # no such column; a whole number beyond all floats; a list for a text
+            numbers = _numbers(values).reshape(len(rows), width)
+        except (KeyError, OverflowError, TypeError):
+            # No such column; a whole number beyond all floats; a list for a text, or what is neither number nor none.
             return None
         bare = numbers[:, self._bare] if self._codes else numbers
         if (np.abs(bare) > MOST_NUMBER).any() or any((bare == other).any() for other in self._others):
@@ -138,6 +137,21 @@ class Arrays:
         each = [_written(chances[:, code]) for code in range(len(names))]
         sure = [each[code][row] for row, code in enumerate(decided)]
         return [[names[code] for code in decided], sure], each
+
+
+def _numbers(values: list[Any]) -> Floats:
+    """Numbers, NaN for none; raises TypeError where anything else stands, and OverflowError."""
+    if len(values) > MANY:
+        with contextlib.suppress(TypeError):  # nothing stands somewhere, or it is no number
+            numbers = np.frombuffer(array("d", values))
+            # Of what is no number, truths alone pass for one: for 0 or 1, which are fewer to look at than all.
+            if all(
+                type(values[place]) is not bool for place in np.flatnonzero((numbers == 0) | (numbers == 1)).tolist()
+            ):
+                return numbers
+    if not NUMBERS.issuperset(map(type, values)):
+        raise TypeError
+    return np.array(values, dtype=np.float64)
 
 
 def _between(told: float, calibration: Calibration) -> tuple[float, float]:

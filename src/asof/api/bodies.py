@@ -88,6 +88,8 @@ def _csv(body: bytes) -> list[Mapping[str, Any]]:
         raise Refusal(422, "the body is empty; expected a header and at least one row")
     header = lines[0]
     _distinct(header)
+    if len(lines) == 1:
+        raise Refusal(422, "there is no row to answer: the first line is the header, and no line follows it")
     for number, line in enumerate(lines[1:], 1):
         if len(line) != len(header):
             raise Refusal(400, f"row {number} has {len(line)} cells, the header has {len(header)}")
