@@ -13,7 +13,7 @@ import httpx
 import polars as pl
 import pytest
 
-from asof.adapters import fingerprints
+from asof.adapters import credentials, fingerprints
 from asof.adapters import lake as lake_module
 from asof.adapters.lake import DeltaLake
 from asof.errors import DataError, OutsideError
@@ -208,6 +208,38 @@ def test_a_broken_log_is_a_failure_outside(tmp_path: Path) -> None:
         lake.raw("a")
 
 
+def test_a_store_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The words of a source; nothing of the disk, and no colours; the same of a service without encryption."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(OutsideError) as told:
+        DeltaLake("s3://asof-nobucket/x").version("a")
+    assert str(told.value) == (f"s3://asof-nobucket/x/a/raw: {credentials.MISSING}; what was there is unchanged")
+    for name, value in {**OPTIONS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    with pytest.raises(OutsideError, match=r"^s3://asof-nobucket/x/a/raw: AWS_ENDPOINT_URL .*AWS_ALLOW_HTTP=true"):
+        DeltaLake("s3://asof-nobucket/x").version("a")
+
+
+def test_a_remote_store_that_fails_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line without colours; the disk of this machine has nothing to do with it."""
+    from deltalake import DeltaTable
+
+    def fail(*_: object, **__: object) -> bool:
+        raise OSError("Generic S3 error\n   \x1b[31m↳\x1b[0m the cable is out")
+
+    monkeypatch.setattr(DeltaTable, "is_deltatable", fail)
+    with pytest.raises(OutsideError) as told:
+        DeltaLake("s3://asof-nobucket/x").version("a")
+    assert str(told.value) == (
+        "s3://asof-nobucket/x/a/raw: the store could not be read or written (Generic S3 error ↳ the cable is out): "
+        "what was there is unchanged; see that the address can be reached, then run again"
+    )
+
+
 FULL = """
 import resource, signal, sys
 import polars as pl
@@ -275,6 +307,7 @@ def test_options_of_s3_are_read_from_the_environment(
     lakes.repeats(lambda _root: DeltaLake("s3://environment/store"), tmp_path)
 
 
+@pytest.mark.slow
 def test_old_versions_stay_readable_after_many_commits(tmp_path: Path) -> None:
     """The log is summed up every hundred commits; what lies before stays."""
     lake = DeltaLake(tmp_path)

@@ -75,6 +75,7 @@ def test_counts_totals_and_last_rows_are_those_of_the_definition(source: dict[st
 
 @given(sources(), asked)
 @settings(deadline=None)
+@pytest.mark.slow
 def test_one_question_is_answered_as_in_a_batch_and_whatever_comes_later(
     source: dict[str, list], questions: list
 ) -> None:

@@ -203,6 +203,7 @@ def test_one_that_is_no_better_is_promoted_at_most_once_in_twenty(weeks: int) ->
     assert 0.02 <= worse <= 0.08
 
 
+@pytest.mark.slow
 def test_the_gain_that_is_said_to_be_needed_is_found_eight_times_in_ten() -> None:
     none = pairs(200, 12, 0.0)
     error = math.sqrt((1 + 1 / 7) / 12)
