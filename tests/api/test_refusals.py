@@ -52,6 +52,18 @@ def test_bodies_that_are_no_question(panel: httpx.Client, body: str, status: int
     assert reason in error["reason"]
 
 
+@pytest.mark.parametrize(
+    "start", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "9999-12-31", "2021-02-30", "noon"]
+)
+def test_a_time_at_the_edge_of_the_calendar_costs_its_own_row(panel: httpx.Client, start: str) -> None:
+    rows = [{"place": "z1", "start": start}, {"place": "z1", "start": "2021-03-14T02:30"}]  # clocks skip that hour
+    told = panel.post("/invocations", json={"instances": rows})
+    assert told.status_code == 200
+    wrong, right = told.json()["predictions"]
+    assert (wrong["prediction"], wrong["reason"]) == (None, "start is no time that can be read")
+    assert (right["start"], right["reason"]) == ("2021-03-14T05:00:00Z", None)
+
+
 def test_kinds_that_are_not_read(panel: httpx.Client) -> None:
     for kind, status in (("application/xml", 415), ("text/csv; charset=latin-1", 415), ("", 415)):
         assert panel.post("/invocations", content="a", headers={"content-type": kind}).status_code == status
