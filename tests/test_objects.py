@@ -4,7 +4,7 @@ import gzip
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -312,6 +312,18 @@ class TestCredentials:
         ) as told:
             objects.read_bytes("s3://harbour/a")
         assert told.value.exit_code == 3
+
+    @pytest.mark.parametrize("verb", [objects.read_bytes, objects.stamp, objects.find])
+    def test_a_service_without_encryption(self, verb: Callable[[str], object], monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in {"ENDPOINT_URL": "http://127.0.0.1:9", "ACCESS_KEY_ID": "k"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+        with pytest.raises(OutsideError) as told:
+            verb("s3://harbour/a")
+        assert str(told.value) == (
+            "s3://harbour/a: AWS_ENDPOINT_URL names a service without encryption (http://), which is asked only where "
+            "that is allowed: set AWS_ALLOW_HTTP=true, or name one with https://"
+        )
 
     def test_those_of_an_instance_are_asked_for_where_there_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(credentials, "_instance_answers", lambda: True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from asof.adapters import objects
 from asof.errors import OutsideError
 
 GROUP_ROWS = 100_000
@@ -92,8 +93,12 @@ def outside(address: str, passing: tuple[type[Exception], ...] = ()) -> Iterator
     except passing:
         raise
     except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
-        detail = " ".join(str(error).split())[:300]
+        remote = objects.is_remote(address)
+        told = objects.advice(error) if remote else ""
+        if told:
+            raise OutsideError(f"{address}: {told}; what was there is unchanged") from error
+        see = "the address can be reached" if remote else "the disk has room"
         raise OutsideError(
-            f"{address}: the store could not be read or written ({detail}): what was there is unchanged; "
-            "see that the disk has room and that the address can be reached, then run again"
+            f"{address}: the store could not be read or written ({objects.line(error)}): what was there is unchanged; "
+            f"see that {see}, then run again"
         ) from error

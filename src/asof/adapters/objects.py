@@ -6,6 +6,7 @@ Credentials come from the usual chain (variables, profile, web identity, contain
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -227,7 +228,7 @@ def _open(address: str, *, whole: bool = True) -> "tuple[S3Store, str]":
     except OutsideError as fault:
         raise OutsideError(f"{address}: {fault}") from None
     except (BaseError, ValueError) as fault:
-        raise UserError(f"{address}: the store cannot be opened with these AWS_ settings: {_line(fault)}") from fault
+        raise UserError(f"{address}: the store cannot be opened with these AWS_ settings: {line(fault)}") from fault
 
 
 @contextmanager
@@ -249,29 +250,46 @@ def _judged(address: str, fault: Exception) -> AsofError:
         return DataError(f"{address}: there is no such bucket")
     if any(word in text for word in ("PreconditionError", "PreconditionFailed")):
         return DataError(f"{address}: changed while it was read; read it again when it is complete")
-    if any(word in text for word in ("ExpiredToken", "TokenRefreshRequired", "RequestExpired")):
-        return OutsideError(
-            f"{address}: the AWS credentials have expired; renew them (AWS_SESSION_TOKEN, aws sso login)"
-        )
-    if "RequestTimeTooSkewed" in text:
-        return OutsideError(f"{address}: refused, since this machine's clock is wrong; set it right")
-    if any(word in text for word in _NONE_FOUND):
-        return OutsideError(f"{address}: {credentials.MISSING}")
-    if any(word in text for word in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken")):
-        return OutsideError(
-            f"{address}: the AWS credentials are wrong; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-            "AWS_SESSION_TOKEN, or the profile"
-        )
-    if any(
-        word in text
-        for word in ("AccessDenied", "PermissionDenied", "Unauthenticated", "403 Forbidden", "401 Unauthorized")
-    ):
-        return OutsideError(f"{address}: refused; check AWS_ACCESS_KEY_ID, AWS_PROFILE and the rights of that key")
-    return FaultyError(f"{address}: the object store does not answer as it should: {_line(fault)}")
+    told = advice(fault)
+    if told:
+        return OutsideError(f"{address}: {told}")
+    return FaultyError(f"{address}: the object store does not answer as it should: {line(fault)}")
 
 
-_NONE_FOUND: Final = ("InstanceCredential", "169.254.169.254", "metadata endpoint", "CredentialsProvider")
+_MEANT: Final = {
+    ("ExpiredToken", "TokenRefreshRequired", "RequestExpired"): (
+        "the AWS credentials have expired; renew them (AWS_SESSION_TOKEN, aws sso login)"
+    ),
+    ("RequestTimeTooSkewed",): "refused, since this machine's clock is wrong; set it right",
+    (
+        "InstanceCredential",
+        "169.254.169.254",
+        "metadata endpoint",
+        "CredentialsProvider",
+        "no credentials found in chain",
+    ): credentials.MISSING,
+    ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"): (
+        "the AWS credentials are wrong; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the "
+        "profile"
+    ),
+    ("AccessDenied", "PermissionDenied", "Unauthenticated", "403 Forbidden", "401 Unauthorized"): (
+        "refused; check AWS_ACCESS_KEY_ID, AWS_PROFILE and the rights of that key"
+    ),
+    ("BadScheme", "URL scheme is not allowed"): (
+        "AWS_ENDPOINT_URL names a service without encryption (http://), which is asked only where that is allowed: set "
+        "AWS_ALLOW_HTTP=true, or name one with https://"
+    ),
+}
+"""Words of a fault, and what they mean to who set the AWS variables."""
 
 
-def _line(fault: Exception) -> str:
-    return " ".join(str(fault).split("Debug source")[0].split())[:300]
+def advice(fault: Exception) -> str:
+    """What is wrong with the settings that lead to a store, and what to do, as its fault tells; empty: nothing is."""
+    text = f"{type(fault).__name__} {fault}"
+    return next((told for words, told in _MEANT.items() if any(word in text for word in words)), "")
+
+
+def line(fault: Exception) -> str:
+    """What a store says, in one line without colours."""
+    said = re.sub(r"\x1b\[[0-9;]*m", "", str(fault).split("Debug source")[0])
+    return " ".join(said.split())[:300]
