@@ -137,7 +137,7 @@ def test_a_watermark_in_the_future_is_capped_and_told() -> None:
     with ApiServer(pl.concat([orders(), odd])) as server:
         batches = list(reader(server).batches(None))
         assert batches[-1].watermark == '{"most": "2024-03-01T04:00:00Z"}'
-        assert [finding.message.split(";")[0] for finding in batches[-1].findings] == ["1 rows lie in the future"]
+        assert [finding.message.split(";")[0] for finding in batches[-1].findings] == ["1 row lies in the future"]
         ahead = list(reader(server).batches('{"most": "2999-01-01T00:00:00Z"}'))
         assert ["has a clock gone back" in finding.message for finding in ahead[-1].findings] == [True, False]
 

@@ -347,7 +347,7 @@ def test_real_tables(  # noqa: PLR0917 - a table of cases
 def test_what_is_said_about_real_tables(shared_data: Path, proposed: Proposed) -> None:
     spec, text = proposed(shared_data / "nyc_collisions" / "nyc_collisions_2012-2014.csv.gz")
     assert spec.sources["nyc_collisions_2012_2014"].place == CRASHES
-    assert "read as %m/%d/%Y %H:%M; 1 rows have none" in text
+    assert "read as %m/%d/%Y %H:%M; 1 row has none" in text
     _, text = proposed(shared_data / "demand" / "SeoulBikeData.csv.gz")
     assert "read as %d/%m/%Y %H" in text
     assert "not UTF-8" in text

@@ -119,7 +119,7 @@ class TestClocks:
         batches = list(reader(tmp_path).batches(None))
         assert ids(batches) == ["0", "1", "2", "3", "4", "90"]
         [finding] = batches[-1].findings
-        assert finding.message.startswith("1 rows lie in the future (up to 2999-01-01T00:00:00)")
+        assert finding.message.startswith("1 row lies in the future (2999-01-01T00:00:00)")
         assert '"2024-03-01 10:01:00", 4' in str(batches[-1].watermark)
         make(tmp_path, [*minutes(9), (90, "2999-01-01 00:00:00", 1.0)])
         again = list(reader(tmp_path, recheck="0s").batches(batches[-1].watermark))
@@ -132,7 +132,7 @@ class TestClocks:
         assert ids(batches) == ["2", "1"]
         assert [finding.message.split(":")[0] for finding in batches[-1].findings] == [
             "the last watermark 2024-06-20 10",
-            "1 rows lie in the future (up to 2024-06-20T10",
+            "1 row lies in the future (2024-06-20T10",
         ]
         assert "2024-06-20" not in str(batches[-1].watermark)
         assert ids(list(reader(tmp_path, recheck="0s").batches(batches[-1].watermark))) == ["1"]

@@ -222,3 +222,12 @@ def test_a_stage_that_breaks_off_gives_the_screen_back(
     told = capsys.readouterr().err
     assert told.count("\x1b[?25l") == told.count("\x1b[?25h") == 2
     assert list(stages.seconds) == ["ingest"]
+
+
+def test_looks_are_whole(shown: Shown) -> None:
+    """Those that do not overlap are counted down: half a look is none."""
+    none: dict[str, Any] = {"release": None, "why": "calm", "served": 1, "known": 0, "alarms": [], "promises": []}
+    lines = shown(terminal.show_watch, {**none, "project": "w", "tests": [], "looks": 18.96, "rate": 0.01})
+    assert [line.strip() for line in lines if "looks" in line] == [
+        "looks    18 earlier ones that do not overlap; false alarms 0.01"
+    ]

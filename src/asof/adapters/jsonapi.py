@@ -174,7 +174,8 @@ class _Run:
     def end(self) -> Iterator[Batch]:
         """Yield the last rows of a read that reached its end, and its watermark."""
         if self.ahead:
-            told = f"{self.ahead:,} rows lie in the future; the watermark does not move beyond now"
+            lie = "1 row lies" if self.ahead == 1 else f"{self.ahead:,} rows lie"
+            told = f"{lie} in the future; the watermark does not move beyond now"
             column = self.spec.watermark.column if self.spec.watermark else ""
             self.findings.append(Finding("watermark", Severity.WARNING, column, told, rows=self.ahead))
         if self.given or self.findings or self.found != self.known.most:

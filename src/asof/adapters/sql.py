@@ -222,7 +222,9 @@ class _Stream:
             count += rows.height
             yield Batch(rows, mark.dump())
         if count:
-            told = f"{count:,} rows have none and are read each time, since nothing says when they change"
+            one = "1 row has none and is read each time, since nothing says when it changes"
+            several = f"{count:,} rows have none and are read each time, since nothing says when they change"
+            told = one if count == 1 else several
             self.findings.append(Finding("watermark", Severity.NOTE, self.order[0], told, rows=count))
 
     def pages(
@@ -291,8 +293,7 @@ class _Capped:
         """What lay in the future."""
         if not self.rows:
             return []
-        told = (
-            f"{self.rows:,} rows lie in the future (up to {self.last}); they are read again each time, and the "
-            "watermark does not move beyond now"
-        )
+        several = f"{self.rows:,} rows lie in the future (up to {self.last}); they are"
+        lie = f"1 row lies in the future ({self.last}); it is" if self.rows == 1 else several
+        told = f"{lie} read again each time, and the watermark does not move beyond now"
         return [Finding("watermark", Severity.WARNING, str(self.column), told, rows=self.rows)]

@@ -1,6 +1,7 @@
 """Watching: what is served against what was learnt, and against what the release promised as truth arrives."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -190,8 +191,8 @@ def _draw(laid: Laid, draw: Callable[[pl.DataFrame, pl.DataFrame], None]) -> Non
 
 def _too_little(judged: Judged) -> str:
     return (
-        f"what was learnt from holds {judged.looks:.1f} earlier looks that do not overlap, too few to know how far "
-        f"stretches usually differ; expected at least {monitoring.alarms.LEAST_LOOKS}"
+        f"what was learnt from holds {math.floor(judged.looks)} earlier looks that do not overlap, too few to know "
+        f"how far stretches usually differ; expected at least {monitoring.alarms.LEAST_LOOKS}"
     )
 
 

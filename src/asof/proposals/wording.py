@@ -142,7 +142,7 @@ def _files(sample: Sample, address: str) -> str:
 def _time(times: Times) -> list[str]:
     """The clock of the source, and what is not sure about it."""
     also = f"; other times: {', '.join(times.others)}" if times.others else ""
-    unread = f"; {times.unread:,} rows have none" if times.unread else ""
+    unread = f"; {'1 row has' if times.unread == 1 else f'{times.unread:,} rows have'} none" if times.unread else ""
     if times.doubt:
         return [
             f"# NOT SURE, and not read before you say it: {times.doubt}",

@@ -1,5 +1,6 @@
 """What a person sees of a look at what is served."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ def show_watch(result: Mapping[str, Any]) -> None:
     if result["served"]:
         head.insert(1, ("served", f"{result['served']:,} answers, the truth of {result['known']:,} is known"))
         looks = result["looks"]
-        head.append(("looks", f"{number(looks, 3)} earlier ones that do not overlap; false alarms {result['rate']:g}"))
+        head.append(("looks", f"{math.floor(looks)} earlier ones that do not overlap; false alarms {result['rate']:g}"))
     head += [("not told", one) for one in result.get("untold", ())]
     head += [("ALARM", one["message"]) for one in result["alarms"]]
     if result.get("webhook"):
