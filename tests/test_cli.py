@@ -16,7 +16,7 @@ import pytest
 import asof
 from asof.cli import base, main
 from asof.errors import AsofError, Busy, DataError, OutsideError, ProjectError, Refused, UserError
-from asof.flows import checking
+from asof.flows import checking, intake
 from tests.flows import world
 from tests.flows.conftest import finished
 
@@ -100,6 +100,7 @@ def test_version(capsys: Capture) -> None:
         (["run", "a", "b"], "unexpected extra argument"),
         (["run", "--wait", "soon"], "Invalid value for '--wait'"),
         (["run", "--wait", "-1"], "Invalid value for '--wait'"),
+        (["run", "--wait", "nan"], "Invalid value for '--wait'"),
         (["backtest"], "Missing argument 'PROJECT'"),
     ],
 )
@@ -108,6 +109,21 @@ def test_wrong_use(command: list[str], message: str, capsys: Capture) -> None:
     out, err = told(capsys, *command, code=2)
     assert message in err.splitlines()[-1]
     assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("5m", 300.0), ("30s", 30.0), ("2.5", 2.5), ("1h", 3600.0), ("0", 0.0)]
+)
+def test_a_wait_is_a_length_of_time(
+    written: str, seconds: float, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As everywhere else, or a plain number of seconds; none is not to wait."""
+    given: list[float] = []
+    monkeypatch.setattr(base, "open_project", lambda *_, **more: given.append(more["wait"]))
+    monkeypatch.setattr(intake, "ingest", lambda *_, **__: {"refused": False})
+    told(capsys, "ingest", "--json", "--wait", written)
+    told(capsys, "ingest", "--json")
+    assert given == [seconds, 0.0]
 
 
 # exit codes

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import json
+import math
 import signal
 import sys
 import threading
@@ -36,8 +37,32 @@ class Settings:
 
 ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="Folder, YAML file or s3:// address.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object on standard output.")]
+
+
+def _seconds(written: str | float) -> float:
+    """Read a length of time: such as ``30s`` or ``5m``, or a number of seconds."""
+    try:
+        count = float(written)
+    except ValueError:
+        from asof.errors import UserError
+        from asof.times import Step
+
+        try:
+            return Step.parse(str(written)).nominal.total_seconds()
+        except UserError as fault:
+            message = f"{fault}; or a number of seconds"
+            raise typer.BadParameter(message) from None
+    if not 0 <= count < math.inf:
+        message = f"{written!r} is no length of time: expected one such as 30s or 5m, or a number of seconds from 0 on"
+        raise typer.BadParameter(message)
+    return count
+
+
 WaitOption = Annotated[
-    float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another run of the project.")
+    float,
+    typer.Option(
+        "--wait", metavar="LENGTH", parser=_seconds, help="How long to wait for another run of the project: 30s, 5m."
+    ),
 ]
 ReleaseOption = Annotated[
     str,
