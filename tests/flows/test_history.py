@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 import asof
+from asof.cli import main
 from asof.errors import DataError
 from asof.flows import history, records
 from asof.flows.history import Reign
@@ -37,7 +39,7 @@ def moved(folder: Path, now: datetime) -> Workspace:
     return workspace
 
 
-def test_champions_one_after_the_other(copied: Finished, capsys: Capture) -> None:
+def test_champions_one_after_the_other(copied: Finished) -> None:
     """Promoted, replaced, rolled back: each day has its answer, and nothing is removed."""
     folder, result = copied
     first = str(result["release"])
@@ -52,14 +54,32 @@ def test_champions_one_after_the_other(copied: Finished, capsys: Capture) -> Non
     assert found is not None
     assert found.name == first
     assert {record.name for record in workspace.registry.releases()} == {first, name}
+    afterwards = moved(folder, start + timedelta(days=30))
     days = {-3: None, 0: first, 9: first, 11: name, 19: name, 21: first}
     for day, expected in days.items():
         at = (start + timedelta(days=day)).date().isoformat()
-        assert shown(capsys, "runs", folder, "--at", at)["release"] == expected, day
-    exactly = shown(capsys, "runs", folder, "--at", later.isoformat())
+        assert history.answering(afterwards, at)["release"] == expected, day
+    exactly = history.answering(afterwards, later.isoformat())
     assert (exactly["release"], exactly["since"]) == (name, later.isoformat())
     kinds = [one["kind"] for one in records.runs(workspace)["decisions"]]
     assert kinds[0] == "rollback"
+
+
+def test_the_champion_of_a_day(finished: Finished, capsys: Capture) -> None:
+    """The day is shown as it was asked, in its zone; one that is still to come is refused, whatever is champion now."""
+    folder, result = finished
+    zone = ZoneInfo("America/New_York")
+    today = datetime.now(zone)
+    told = shown(capsys, "runs", folder, "--at", f"{today:%Y-%m-%d}")
+    assert (told["release"], told["asked"]) == (result["release"], f"the end of {today:%Y-%m-%d} (America/New_York)")
+    assert main(["runs", str(folder), "--at", "2020-01-01T06:00Z"]) == 0
+    assert "none at 2020-01-01 01:00 (America/New_York): there was no champion yet" in capsys.readouterr().out
+    assert main(["runs", str(folder), "--at", f"{today:%Y-%m-%d}"]) == 0
+    assert f"At the end of {today:%Y-%m-%d} (America/New_York)" in capsys.readouterr().out
+    for ahead in (today + timedelta(days=1), today + timedelta(days=9000)):
+        said = refused(capsys, 2, "runs", folder, "--at", f"{ahead:%Y-%m-%d}")
+        assert said.startswith(f"--at {ahead:%Y-%m-%d}: it is only 20")
+        assert said.endswith("(America/New_York), and who will be champion is not known; name a moment of the past")
 
 
 def test_back_and_back_again(copied: Finished, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -45,15 +46,25 @@ def reigns(decisions: Sequence[Mapping[str, Any]]) -> list[Reign]:
 def answering(workspace: Workspace, written: str) -> dict[str, Any]:
     """Say which release was champion at a day or moment (local to the counted source), and since when.
 
-    A day means its end: what answered last on that day. Raises DataError for a time that cannot be read.
+    A day means its end: what answered last on that day. Raises DataError for a time that cannot be read, or is still
+    to come.
     """
     counted = workspace.spec.sources[workspace.spec.predict.source]
     zone = counted.time.zone if counted.time is not None else "UTC"
-    moment = asking.moment(written, zone)
+    moment, now = asking.moment(written, zone), workspace.clock()
+    if moment > now:
+        message = (
+            f"--at {written}: it is only {now.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone}), and who will be "
+            "champion is not known; name a moment of the past"
+        )
+        raise DataError(message)
+    local = moment.astimezone(ZoneInfo(zone))
+    asked = f"{local:%Y-%m-%d %H:%M} ({zone})"
     if len(written) == len("2026-01-31"):
         moment = times.end(pl.Series([moment], dtype=UTC_TIME), Step(1, "d"), zone)[0]
+        asked = f"the end of {local:%Y-%m-%d} ({zone})"
     before = [reign for reign in reigns(workspace.registry.decisions()) if reign.since <= moment]
-    told: dict[str, Any] = {"project": workspace.spec.name, "at": moment.isoformat()}
+    told: dict[str, Any] = {"project": workspace.spec.name, "asked": asked, "at": moment.isoformat()}
     if not before:
         return told | {"release": None, "why": "there was no champion yet", "since": None}
     reign = before[-1]

@@ -197,10 +197,10 @@ def show_retrain(result: Mapping[str, Any]) -> None:
 def show_champion(result: Mapping[str, Any]) -> None:
     """Show which release was champion at a moment."""
     if result["release"] is None:
-        pairs("", [("champion", f"none at {result['at']}: {result['why']}")])
+        pairs("", [("champion", f"none at {result['asked']}: {result['why']}")])
         return
     told = {"champion": result["release"], "since": result["since"], "why": result["why"]}
-    pairs(f"At {result['at']}", [*told.items(), ("files", path(result["folder"]) if result["folder"] else "gone")])
+    pairs(f"At {result['asked']}", [*told.items(), ("files", path(result["folder"]) if result["folder"] else "gone")])
 
 
 def show_settings(result: Mapping[str, Any]) -> None:
