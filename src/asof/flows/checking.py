@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from asof import profiles
-from asof.data import SourceTable
+import polars as pl
+
+from asof import profiles, times
+from asof.data import UTC_TIME, Finding, Severity, SourceTable
 from asof.flows import intake
 from asof.flows.ingestion import Ingested
 from asof.flows.preparation import Prepared, prepare
@@ -36,6 +39,7 @@ def _told(
     workspace: Workspace, done: Sequence[Ingested], tables: Mapping[str, SourceTable], prepared: Prepared
 ) -> dict[str, Any]:
     findings = [finding for one in done for finding in one.findings] + list(prepared.findings)
+    findings += _too_late(workspace, prepared)
     refused = any(finding.severity == "error" for finding in findings)
     return {
         "project": workspace.spec.name,
@@ -46,6 +50,26 @@ def _told(
         "known_at": workspace.known_at.isoformat() if workspace.known_at else None,
         "refused": refused,
     }
+
+
+def _too_late(workspace: Workspace, prepared: Prepared) -> list[Finding]:
+    """A first day of learning after which no period is covered: ``run`` would refuse it."""
+    since, panel, covered = workspace.spec.train.since, prepared.panel, prepared.counted.coverage
+    if since is None or not panel.timed or not covered.starts:
+        return []
+    first = pl.Series([times.midnight(since, panel.zone)], dtype=UTC_TIME)
+    if not panel.rows:
+        begun = times.floor(first, panel.every, panel.zone)
+        begun = begun if begun[0] == first[0] else times.end(begun, panel.every, panel.zone)
+        first = times.end(begun, panel.every, panel.zone)
+    if first[0] < covered.end or (first[0] == covered.end and not panel.rows):
+        return []
+    zone = ZoneInfo(panel.zone)
+    message = (
+        f"nothing is left to learn from: {panel.source} covers {prepared.first.astimezone(zone):%Y-%m-%d} to "
+        f"{covered.end.astimezone(zone):%Y-%m-%d}, and learning begins on {since:%Y-%m-%d}; name an earlier day"
+    )
+    return [Finding("since", Severity.ERROR, "train.since", message)]
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:
