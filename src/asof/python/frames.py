@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from asof import recipes
+from asof.panels import Panel
 from asof.recipes import Blend, Recipe
 from asof.tuning import Plan, Trial
 
@@ -20,6 +21,8 @@ _FINDING = {
     "rows": pl.Int64,
 }
 _SCORE = {"judged_by": pl.String, "metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+MOMENTS = ("start", "end", "as_of")
+"""Columns of questions that are moments."""
 _GRAVITY = ("error", "warning", "note")
 
 
@@ -28,6 +31,33 @@ def polars(frame: Any) -> pl.DataFrame:
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
     return frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
+
+
+def questions(frame: Any, panel: Panel) -> pl.DataFrame:
+    """Return questions with their moments, where they have any, as the flows read them: microseconds, UTC.
+
+    Raises DataError where one is missing, naming its column and rows, or where a column holds no moments of a zone.
+    """
+    from asof.errors import DataError
+
+    given = polars(frame)
+    wrong = []
+    for name in MOMENTS if panel.timed else ():
+        if name not in given.columns:
+            continue  # what is lacking is told with the other columns
+        kind = given.schema[name]
+        if not isinstance(kind, pl.Datetime) or kind.time_zone is None:
+            wrong.append(f"{name} is {kind}; expected moments of a zone, Datetime('us', 'UTC')")
+            continue
+        rows = given[name].is_null().arg_true().to_list()
+        if rows:
+            told = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
+            wrong.append(f"{name} is missing in row{'s' if len(rows) > 1 else ''} {told} (counted from 0)")
+        given = given.with_columns(pl.col(name).dt.cast_time_unit("us").dt.convert_time_zone("UTC"))
+    if wrong:
+        message = f"questions cannot be asked: {'; '.join(wrong)}; see Project.questions"
+        raise DataError(message)
+    return given
 
 
 def findings(plain: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

@@ -192,7 +192,7 @@ class Project:
         from asof.flows import preparation
 
         workspace, prepared = self.prepared()
-        return preparation.read(prepared, questions, workspace.spec.leave_out)
+        return preparation.read(prepared, frames.questions(questions, prepared.panel), workspace.spec.leave_out)
 
     def training(self) -> Training:
         """What is learnt from: questions, features, labels, and the folds on which candidates are compared."""
