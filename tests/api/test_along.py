@@ -99,6 +99,10 @@ def test_without_roads_the_line_is_straight(crashes: Path, roads: httpx.Client) 
         ({"points": [[0.5, 0.5], [40.0, 40.0]]}, "from the nearest road"),
         ({"points": [[0.5, 0.5], [0.5, -3.0]]}, "no road joins the two points"),
         ({"line": {"type": "LineString", "coordinates": [[10, 10], [10, 11]]}}, "crosses no place"),
+        (
+            {"line": {"type": "LineString", "coordinates": [[0.5, 5.5], [0.5, 2.5]]}},
+            "points are [longitude, latitude], and its places lie between longitude 0 and 3, latitude 0 and 1",
+        ),
         ({"line": {"type": "LineString", "coordinates": [[10, 10]]}}, "LineString of 2 to"),
         ({"line": {"type": "LineString", "coordinates": [[-70, 0], [70, 0]]}}, "km long"),
         ({"line": {"type": "LineString", "coordinates": [[-170, 0], [170, 0]]}}, "180th meridian"),
@@ -109,6 +113,8 @@ def test_without_roads_the_line_is_straight(crashes: Path, roads: httpx.Client) 
         ({"points": [[0.5, 0.5], [2.5, 0.5]], "cutoff": "high"}, "cutoff: expected a number"),
         ({"points": [[0.5, 0.5], [2.5, 0.5]], "time": "2031-01-01"}, "beyond what can be answered"),
         ({"points": [[0.5, 0.5], [2.5, 0.5]], "time": "soon"}, "no day or moment"),
+        ({"points": [[0.5, 0.5], [2.5, 0.5]], "time": "9999-12-31T23:59-12:00"}, "no day or moment"),
+        ({"points": [[0.5, 0.5], [2.5, 0.5]], "time": "8999-12-31T23:59"}, "beyond what can be answered"),
         ({"points": [[0.5, 0.5], [2.5, 0.5]], "where": 1}, "there is no 'where'"),
         ({"points": [], "addresses": []}, "exactly one of"),
         ({}, "exactly one of"),
@@ -127,3 +133,11 @@ def test_a_given_time(roads: httpx.Client) -> None:
     assert told["start"] == "2021-04-10T04:00:00Z"
     assert told["end"] == "2021-04-11T04:00:00Z"
     assert told["as_of"] == "2021-04-09T04:00:00Z"
+
+
+def test_a_time_that_the_clocks_skip(roads: httpx.Client) -> None:
+    """Half past two of the night in which summer time begins lies in that day, however it is read."""
+    asked = {"points": [[0.5, 0.5], [2.5, 0.5]], "time": "2021-03-14T02:30"}
+    told = roads.post("/v1/along", json=asked)
+    assert told.status_code == 200
+    assert (told.json()["start"], told.json()["end"]) == ("2021-03-14T05:00:00Z", "2021-03-15T04:00:00Z")

@@ -14,6 +14,7 @@ from asof.flows import asking, predicting
 from asof.flows.serving import Standing
 from asof.flows.workspace import Workspace
 from asof.places import Places, lines
+from asof.places.libraries import shapely_library
 from asof.places.lines import Point
 
 
@@ -67,7 +68,10 @@ def travel(workspace: Workspace, now: Standing, guides: Guides, trip: Trip) -> d
     line, how = _line(guides, trip)
     crossed = lines.crossed(line, panel.places, spec)
     if crossed.height == 0:
-        raise DataError("the line crosses no place of this project")
+        raise DataError(
+            "the line crosses no place of this project: points are [longitude, latitude], and its places lie "
+            f"{_extent(panel.places)}"
+        )
     start, horizon = _when(now, trip.time)
     told = predicting.answer_all(workspace, now.prepared, now.oracle, _asked(crossed["place"], now, start, horizon))
     rows = [
@@ -83,6 +87,20 @@ def travel(workspace: Workspace, now: Standing, guides: Guides, trip: Trip) -> d
         "above": [row["place"] for row in rows if row["above"]],
         "release": now.oracle.release.name,
     }
+
+
+def _extent(known: Places) -> str:
+    """Between which longitudes and latitudes places lie: their outlines, or where those are not at hand their middles.
+
+    Of cells as many as are known from rows.
+    """
+    if known.shapes is not None:
+        west, south, east, north = shapely_library().total_bounds(known.shapes)
+    elif known.lat is not None and known.lon is not None and len(known):
+        (west, east), (south, north) = ((min(axis), max(axis)) for axis in (known.lon, known.lat))
+    else:
+        return "nowhere yet"
+    return f"between longitude {west:.6g} and {east:.6g}, latitude {south:.6g} and {north:.6g}"
 
 
 def _row(known: Places, cutoff: float, row: Mapping[str, Any], way: Mapping[str, Any]) -> dict[str, Any]:
