@@ -16,7 +16,7 @@ from tests.flows import houses
 import asof
 from asof import lookups, panels, rows
 from asof.data import UTC_TIME, Coverage, SourceTable
-from asof.errors import ProjectError
+from asof.errors import DataError, ProjectError
 from asof.ledgers import Past
 from asof.lookups import points
 from asof.panels import Panel
@@ -260,3 +260,11 @@ def test_a_wrong_option_is_told_by_the_project_file(tmp_path: Path, options: str
     with pytest.raises(ProjectError) as caught:
         asof.open_project(str(folder))
     assert fault in str(caught.value)
+
+
+def test_more_rows_than_can_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distance and a row share one number: what does not fit is the user's to make smaller."""
+    monkeypatch.setattr(points, "_ROW", 5)
+    none = np.zeros(6, dtype=np.int64)
+    with pytest.raises(DataError, match=r"6 rows with coordinates; expected at most 5, .*: make the source smaller"):
+        points.Points(np.zeros((6, 3)), none, none, none)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from asof.errors import DataError
 from asof.ledgers.moments import Floats, Ints
 
 EARTH_KM = 6371.0088
@@ -65,11 +66,14 @@ class Points:
     def __init__(self, at: Floats, ended: Ints, available: Ints, code: Ints) -> None:
         """Keep m rows: (m, 3) on the unit sphere, moments in microseconds, and a code that names each.
 
-        Raises ValueError where there are more than 2**28.
+        Raises DataError where there are more than 2**28.
         """
         if len(at) > _ROW:
-            message = f"{len(at):,} rows are too many to be looked for in space; at most {_ROW:,}"
-            raise ValueError(message)
+            message = (
+                f"{len(at):,} rows with coordinates; expected at most {_ROW:,}, among which the nearest can be looked "
+                "for: make the source smaller, such as by since: or by fewer files"
+            )
+            raise DataError(message)
         self._at, self._ended, self._available, self._code = at, ended, available, code
         self._order = np.argsort(available, kind="stable")
         self._known = available[self._order]
