@@ -144,7 +144,7 @@ def test_what_is_kept_is_bounded_in_bytes(desk: Desk, monkeypatch: pytest.Monkey
         assert few._size == sum(len(line) + quick.ENTRY for lines in few._kept.values() for line in lines.values())
 
 
-def test_others_are_answered_along(desk: Desk) -> None:
+def test_others_are_answered_along(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks about one place is followed by those who ask about the others: each by the bytes that it gets alone."""
     now, rows = desk.standing, [{"place": f"z{at}", "start": "2021-07-08"} for at in range(6)]
     for asked in (
@@ -162,6 +162,8 @@ def test_others_are_answered_along(desk: Desk) -> None:
             alone = answers.write(desk.answer(bodies.table([row])), bodies.JSON)
             assert at_hand.answer([row]) == (alone if row["place"] in places else None)
     days = bodies.table([rows[0] | {"start": f"2021-07-0{day}"} for day in (1, 2, 3)])
+    assert answered_with_others(desk.workspace, now, days, "the request")[1].height == 3 * 5
+    monkeypatch.setattr(serving, "MOST_ALONG", 3 * 6 - 1)
     assert answered_with_others(desk.workspace, now, days, "the request")[1].height == 0
 
 

@@ -27,7 +27,7 @@ NOTHING: Mapping[str, bytes] = {}
 NAMES = frozenset({PLACE_NAME, "start", "horizon"})
 MOST_READY = 200_000
 """Answers made ahead that are kept written out; where there are more, tables answer."""
-MOST_KEPT = 24_000_000
+MOST_KEPT = 12_000_000
 """Bytes of answers given before that are remembered; the periods asked about first are forgotten."""
 ENTRY = 150
 """Bytes that an answer takes beside its own."""

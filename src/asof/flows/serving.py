@@ -27,9 +27,9 @@ _ASKED = ("place", "start", "horizon")
 MOST_PLACES = 300
 """So many places are answered about where one of them is asked about."""
 MOST_PERIODS = 2
-"""At so many periods of one table."""
+"""At so many periods of one table, somebody may be going from one to the next."""
 MOST_ALONG = 2_200
-"""Answers about the periods that come next: made in the time of a few hundred, and hardly waited for."""
+"""Answers about other places and the periods that come next: made in the time of a few hundred."""
 MOST_AHEAD = 32
 """Those periods, however few the places are."""
 
@@ -285,9 +285,9 @@ def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFra
     if known.is_empty():
         return asked[:0]
     periods = asked.filter(asked["reason"].is_null()).unique(["start", "horizon"], maintain_order=True)
-    if not 0 < periods.height <= MOST_PERIODS:
+    if not 0 < periods.height * known.len() <= MOST_ALONG:
         return asked[:0]
-    if walk is not None and periods["horizon"].n_unique() == 1:
+    if walk is not None and periods.height <= MOST_PERIODS and periods["horizon"].n_unique() == 1:
         panel, horizon = now.prepared.panel, periods["horizon"][0]
         walk.meet(panel, periods["start"].to_physical().to_list(), horizon)
         further = walk.go(panel, MOST_ALONG // known.len(), periods.height)
