@@ -352,3 +352,34 @@ def test_only_the_columns_asked_for_are_kept() -> None:
     result = validate(raw({"a": ["1"], "b": ["2"], "c": ["3"]}), columns=("c",), checks={"a": CheckSpec(type="text")})
     assert result.valid.columns[:2] == ["a", "c"]
     assert result.valid["a"].to_list() == ["1"]
+
+
+def test_a_file_that_lost_a_column_is_named() -> None:
+    """The place, the time, what is checked: whatever the project names; a value that is rare anyway is not missed."""
+    files = ["a.csv"] * 40 + ["b.csv"] * 3 + ["c.csv"] * 1
+    columns: dict[str, list[str | None]] = {
+        "id": [str(number) for number in range(44)],
+        "zone": ["z"] * 40 + [None] * 4,
+        "rare": ["1"] + [None] * 43,
+        "fine": ["1"] * 44,
+        "other": ["1"] * 40 + [None] * 4,
+    }
+    rules = {"rare": CheckSpec(between=(0, 9)), "fine": CheckSpec(between=(0, 9))}
+    result = validate(raw(columns, key="id", _file=files), key=("id",), place="zone", checks=rules)
+    (told,) = found(result, "columns")
+    assert told == Finding(
+        "columns",
+        Severity.WARNING,
+        "s.zone",
+        "2 files have no column 'zone', or nothing in it, unlike the other files: their 4 rows lie in no place "
+        "(b.csv, c.csv); bring it back",
+        4 / 44,
+        None,
+        4,
+    )
+    alone = raw(columns, key="id", _file=files[:41] + ["b.csv"] * 3)
+    (told,) = found(validate(alone, key=("id",), checks={"other": CheckSpec()}), "columns")
+    assert told.message == (
+        "b.csv has no column 'other', or nothing in it, unlike the other files: its 4 rows have none; bring it back"
+    )
+    assert found(validate(alone[:40], key=("id",), checks={"other": CheckSpec()}), "columns") == []

@@ -121,6 +121,21 @@ def test_a_source_in_parts_is_the_source_at_once(make: Any, tmp_path: Path, monk
     assert parts.valid("a").schema["hurt"] == pl.Int64
 
 
+def test_a_file_that_lost_a_column_is_named(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file has nothing of is counted over all parts that it lies in, and only there."""
+    rows, bare = events(date(2023, 1, 1), 100), events(date(2023, 2, 15), 40, seed=2, start=9000).drop("lat")
+    whole, parts = make(tmp_path / "whole"), make(tmp_path / "parts")
+    plain = run(whole, rows, bare)
+    monkeypatch.setattr(deriving, "ROWS", PART)
+    done = run(parts, rows, bare)
+    assert words(done) == words(plain)
+    told = [one for one in done.findings if one.check == "columns"]
+    count = parts.valid("a").filter(pl.col("_file") == "2.csv").height
+    assert [(one.severity, one.subject, one.rows) for one in told] == [("warning", "a.lat", count)]
+    assert told[0].message.startswith("2.csv has no column 'lat', or nothing in it, unlike the other files: its 1,1")
+    assert told[0].message.endswith(" rows lie in no place; bring it back")
+
+
 def test_only_the_parts_concerned_are_checked_again(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A further day touches the last part; a correction that moves a row, the part that it leaves."""
     monkeypatch.setattr(deriving, "ROWS", PART)

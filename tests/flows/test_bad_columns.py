@@ -90,6 +90,24 @@ def test_a_column_to_read_that_is_not_there(few: pl.DataFrame, tmp_path: Path, c
     assert nothing_kept(folder)
 
 
+@pytest.mark.parametrize("lost", ["zone", "amount"])
+def test_a_file_that_lost_a_column(lost: str, few: pl.DataFrame, tmp_path: Path, capsys: Capture) -> None:
+    """The place, or what is predicted: the file is named each time, also when nothing new is read."""
+    rows = few.with_columns(amount=pl.int_range(pl.len()) % 7)
+    folder = world.make(tmp_path / "world", project=project(("  count: calls", "  sum: calls.amount")), rows=rows)
+    more = rows.tail(300).with_columns(id=pl.format("d{}", pl.int_range(pl.len())))
+    more.drop(lost).write_csv(folder / "calls3.csv")
+    rows.head(200).with_columns(id=pl.format("e{}", pl.int_range(pl.len()))).write_csv(folder / "calls4.csv")
+    then = "lie in no place" if lost == "zone" else "have none"
+    for _ in range(2):
+        told = [one for one in shown(capsys, "check", folder)["findings"] if one["check"] == "columns"]
+        assert [(one["severity"], one["subject"], one["rows"]) for one in told] == [("warning", f"calls.{lost}", 300)]
+        assert told[0]["message"] == (
+            f"calls3.csv has no column {lost!r}, or nothing in it, unlike the other files: its 300 rows {then}; bring "
+            "it back"
+        )
+
+
 # the project file
 
 

@@ -3,6 +3,7 @@
 from asof.checks.cells import Known, first_text
 from asof.checks.facts import Facts, together
 from asof.checks.merging import Part, merged
+from asof.checks.origins import lost
 from asof.checks.validation import Tally, Validated, gate, lacking, look, needed, validate
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "gate",
     "lacking",
     "look",
+    "lost",
     "merged",
     "needed",
     "together",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from asof.checks import origins
 from asof.checks.validation import Tally, limits, too_faulty
 from asof.data import Finding, Severity
 from asof.specs import SourceSpec
@@ -57,19 +58,21 @@ def merged(parts: Sequence[Part], spec: SourceSpec, name: str) -> tuple[Finding,
     found.sort(key=lambda one: (known.get(one.check, len(ORDER)), -(one.rows or 0) * (one.check == "quarantine")))
     whole = total(part.tally for part in parts)
     refusals = [one for one in found if one.check == "quarantine"]
-    return (*found, *too_faulty(whole.given, whole.faulty, spec, name), *limits(whole, refusals, spec, name))
+    found += too_faulty(whole.given, whole.faulty, spec, name)
+    return (*found, *origins.findings(whole.filed, spec, name), *limits(whole, refusals, spec, name))
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
     """Add them up."""
     read = valid = refused = 0
     by_column: dict[str, dict[str, int]] = {"missing": {}, "given": {}, "faulty": {}, "values": {}}
-    for one in tallies:
+    every = list(tallies)
+    for one in every:
         read, valid, refused = read + one.read, valid + one.valid, refused + one.refused
         for what, sums in by_column.items():
             for column, count in getattr(one, what).items():
                 sums[column] = sums.get(column, 0) + count
-    return Tally(read, valid, refused, **by_column)
+    return Tally(read, valid, refused, **by_column, filed=origins.total([one.filed for one in every]))
 
 
 def _words(message: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from asof import clocks, repairs
-from asof.checks import cells, facts, rules, shapes
+from asof.checks import cells, facts, origins, rules, shapes
 from asof.checks.cells import FAULTS, Known, fault_table, place, short
 from asof.checks.facts import Facts
 from asof.data import UTC_TIME, Finding, Severity
@@ -38,6 +38,8 @@ class Tally:
     """Of these, values that break a rule."""
     values: Mapping[str, int] = field(default_factory=dict)
     """Values of all versions, by column."""
+    filed: origins.Filed = field(default_factory=dict)
+    """Valid rows, and their values in the columns that are named, by file."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,10 @@ def validate(
     refusals = _refusals(wrong, where, lost, name)
     missing = {column: valid[column].null_count() for column in spec.checks}
     values = {column.name: column.count() for column in text.iter_columns()}
-    tally = Tally(rows.height, valid.height, quarantine.height, missing, given, faulty, values)
+    filed = origins.count(valid, needed(spec))
+    tally = Tally(rows.height, valid.height, quarantine.height, missing, given, faulty, values, filed)
     findings += refusals + shapes.findings(valid, spec, name, whole=known is None)
-    findings += [] if known else limits(tally, refusals, spec, name)
+    findings += [] if known else [*origins.findings(filed, spec, name), *limits(tally, refusals, spec, name)]
     return Validated(valid, quarantine, tuple(findings), due, tally)
 
 

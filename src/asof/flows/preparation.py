@@ -80,7 +80,7 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable], loaded: pla
     place = spec.predict.per.place
     loaded = loaded or places.load(place, workspace.folder)
     placed: dict[str, SourceTable] = {}
-    findings: list[Finding] = _ended(tables, counted)
+    findings: list[Finding] = [*_unlabelled(spec, counted), *_ended(tables, counted)]
     for name, table in tables.items():
         out = [column for column in spec.leave_out if column in table.rows.columns]
         seen = replace(table, rows=table.rows.drop(out)) if out else table
@@ -296,6 +296,14 @@ def _no_such(name: str, features: Sequence[str]) -> Problem:
     near = difflib.get_close_matches(name, features, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return Problem(f"neither a feature nor a column of a source is called {name!r}{hint}", where=f"leave_out.{name}")
+
+
+def _unlabelled(spec: ProjectSpec, counted: SourceTable) -> list[Finding]:
+    """Files that lost the column which makes the label, unless the ingest of the source looks after it."""
+    column = spec.predict.column
+    if column is None or column in checks.needed(spec.sources[counted.name]):
+        return []
+    return checks.lost(counted.rows, column, counted.name)
 
 
 def _ended(tables: Mapping[str, SourceTable], counted: SourceTable) -> list[Finding]:
