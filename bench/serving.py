@@ -374,7 +374,7 @@ def measure(folder: Path) -> None:
         jumps = [draw.permutation(now.rows[begun + run * JUMPS :][:JUMPS]).tolist() for run in range(RUNS_NEW)]
         assert len(jumps[-1]) > JUMPS // 2, "too few rows that nobody has asked about"
         looked.runs = [[_rows([row]) for row in rows] for rows in runs]
-        jumping.seconds = 1
+        looked.seconds, jumping.seconds = 2, 1  # in more time, rows that somebody has asked about would come again
         jumping.runs = [[_rows([row]) for row in rows] for rows in jumps]
         names = [ready.running.name, looked.running.name, jumping.running.name, "asof, asked before"]
         shares = batches([*peers, ready, looked], now)
