@@ -13,6 +13,7 @@ import httpx
 import polars as pl
 import pytest
 
+import asof
 from asof.adapters import credentials, fingerprints
 from asof.adapters import lake as lake_module
 from asof.adapters.lake import DeltaLake
@@ -20,6 +21,7 @@ from asof.errors import DataError, OutsideError
 from asof.testing import lakes
 from asof.testing.lakes import MemoryLake, batch
 from tests import servers
+from tests.flows import world
 
 Question = Callable[[lakes.Make, Path], None]
 MONTH = pl.Series(["2024-01"])
@@ -308,6 +310,26 @@ def test_options_of_s3_are_read_from_the_environment(
 
 
 @pytest.mark.slow
+@pytest.mark.needs("moto")
+def test_keys_of_a_profile_lead_to_a_store(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they lead to a source: a file says them, and no variable does."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ALLOW_HTTP": "true", "AWS_PROFILE": "mine"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    keys = f"aws_access_key_id = test\naws_secret_access_key = test\nendpoint_url = {endpoint}\n"
+    (tmp_path / ".aws" / "config").write_text(f"[profile mine]\n{keys}")
+    assert httpx.put(f"{endpoint}/profile").status_code == 200
+    folder = world.make(tmp_path / "world")
+    lake = asof.open_project(str(folder), overrides=["store=s3://profile/store"]).lake
+    assert lake.append("a", batch({"id": ["1"]}, "w1"), ["id"], MONTH) == 1
+    assert lake.raw("a")["_key"].to_list() == ["1"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "other")
+    assert credentials.of_profile() == {}
+
+
 def test_old_versions_stay_readable_after_many_commits(tmp_path: Path) -> None:
     """The log is summed up every hundred commits; what lies before stays."""
     lake = DeltaLake(tmp_path)

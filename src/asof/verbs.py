@@ -65,6 +65,7 @@ def open_project(  # noqa: PLR0913 - an address, and options by keyword
     Raises ``ProjectError`` with all faults of the file at once.
     """
     from asof import plugins, project
+    from asof.adapters import credentials
     from asof.adapters.lake import DeltaLake
     from asof.flows.workspace import Quiet, Stages, Workspace
 
@@ -109,7 +110,7 @@ def open_project(  # noqa: PLR0913 - an address, and options by keyword
         folder=read.folder,
         store=store,
         local=local_part(store),
-        lake=DeltaLake(store if "://" in store else str(Path(store) / "lake")),
+        lake=DeltaLake(store, credentials.of_profile()) if "://" in store else DeltaLake(Path(store) / "lake"),
         readers=lambda name: open_reader(read, name),
         open_registry=registry,
         hold=hold,

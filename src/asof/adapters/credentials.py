@@ -17,6 +17,12 @@ from asof.errors import OutsideError
 
 _ENDPOINT: Final = ("169.254.169.254", 80)
 _KEYS: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_OWN: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
 _ASKED: Final = ("sso_session", "sso_start_url", "role_arn", "credential_process")
 MISSING: Final = (
     "credentials are missing: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or AWS_SKIP_SIGNATURE="
@@ -30,8 +36,7 @@ def options(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     Raises ``OutsideError`` where there are no credentials at all.
     """
     found = _region(environ)
-    own = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-    if any(environ.get(name) for name in (*own, "AWS_CONTAINER_CREDENTIALS_FULL_URI")) or is_open(environ):
+    if any(environ.get(name) for name in _OWN) or is_open(environ):
         return found
     name = environ.get("AWS_PROFILE") or "default"
     profile = _profile(name, environ)
@@ -50,6 +55,24 @@ def options(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true" or not _instance_answers():
         raise OutsideError(MISSING)
     return found
+
+
+def of_profile(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The profile that stands in a file, as variables, for a store that reads no profile; nothing where variables tell.
+
+    Raises ``OutsideError`` where the file cannot be read.
+    """
+    if any(environ.get(name) for name in _OWN) or is_open(environ):
+        return {}
+    profile = _profile(environ.get("AWS_PROFILE") or "default", environ)
+    if not all(profile.get(key) for key in _KEYS[:2]):
+        return {}
+    told = {key.upper(): profile[key] for key in _KEYS if profile.get(key)}
+    if not environ.get("AWS_REGION") and not environ.get("AWS_DEFAULT_REGION"):
+        told["AWS_REGION"] = profile.get("region") or _region(environ)["region"]
+    if profile.get("endpoint_url") and not environ.get("AWS_ENDPOINT_URL"):
+        told["AWS_ENDPOINT_URL"] = profile["endpoint_url"]
+    return told
 
 
 def is_open(environ: Mapping[str, str] = os.environ) -> bool:
