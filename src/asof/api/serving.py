@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from asof.flows.serving import Desk
     from asof.flows.workspace import Workspace
 
-OBJECTS = 10_000
-"""New ones after which those that only know each other are looked for: more than most batches of rows make."""
+OBJECTS = 2_000
+"""New ones after which those that only know each other are looked for: more than a batch of 1,000 rows makes."""
 SWITCH = 0.001
 """Seconds after which a thread that computes lets the one go on that answers."""
 GRACE = 30
