@@ -112,6 +112,19 @@ class TestOrder:
         with pytest.raises(DataError, match=r"shop\.db orders: the key column 'id' is missing in a row"):
             list(reader(tmp_path).batches(None))
 
+    @pytest.mark.parametrize(
+        ("count", "said"),
+        [
+            (1, "1 row has none and is read each time, since nothing says when it changes"),
+            (2, "2 rows have none and are read each time, since nothing says when they change"),
+        ],
+    )
+    def test_rows_without_a_watermark_are_told_of(self, tmp_path: Path, count: int, said: str) -> None:
+        make(tmp_path, [*minutes(3), *[(90 + number, None, 1.0) for number in range(count)]])
+        batches = list(reader(tmp_path).batches(None))
+        assert len(ids(batches)) == 3 + count
+        assert [finding.message for finding in batches[-1].findings] == [said]
+
 
 class TestClocks:
     def test_a_watermark_in_the_future_does_not_hide_what_comes_after(self, tmp_path: Path) -> None:
