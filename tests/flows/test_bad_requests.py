@@ -95,6 +95,15 @@ def test_a_batch_with_missing_columns(grown: Ran, capsys: Capture) -> None:
     assert not out.exists()
 
 
+def test_a_batch_with_columns_in_other_letters(grown: Ran, capsys: Capture) -> None:
+    """A column that is there in large letters is the one that was meant, and is said."""
+    folder, _ = grown
+    flowers()[:5].drop("species").rename({"stem": "Stem", "colour": "COLOUR"}).write_csv(folder / "asked.csv")
+    said = refused(capsys, 2, "predict", folder, "--input", folder / "asked.csv")
+    expected = "no column stem, colour; expected the columns that found has; did you mean 'Stem', 'COLOUR'?"
+    assert said == f"{folder / 'asked.csv'}: {expected}"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [("id,leaf,stem,colour,code\n", "there is no row to answer"), ("", "empty CSV")],
