@@ -52,8 +52,8 @@ class Logbook:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._waiting = _Waiting()
-        self._met: set[Key] = set()
-        """Questions answered from what the present standing had ready, that have been handed over."""
+        self._met: set[int] = set()
+        """Hashes, a quarter of the memory, of questions answered from what the present standing had ready."""
         self._met_by: Standing | None = None
         self._written = pl.Series("written", [], dtype=pl.UInt64)
         self.kept = 0
@@ -98,12 +98,13 @@ class Logbook:
             asked = waiting.ahead[-1][1]
             for row in rows:
                 key = (row.get("place"), row["start"], row.get("horizon"))
-                if key in self._met:
+                number = hash(key)
+                if number in self._met:
                     continue
                 if waiting.rows >= self._most:
                     self.lost += 1
                     continue
-                self._met.add(key)
+                self._met.add(number)
                 asked[key] = now
                 waiting.rows += 1
 
