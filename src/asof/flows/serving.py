@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -201,6 +201,8 @@ class Desk:
     def _read(self, oracle: Oracle) -> Standing:
         stamps = self._stamps()
         prepared = preparation.prepare(self._workspace, intake.open_tables(self._workspace))
+        # In which file and line a row stood is no answer's business.
+        prepared = replace(prepared, past=prepared.past.without("_file", "_line"))
         return stand(self._workspace, oracle, prepared, stamps)
 
     def answer(self, rows: pl.DataFrame, called: str = "the request") -> pl.DataFrame:

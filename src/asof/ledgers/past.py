@@ -158,6 +158,11 @@ class Past:
         """Sources whose coverage something that was read so far leans on."""
         return frozenset(self._leaning)
 
+    def without(self, *columns: str) -> "Past":
+        """Return the same past without some columns of its rows, for who holds it long."""
+        left = {name: table.rows.drop(columns, strict=False) for name, table in self._sources.items()}
+        return Past({name: replace(self._sources[name], rows=rows) for name, rows in left.items()}, self.panel)
+
     def known(self, cut: datetime) -> "Past":
         """Return what was known at ``cut``: only rows available by then, and coverage up to the cut - delay."""
         return Past({name: self._known(table, cut) for name, table in self._sources.items()}, self.panel)
