@@ -16,6 +16,8 @@ from asof.flows.workspace import Workspace
 LOG = logging.getLogger("asof.serving")
 MOST_WAITING = 50_000
 """Answers that wait to be written; more are counted as lost."""
+AT_ONCE = 2_000
+"""Answers are made again for so many questions at once, so that a write takes little memory beside the server."""
 MOST_REMEMBERED = 200_000
 """Questions of which it is remembered that they have been written."""
 SECONDS = 30.0
@@ -145,8 +147,12 @@ class Logbook:
 
 def _made_ahead(workspace: Workspace, standing: Standing, asked: Mapping[Key, datetime]) -> pl.DataFrame:
     """Answers to questions whose answers were ready."""
-    names = ("place", "start", "horizon")
-    rows = pl.DataFrame([dict(zip(names, key, strict=True)) for key in asked], schema=dict.fromkeys(names, pl.String))
-    given = rows.drop(name for name in ("place", "horizon") if rows[name].null_count() == rows.height)
-    told = serving.answered(workspace, standing, given, "the request")
-    return keeping.shape(told, min(asked.values()), keeping.SERVER)
+    names, at = ("place", "start", "horizon"), min(asked.values())
+    keys, told = list(asked), []
+    for begun in range(0, len(keys), AT_ONCE):
+        some = [dict(zip(names, key, strict=True)) for key in keys[begun : begun + AT_ONCE]]
+        rows = pl.DataFrame(some, schema=dict.fromkeys(names, pl.String))
+        given = rows.drop(name for name in ("place", "horizon") if rows[name].null_count() == rows.height)
+        answers = serving.answered(workspace, standing, given, "the request")
+        told.append(keeping.shape(answers, at, keeping.SERVER))
+    return pl.concat(told, how="diagonal_relaxed")
