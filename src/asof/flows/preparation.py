@@ -89,7 +89,10 @@ def prepare(workspace: Workspace, tables: Mapping[str, SourceTable], loaded: pla
                 seen = join_places(seen, place, loaded)
             findings += _outside(seen)
         placed[name] = seen
-    there = placed[counted.name].rows.filter(pl.col("_place").is_not_null())
+    there = placed[counted.name].rows
+    if loaded is not None:  # nothing else is asked of the rows in places that are known from the start
+        there = there.select("_place", "_available")
+    there = there.filter(pl.col("_place").is_not_null())
     if there.height == 0:
         message = f"no row of {counted.name} lies in a place; check place: and predict.per.place in the project file"
         raise DataError(message)
