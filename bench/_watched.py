@@ -246,13 +246,13 @@ def promised(world: Watched, number: int, days: int, served: pl.DataFrame, rate:
     low, high = calibration.interval(served["prediction"])
     answers = served.with_columns(low=pl.Series(low), high=pl.Series(high), start=-pl.col("day"))
     found.append(monitoring.coverage_kept(answers, 0.9, rate * SHARES["coverage"]))
-    past, now = (_missed(each) for each in (judged_on, served))
+    past, now = (missed(each) for each in (judged_on, served))
     scales = [scale for scale in SCALES if scale <= days] or [days]
     part = rate * SHARES["bias"] / len(SCALES)
     found += [monitoring.bias_kept(now, past, scale, part) for scale in scales]
     return [one for one in found if one is not None]
 
 
-def _missed(answers: pl.DataFrame) -> monitoring.Missed:
+def missed(answers: pl.DataFrame) -> monitoring.Missed:
     day = pl.Series(-answers["day"].to_numpy()).cast(pl.Int32).cast(pl.Date)
     return monitoring.missed(day, answers["label"].to_numpy().astype(float), answers["prediction"].to_numpy())

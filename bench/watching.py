@@ -16,7 +16,11 @@ order, so that nothing but chance tells today from before.
 
 Planted: what is served is changed from a day on at which an undrifted release begins to serve, and watched after 1, 2,
 3, 5, 7, 14 and 28 days; a number is the first of these at which it alarms and the right test says so, for each of
-several such days.
+several such days. What is too small to be found after 28 days at 1 % is planted again in larger steps, up to the first
+that every release finds: what lies below is not told from chance.
+
+Chance: how far 28 days of answers miss what happens where nothing was planted. A step that a test of the mean at 1 %,
+which has the whole rate to itself and knows the spread, finds 4 times of 5 is (2.58 + 0.84) such spreads.
 """
 
 import sys
@@ -28,22 +32,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from _watched import FOLDS, SERVED_DAYS, Laid, Watched, every, judged, laid, lay, made, promised, silent
+from _watched import FOLDS, SERVED_DAYS, Laid, Watched, every, judged, laid, lay, made, missed, promised, silent
 from asof.flows import drifting
 from asof.flows.drifting import DRIFT
 from asof.flows.looking import SCALES
+from asof.monitoring import promises
 
 RATES = (0.01, 0.05)
 RESAMPLES = 100
 LEAST_WEEKS = 16
 """Weeks before a look: four stretches of 28 days that do not overlap, without which the tests say nothing."""
 AFTER = (1, 2, 3, 5, 7, 14, 28)
+NEVER = "never"
 STARTS = 3
 """Releases, the latest, with whose service planted drift begins."""
 VALUES = 50
 """A column that is changed has so many different values."""
 ALL = ("input", "prediction", "truth")
+HAPPENS = (1.2, 1.5, 2.0, 3.0, 5.0)
+LEANS = (1.1, 1.25, 1.5, 2.0, 3.0, 5.0)
+MOVED = (1.609, 2.5, 4.0, 8.0)
+"""Factors of what is planted, until one is found."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,11 @@ class Plant:
     """Families of tests that see it."""
 
 
-def plants(world: Watched) -> Iterator[Plant]:
+Steps = tuple[Plant, ...]
+"""One change in several sizes, the smallest first."""
+
+
+def plants(world: Watched) -> Iterator[Steps]:
     """Changes that are planted, each where a world has what it changes."""
     yield from _of_truth(world)
     yield from _of_numbers(world)
@@ -121,21 +136,27 @@ def plants(world: Watched) -> Iterator[Plant]:
     yield from _of_places(world)
 
 
-def _of_truth(world: Watched) -> Iterator[Plant]:
+def _of_truth(world: Watched) -> Iterator[Steps]:
     says = ("truth", "bias", "error", "coverage")
-    yield Plant("what happens + 20 %", _truth(lambda told: 1.2 * told), says, ("truth",))
-
-    def lean(clean: Watched, late: NDArray[np.bool_]) -> Watched:
-        return replace(clean, lean=1.1, told=np.where(late, 1.1 * clean.told, clean.told))
-
-    yield Plant("answers lean 10 % upwards", lean, ("prediction", "bias", "error", "coverage"), ("prediction",))
+    yield tuple(
+        Plant(f"what happens x {by:g}", _truth(lambda told, by=by: by * told), says, ("truth",)) for by in HAPPENS
+    )
+    says = ("prediction", "bias", "error", "coverage")
+    yield tuple(Plant(f"answers x {by:g}", _lean(by), says, ("prediction",)) for by in LEANS)
     if world.slot is not None:
         earlier = world.truth[np.maximum(world.before, 0)]
         says = ("clock", "error", "bias", "coverage")
-        yield Plant("a clock is an hour late", _truth(lambda _: earlier), says, ("truth",))
+        yield (Plant("a clock is an hour late", _truth(lambda _: earlier), says, ("truth",)),)
 
 
-def _of_numbers(world: Watched) -> Iterator[Plant]:
+def _lean(by: float) -> Way:
+    def lean(clean: Watched, late: NDArray[np.bool_]) -> Watched:
+        return replace(clean, lean=by, told=np.where(late, by * clean.told, clean.told))
+
+    return lean
+
+
+def _of_numbers(world: Watched) -> Iterator[Steps]:
     """Changes of the column of numbers that the model goes by most."""
     numbers = [one for one in world.weights if _varies(world.features[one])]
     column = max(numbers, key=lambda one: world.weights[one])
@@ -151,15 +172,18 @@ def _of_numbers(world: Watched) -> Iterator[Plant]:
         return replace(clean, features=clean.features.with_columns(kept))
 
     inputs = ("input",)
-    yield Plant(f"{column} stands still", stuck, ("stuck", "input", "level"), inputs)
-    yield Plant(f"{column} x 1.609", _values(column, lambda told: told * 1.609), ("level", "input"), inputs)
+    yield (Plant(f"{column} stands still", stuck, ("stuck", "input", "level"), inputs),)
+    yield tuple(
+        Plant(f"{column} x {by:g}", _values(column, lambda told, by=by: told * by), ("level", "input"), inputs)
+        for by in MOVED
+    )
     gone = _values(column, lambda told: told.set(told.is_not_null(), None))
-    yield Plant(f"{column} all missing", gone, ("missing",), inputs)
+    yield (Plant(f"{column} all missing", gone, ("missing",), inputs),)
     fewer = _values(column, lambda told: told.set(some, None))
-    yield Plant(f"30 % of {column} missing", fewer, ("missing",), inputs)
+    yield (Plant(f"30 % of {column} missing", fewer, ("missing",), inputs),)
 
 
-def _of_texts(world: Watched) -> Iterator[Plant]:
+def _of_texts(world: Watched) -> Iterator[Steps]:
     """Texts never met, in the column of texts that the model goes by most."""
     texts = [one for one in world.weights if not world.features[one].dtype.is_numeric()]
     if not texts:
@@ -168,10 +192,10 @@ def _of_texts(world: Watched) -> Iterator[Plant]:
     chance = np.random.default_rng(3).random(world.features.height)
     for share in (0.1, 0.01):
         way = _values(name, lambda told, share=share: told.cast(pl.String).set(pl.Series(chance < share), "never met"))
-        yield Plant(f"{share:.0%} of {name} in a new category", way, ("new", "input"), ("input",))
+        yield (Plant(f"{share:.0%} of {name} in a new category", way, ("new", "input"), ("input",)),)
 
 
-def _of_places(world: Watched) -> Iterator[Plant]:
+def _of_places(world: Watched) -> Iterator[Steps]:
     """The busiest place and that in the middle fall silent."""
     if world.counts is None or world.rows:
         return
@@ -188,7 +212,7 @@ def _of_places(world: Watched) -> Iterator[Plant]:
             return replace(clean, counts=counts, truth=np.where(late & here, 0.0, clean.truth))
 
         says = (f"truth at {place}", f"silent at {place}")
-        yield Plant(f"a place of {rows[at]:.1f} rows a day goes silent", way, says, ("truth",))
+        yield (Plant(f"a place of {rows[at]:.1f} rows a day goes silent", way, says, ("truth",)),)
 
 
 def _varies(column: pl.Series) -> bool:
@@ -221,20 +245,46 @@ def begins(world: Watched) -> list[int]:
     return found[:STARTS]
 
 
-def delays(world: Watched) -> dict[str, list[list[str]]]:
-    """Days after which each planted change is found, for each rate, for each of ``begins``."""
+def delays(world: Watched) -> Iterator[tuple[str, list[list[str]]]]:
+    """Each planted change, and the days after which it is found, for each rate, for each of ``begins``."""
     numbers = begins(world)
-    found = {one.name: [["never"] * len(numbers) for _ in RATES] for one in plants(world)}
+    all_steps = list(plants(world))
+    found: dict[str, list[list[str]]] = {}
+    left = all_steps
+    while left:
+        found |= _delays(world, numbers, [steps[0] for steps in left])
+        left = [steps[1:] for steps in left if len(steps) > 1 and NEVER in found[steps[0].name][0]]
+    for steps in all_steps:
+        yield from ((one.name, found[one.name]) for one in steps if one.name in found)
+
+
+def _delays(world: Watched, numbers: Sequence[int], each: Sequence[Plant]) -> dict[str, list[list[str]]]:
+    found = {one.name: [[NEVER] * len(numbers) for _ in RATES] for one in each}
     for at, number in enumerate(numbers):
         begun, _ = world.served_days(number)
         late = world.day <= begun
-        changed = [(one, one.way(world, late)) for one in plants(world)]
+        changed = [(one, one.way(world, late)) for one in each]
         for days in AFTER:
-            missing = [each for each in changed if any(told[at] == "never" for told in found[each[0].name])]
+            missing = [one for one in changed if any(told[at] == NEVER for told in found[one[0].name])]
             for name, rate in _found(missing, number, days):
                 told = found[name][rate]
-                told[at] = str(days) if told[at] == "never" else told[at]
+                told[at] = str(days) if told[at] == NEVER else told[at]
     return found
+
+
+def chance(world: Watched) -> Iterator[str]:
+    """How far what happened differs from what was answered, and from that of the days before, undrifted."""
+    on = [name for name in ("unit", "place", "start") if name in world.questions.columns]
+    answers = missed(pl.concat(world.served).unique(on, keep="first", maintain_order=True))
+    for days in SCALES:
+        figures = np.log1p(promises.windows(answers, days, share=True)[0])
+        apart = figures[days:] - figures[:-days]
+        factors = [np.exp(np.sqrt(np.mean(each**2))) for each in (figures, apart)]
+        least = factors[0] ** (norm.isf(RATES[0] / 2) + norm.isf(0.2))
+        yield (
+            f"{days} days miss by a factor of {factors[0]:.2f} (root mean square), by {factors[1]:.2f} more than those "
+            f"before; a test of the mean tells x {least:.2f}"
+        )
 
 
 def _found(changed: Sequence[tuple[Plant, Watched]], number: int, days: int) -> Iterator[tuple[str, int]]:
@@ -291,7 +341,9 @@ def main() -> int:
         weeks = list(resampled(world))
         mixed += weeks
         print(f"  {'weeks resampled':<24} {_rates(weeks, 1)}", flush=True)
-        for what, found in delays(world).items():
+        for line in chance(world):
+            print(f"  {'chance':<24} {line}", flush=True)
+        for what, found in delays(world):
             told = "; ".join(f"at {rate:.0%} after {', '.join(days)}" for rate, days in zip(RATES, found, strict=True))
             print(f"  {what:<44} found {told} days", flush=True)
     print("over all")

@@ -152,7 +152,7 @@ def bias_kept(served: Missed, past: Missed, days: int, rate: float) -> Promise |
     now = served.last(days)
     days = int(now.day[-1] - now.day[0]) + 1 if now.day.size else days
     share = min(past.told.min(initial=np.inf), now.told.min(initial=np.inf)) > 0
-    figures, rows = _windows(past, days, share=share)
+    figures, rows = windows(past, days, share=share)
     shared = sum((1 - step / days) ** 2 for step in range(1, days))
     independent = len(figures) / (1 + 2 * shared)
     if independent < LEAST_LOOKS or not now.rows.sum():
@@ -178,8 +178,14 @@ def _figure(of: Missed, *, share: bool) -> float:
     return missing / float(of.told.sum() if share else of.rows.sum())
 
 
-def _windows(past: Missed, days: int, *, share: bool) -> tuple[Floats, Floats]:
-    """Miss, and rows, of every window of so many days that lies within the past and is not empty."""
+def windows(past: Missed, days: int, *, share: bool) -> tuple[Floats, Floats]:
+    """Return the miss, and the rows, of every window of so many days that lies within the past and is not empty.
+
+    Args:
+        past: n days.
+        days: of a window.
+        share: whether the miss is a share of what was told; else it is a figure of one row.
+    """
     if not past.day.size:
         return np.empty(0), np.empty(0)
     width = int(past.day[-1] - past.day[0]) + 1
