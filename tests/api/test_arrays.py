@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 from asof import intervals
-from asof.api import Settings, answers, bodies
-from asof.api.arrays import Arrays, _between, _numbers
+from asof.api import Settings, answers, bodies, records
+from asof.api.arrays import LONG, Arrays, _between, _numbers
+from asof.api.guards import Limits
 from asof.data import Table
 from asof.encoders import EncoderPlan
 from asof.errors import DataError
@@ -231,3 +232,87 @@ def test_what_a_model_may_not_tell_is_refused(flat_desk: Desk, monkeypatch: pyte
         for count in (1, 100):
             told = client.post("/invocations", json=flats(count).drop("id", "price").to_dicts())
             assert (told.status_code, told.json()["error"]["reason"]) == (422, "prediction of row 0 is nan")
+
+
+def long(rows: list[dict[str, Any]], shape: str = "instances") -> bytes:
+    """A body that is long enough to be read by the kinds of its columns."""
+    body = json.dumps({shape: rows}, ensure_ascii=False, indent=8).encode()
+    assert len(body) >= LONG
+    return body
+
+
+@pytest.mark.parametrize("shape", records.NAMES)
+def test_a_long_body_is_answered_as_its_rows_are(flat_desk: Desk, shape: str) -> None:
+    arrays = Arrays.of(flat_desk.standing)
+    assert arrays is not None
+    rows = [*flats(300).drop("id", "price").to_dicts(), *PLAIN]
+    numbers = arrays.read(long(rows, shape))
+    assert numbers is not None
+    assert arrays.tell(numbers) == tables(flat_desk.workspace, flat_desk.standing, rows)
+
+
+PLAIN = [
+    {"height": None, "kind": None, "floor": 3, "area": 2**53 + 1},
+    {"height": -0.0, "kind": "wood", "floor": 1e16, "area": 0.1 + 0.2},
+    {"height": 2**61 + 2**8 + 1, "kind": "stone", "floor": None, "area": 1e-320},
+]
+WRITTEN = {"content-type": bodies.JSON}
+ODD = [
+    {"area": True},
+    {"area": "55.5"},
+    {"area": -1},
+    {"area": 10**400},
+    {"area": 1e300},
+    {"area": float("nan")},
+    {"kind": "straw"},
+    {"kind": "NA"},
+    {"kind": 7},
+    {"kind": ["brick"]},
+    {"more": 1},
+    {"Area": 50},
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_long_body_with_one_odd_row_is_left_to_others(flat_desk: Desk, odd: dict[str, Any]) -> None:
+    arrays = Arrays.of(flat_desk.standing)
+    assert arrays is not None
+    rows = flats(300).drop("id", "price").to_dicts()
+    assert arrays.read(long(rows)) is not None
+    rows[200] |= odd
+    assert arrays.read(long(rows)) is None
+
+
+def test_a_long_body_of_another_form_is_left_to_others(flat_desk: Desk) -> None:
+    arrays = Arrays.of(flat_desk.standing)
+    assert arrays is not None
+    rows = flats(300).drop("id", "price").to_dicts()
+    body, more = long(rows), long(rows, "rows")
+    others = {
+        "cut": body[:-5],
+        "a column less": long([{name: row[name] for name in ("area", "floor", "kind")} for row in rows]),
+        "two forms": body[:-1] + b"," + more[1:],
+        "a list": json.dumps(rows, indent=8).encode(),
+        "no rows": b'{"instances": []' + b" " * LONG + b"}",
+        "something beside": body[:-1] + b',"parameters":{}}',
+        "no UTF-8": body.replace(b"brick", b"br\xffck"),
+        "half a character": body.replace(b'"brick"', b'"\\ud800"'),
+        "deep": b"[" * LONG,
+        "another charset": body.decode().encode("utf-16"),
+    }
+    assert {name: arrays.read(other) for name, other in others.items()} == dict.fromkeys(others)
+
+
+def test_long_bodies_are_answered_over_http(flat_desk: Desk) -> None:
+    """Byte for byte as tables answer, up to as many rows as one request may hold; odd rows get their reasons."""
+    rows = flats(300).drop("id", "price").to_dicts()
+    odd = [*rows[:299], rows[299] | {"floor": "many"}]
+    with standing(flat_desk, Settings(limits=Limits(rows=300), renew=0)) as client:
+        for asked in (rows, odd):
+            told = client.post("/invocations", content=long(asked), headers=WRITTEN)
+            assert told.status_code == 200
+            assert told.content == tables(flat_desk.workspace, flat_desk.standing, asked)
+        more = client.post("/invocations", content=long([*rows, rows[0]]), headers=WRITTEN)
+        assert more.status_code == 413
+        figures = client.get("/metrics").text
+    assert 'asof_rows_total{outcome="answered"} 599.0' in figures

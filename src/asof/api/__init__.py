@@ -195,23 +195,38 @@ class _Server:
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         kind = answers.choose(headers.get(b"accept", b"").decode("latin-1"))
         written = headers.get(b"content-type", _JSON).decode("latin-1")
-        rows = bodies.read(written, (await receive())["body"], self._settings.limits.rows)
-        scope["asof.rows"] = len(rows)
-        ways, refused = self._ways, 0
-        body = None
-        if kind == bodies.JSON and ways.standing is self._desk.standing:
-            # A booster is asked by one thread at a time, and whoever waits for it here would keep everybody waiting.
-            body = self._at_once(ways, rows, 0 if self._turns.busy else turns.FEW)
-            if ways.ready.reached and (self._looking is None or self._looking.done()):
-                ways.ready.reached = False
-                self._looking = asyncio.create_task(self._look_ahead(ways))
+        ways, given = self._ways, (await receive())["body"]
+        known = kind == bodies.JSON and ways.standing is self._desk.standing
+        body = await self._long(ways, given, scope) if known and written == bodies.JSON else None
+        refused = 0
         if body is None:
-            told = await self._turns.answer(kind, rows)
-            body, refused = told.body, told.refused
-        self._figures.answered.inc(len(rows) - refused)
+            rows = bodies.read(written, given, self._settings.limits.rows)
+            scope["asof.rows"] = len(rows)
+            if known:
+                # A booster is asked by one thread at a time: whoever waits for it here would keep everybody waiting.
+                body = self._at_once(ways, rows, 0 if self._turns.busy else turns.FEW)
+                self._go_ahead(ways)
+            if body is None:
+                told = await self._turns.answer(kind, rows)
+                body, refused = told.body, told.refused
+        self._figures.answered.inc(scope["asof.rows"] - refused)
         if refused:
             self._figures.refused.inc(refused)
         await guards.answer(send, body, kind)
+
+    async def _long(self, ways: _Ways, given: bytes, scope: Scope) -> bytes | None:
+        """Answer a long body of plain rows, by itself and in its turn; none for any other."""
+        numbers = ways.arrays.read(given) if ways.arrays is not None else None
+        if ways.arrays is None or numbers is None or len(numbers) > self._settings.limits.rows:
+            return None
+        scope["asof.rows"] = len(numbers)
+        return await self._turns.do(functools.partial(ways.arrays.tell, numbers))
+
+    def _go_ahead(self, ways: _Ways) -> None:
+        """Begin to answer what will be asked next, where somebody has come to what was answered ahead."""
+        if ways.ready.reached and (self._looking is None or self._looking.done()):
+            ways.ready.reached = False
+            self._looking = asyncio.create_task(self._look_ahead(ways))
 
     def _at_once(self, ways: _Ways, rows: Sequence[quick.Record], most: int) -> bytes | None:
         """Answer rows that are there already, or up to ``most`` plain ones; none where it takes a table, or longer."""

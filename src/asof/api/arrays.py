@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from asof.api import records
 from asof.api.bodies import MOST_NUMBER
 from asof.flows.serving import Standing
 from asof.intervals import Calibration
@@ -29,6 +30,8 @@ Floats = NDArray[np.float64]
 NUMBERS = frozenset({int, float, type(None)})
 MANY = 500
 """Values from which on it pays to look at their kinds less closely at first."""
+LONG = 20_000
+"""Bytes of a body from which on it pays to read it by the kinds of its columns."""
 TRUTH = {True: "true", False: "false"}
 ODD = "odd"
 """In place of a code, where a value is no text that was met: it is no number, so tables answer."""
@@ -55,6 +58,8 @@ class Arrays:
         self._never = np.array([not seen[name].missing for name in names])
         self._calibration, self._classes = standing.oracle.calibration, standing.oracle.classes
         self._form = _form(standing)
+        kinds = {name: str if name in codes else float for name in names}
+        self._reader = records.Reader(kinds) if len(names) <= records.MOST_COLUMNS else None
 
     @classmethod
     def of(cls, standing: Standing) -> "Arrays | None":
@@ -78,13 +83,20 @@ class Arrays:
         if len(rows) == 1:
             return self._alone(rows[0])
         numbers = self._read(rows)
-        if numbers is None:
-            return None
+        return None if numbers is None else self.tell(numbers)
+
+    def tell(self, numbers: Floats) -> bytes:
+        """Answer n rows of numbers, as ``answer`` and ``read`` get them from what was sent."""
         outside = [TRUTH[each] for each in self._outside(numbers)]
         first, rest = self._told(self._model.of_numbers(numbers))
-        units = range(1, len(rows) + 1)
+        units = range(1, len(numbers) + 1)
         lines = map(self._form.__mod__, zip(units, *first, outside, *rest, strict=True))
         return ('{"predictions":[' + ",".join(lines) + "]}").encode()
+
+    def read(self, body: bytes) -> Floats | None:
+        """Numbers of the n rows of a body of JSON, if it is ``LONG`` and all rows are plain."""
+        told = self._reader.read(body) if self._reader is not None and len(body) >= LONG else None
+        return None if told is None or not told[1] else self._numbered(*told)
 
     def _alone(self, row: Mapping[str, Any]) -> bytes | None:
         """Answer one row as ``answer`` does, with fewer steps."""
@@ -105,16 +117,21 @@ class Arrays:
 
     def _read(self, rows: Sequence[Mapping[str, Any]]) -> Floats | None:
         """Numbers of n rows, NaN where nothing stands; none where a value is not plain."""
-        width = self._width
         try:
             values = list(chain.from_iterable(map(self._values, rows)))
-            if set(map(len, rows)) != {width}:
-                return None
+        except KeyError:  # no such column
+            return None
+        return self._numbered(values, len(rows)) if set(map(len, rows)) == {self._width} else None
+
+    def _numbered(self, values: list[Any], count: int) -> Floats | None:
+        """Numbers of the values of so many rows."""
+        width = self._width
+        try:
             for at, codes in self._codes:
                 values[at::width] = [codes.get(text, ODD) for text in values[at::width]]
-            numbers = _numbers(values).reshape(len(rows), width)
-        except (KeyError, OverflowError, TypeError):
-            # No such column; a whole number beyond all floats; a list for a text, or what is neither number nor none.
+            numbers = _numbers(values).reshape(count, width)
+        except (OverflowError, TypeError):
+            # A whole number beyond all floats; a list for a text, or what is neither number nor none.
             return None
         bare = numbers[:, self._bare] if self._codes else numbers
         if (np.abs(bare) > MOST_NUMBER).any() or any((bare == other).any() for other in self._others):

@@ -1,0 +1,39 @@
+"""Long bodies of plain rows, read by the kinds of their columns: no object is made of a row by name."""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
+
+NAMES = ("instances", "dataframe_records", "rows")
+"""What a JSON object of rows by name may hold, one of them; see ``bodies.SHAPES``."""
+MOST_COLUMNS = 500
+"""Of rows of more, no kind is made."""
+
+
+class Reader:
+    """Reads JSON whose rows have all columns of a model and no other, each a number (or a text) or null.
+
+    Whatever else it is given, be it no JSON at all, it leaves to ``bodies``, which says what is wrong with it.
+    """
+
+    def __init__(self, kinds: Mapping[str, type]) -> None:
+        """Lay out rows of ``kinds``: float or str by column, in order."""
+        fields = [(f"c{at}", kind | None, msgspec.field(name=name)) for at, (name, kind) in enumerate(kinds.items())]
+        # Rows hold no other object, so none of them goes in a circle.
+        row: Any = msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False)
+        shapes = [(name, list[row] | msgspec.UnsetType, msgspec.UNSET) for name in NAMES]
+        self._decoder = msgspec.json.Decoder(msgspec.defstruct("Body", shapes, forbid_unknown_fields=True))
+
+    def read(self, body: bytes) -> tuple[list[Any], int] | None:
+        """Return (values row after row, number of rows); none for what is not plain."""
+        try:
+            told = astuple(self._decoder.decode(body))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        given = [rows for rows in told if rows is not msgspec.UNSET]
+        if len(given) != 1:
+            return None
+        return list(chain.from_iterable(map(astuple, given[0]))), len(given[0])
