@@ -50,7 +50,7 @@ def browser() -> Iterator["Browser"]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as running:
-        made = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        made = running.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         yield made
         made.close()
 
