@@ -9,7 +9,7 @@ sources:
   flats: {files: flats.csv, key: id, missing_values: ["", "NA", "-1"]}
 predict:
   value: flats.price
-judge: {folds: 3, metric: rmse}
+judge: {folds: 2, repeats: 1, metric: rmse}
 train: {budget: 0s, candidates: [lightgbm], threads: 1}
 """
 KINDS = ["brick", "wood", "stone"]
