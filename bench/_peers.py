@@ -16,6 +16,7 @@ import httpx
 
 CACHE = Path(os.environ.get("ASOF_BENCH_ENVS") or Path.home() / ".cache" / "asof-bench")
 """Where the environments are."""
+ROOT = Path(__file__).resolve().parent.parent
 LINE = httpx.Client(timeout=60, trust_env=False)
 """Keeps its connections: to make one each time would cost more than an answer."""
 START = 120.0
@@ -131,13 +132,23 @@ class Absent(Exception):
 def environment(peer: Peer) -> Path:
     """The environment of a peer, made where it is not there; raises ``Absent`` where that fails."""
     folder = CACHE / peer.name.split()[0].lower().replace("bare", "echo")
+    return _made(folder, " ".join(peer.packages), peer.packages)
+
+
+def own_environment() -> Path:
+    """An environment for our server: what ``make demo`` installs, and nothing that only tests need."""
+    lock = ROOT / "requirements" / "run.txt"
+    return _made(CACHE / "asof", lock.read_text(), ("--no-deps", "--require-hashes", "-r", str(lock)))
+
+
+def _made(folder: Path, packages: str, asked: Sequence[str]) -> Path:
     done = folder / "packages.txt"
-    if done.is_file() and done.read_text() == " ".join(peer.packages):
+    if done.is_file() and done.read_text() == packages:
         return folder
     CACHE.mkdir(parents=True, exist_ok=True)
-    _run([sys.executable, "-m", "venv", str(folder)], CACHE)
-    _run([str(folder / "bin" / "pip"), "install", "-q", *peer.packages], CACHE)
-    done.write_text(" ".join(peer.packages))
+    _run([sys.executable, "-m", "venv", "--clear", str(folder)], CACHE)
+    _run([str(folder / "bin" / "pip"), "install", "-q", *asked], CACHE)
+    done.write_text(packages)
     return folder
 
 

@@ -2,8 +2,9 @@
 
     python bench/serving.py [hostile [N]]
 
-Peers (mlflow models serve, BentoML, MLServer) stand in environments of their own, made once in `~/.cache/asof-bench`
-or `ASOF_BENCH_ENVS`; one that cannot be installed or started is said so, with its error. All have one worker and one
+Peers (mlflow models serve, BentoML, MLServer) and our own server (what `make demo` installs) stand in environments of
+their own, made once in `~/.cache/asof-bench` or `ASOF_BENCH_ENVS`; a peer that cannot be installed or started is said
+so, with its error. All have one worker and one
 thread, and answer with the same native LightGBM model, rows in the quickest way that each takes; a bare ASGI echo of
 the same bodies is the ceiling. `wrk`: one thread, 8 connections, one row a request, another one each time, 3 runs in
 turns, medians. Two models: 30 columns of a row; collisions by zone and day, where peers are handed the features
@@ -204,8 +205,10 @@ def asked(running: Running, rows: Sequence[Any], body: Callable[[Sequence[Any]],
 
 def ours(folder: Path, port: int, rows: Sequence[Mapping[str, Any]]) -> contextlib.AbstractContextManager[Running]:
     """Our server of a project."""
-    command = [sys.executable, "-m", "asof", "serve", str(folder), "--port", str(port)]
-    return _peers.standing("asof", command, folder, (port, "/invocations"), _rows(rows[:1]))
+    home = _peers.own_environment()
+    command = [str(home / "bin" / "python"), "-m", "asof", "serve", str(folder), "--port", str(port)]
+    more = {"PYTHONPATH": str(Path(asof.__file__).parent.parent)}
+    return _peers.standing("asof", command, folder, (port, "/invocations"), _rows(rows[:1]), more=more)
 
 
 def _rows(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -1,5 +1,6 @@
 """Answers of a server are kept in the store as questions, and never at the cost of an answer."""
 
+import resource
 import shutil
 import threading
 from dataclasses import replace
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -166,3 +168,19 @@ def test_answers_of_a_file_and_a_range_are_kept_unless_the_page_says_no(own: Pat
     assert again.height == 2 * 2 * 6
     assert again.select("place", "start", "horizon").is_duplicated().sum() == 0
     assert again["as_of"].null_count() == again["moment"].null_count() == 0
+
+
+def test_what_waits_to_be_written_keeps_no_table_in_memory(own: Path) -> None:
+    """Of a table about all places, the few answers that were asked for wait; the others are given back."""
+    desk = opened(own)
+    book = Logbook(desk.workspace, seconds=60)
+    numbers = np.random.default_rng(1).random((2_000, 40))
+
+    def resident() -> float:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+    before = resident()
+    for number in range(200):
+        book.keep(desk.standing, pl.DataFrame(numbers + number)[:1], ["place", "start", "horizon"])
+    assert book._waiting.rows == 200
+    assert resident() - before < 60, "all of the tables are 128 MB"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from polars.exceptions import PanicException
 
-from asof.api import answers, bodies, guards, quick, schemas, trips, turns
+from asof.api import answers, bodies, guards, memory, quick, schemas, trips, turns
 from asof.api.arrays import Arrays
 from asof.api.bodies import Refusal
 from asof.api.figures import Figures
@@ -147,8 +147,13 @@ class _Server:
 
     async def renew(self) -> None:
         """Take up newer data and champions for as long as the server stands."""
+        kept = 0
         while self._settings.renew:
             await asyncio.sleep(self._settings.renew)
+            book = self._settings.logbook
+            if book is not None and book.kept != kept:  # a write takes more memory than it leaves
+                kept = book.kept
+                await asyncio.to_thread(memory.give_back)
             try:
                 renewed = await asyncio.to_thread(self._renew)
             except (Exception, PanicException):  # what stands goes on answering, and the next look may end better
@@ -156,6 +161,7 @@ class _Server:
                 self._figures.troubled.set(1)
                 continue
             if renewed:
+                await asyncio.to_thread(memory.give_back)  # of what stood before
                 self._figures.renewals.inc()
                 self._figures.tell(self._desk.standing)
             self._figures.troubled.set(bool(self._desk.trouble))

@@ -1,7 +1,6 @@
 """A server on a port, until it is told to stop."""
 
 import contextlib
-import ctypes
 import gc
 import logging
 import socket
@@ -9,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from asof.api import Settings, create
+from asof.api import Settings, create, memory
 from asof.estimators.base import LEAN
 
 if TYPE_CHECKING:
@@ -61,7 +60,8 @@ def serve(desk: "Desk", settings: Settings, *, host: str, port: int, ready: Call
 
 @contextlib.contextmanager
 def lean(workspace: "Workspace") -> Iterator[None]:
-    """Load what a release needs and no more; parts of users may need what we do not."""
+    """Load what a release needs and no more, into one heap; parts of users may need what we do not."""
+    memory.settle()
     brought = workspace.plugins
     token = LEAN.set(not (brought.lookups or brought.encoders or brought.estimators))
     try:
@@ -77,8 +77,7 @@ def _settle() -> None:
     # Rows of a request are many, and none of them goes in a circle.
     gc.set_threshold(OBJECTS, 10, 10)
     sys.setswitchinterval(SWITCH)
-    with contextlib.suppress(OSError, AttributeError):  # another system than Linux has its own ways
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    memory.give_back()
 
 
 def _log() -> None:

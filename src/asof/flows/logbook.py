@@ -1,12 +1,14 @@
 """The logbook of a server: its answers are kept in the store from a thread of its own, so that no answer waits."""
 
 import logging
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from asof.flows import asking, keeping, serving
@@ -85,7 +87,8 @@ class Logbook:
             if self._waiting.rows + answers.height > self._most:
                 self.lost += answers.height
                 return
-            self._waiting.frames.append((answers, now))
+            # A copy: a part of a table, however short, keeps all of it in memory.
+            self._waiting.frames.append((answers[np.arange(answers.height)], now))
             self._waiting.rows += answers.height
 
     def keep_ready(self, standing: Standing, rows: Sequence[Row]) -> None:
@@ -107,7 +110,7 @@ class Logbook:
                     self.lost += 1
                     continue
                 self._met.add(number)
-                asked[key] = now
+                asked[_one(key[0]), sys.intern(key[1]), _one(key[2])] = now
                 waiting.rows += 1
 
     def flush(self) -> None:
@@ -143,6 +146,11 @@ class Logbook:
             self._workspace.lake.write_predictions(fresh.drop("_hash"))
             self._written = pl.concat([self._written, fresh["_hash"].alias("written")]).tail(MOST_REMEMBERED)
         return fresh.height
+
+
+def _one(text: str | None) -> str | None:
+    """Of the same texts, which come anew with each request, one is kept."""
+    return None if text is None else sys.intern(text)
 
 
 def _made_ahead(workspace: Workspace, standing: Standing, asked: Mapping[Key, datetime]) -> pl.DataFrame:
