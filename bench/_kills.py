@@ -141,6 +141,7 @@ class Kills:
 
     folder: Path
     seed: int
+    starter: Starter
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
@@ -155,11 +156,7 @@ class Kills:
     def _open(self) -> Iterator[None]:
         with ApiServer(token="") as self.server:
             self.world.url = self.server.url
-            self.starter = Starter(self.folder)
-            try:
-                yield
-            finally:
-                self.starter.close()
+            yield
 
     def run(self, kills: int, *, minutes: float) -> Tally:
         """Kill so many runs, or fewer where they take longer than so many minutes."""

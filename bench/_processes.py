@@ -8,33 +8,41 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from asof import cli
 
 ORDER = ("start", "ingest", "prepare", "features", "choose", "judge", "audit", "refit", "report", "register")
 ORDER += ("promote", "predict", "end")
 """Stages of a run, as it tells when each has ended."""
-IDLE = "import sys; sys.path.insert(0, {!r}); import _processes; _processes.stand_by()"
 
 
-def stand_by() -> None:
+def stand_by(lines: IO[str], told: IO[str]) -> None:
     """Import what a run imports; then fork a child for each line of arguments, in a process group of its own."""
     import deltalake  # noqa: F401
+    import httpx  # noqa: F401
     import lightgbm  # noqa: F401
-    import mlflow.tracking  # noqa: F401
-    import pandera.polars  # noqa: F401
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    import pandera.backends.polars.builtin_checks  # noqa: F401
     import sklearn.linear_model  # noqa: F401
+    import sqlalchemy.engine  # noqa: F401
     import stamina  # noqa: F401
 
     from asof import verbs  # noqa: F401
+    from asof.adapters import databases
     from asof.flows import running  # noqa: F401
+    from asof.pages import views  # noqa: F401
 
     for name in ("mlflow", "alembic"):  # as Asof does when it imports them
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        databases.map_tables()
 
-    for line in sys.stdin:
+    for line in lines:
         asked = json.loads(line)
         read, write = os.pipe()
         child = os.fork()
@@ -47,51 +55,53 @@ def stand_by() -> None:
         os.read(read, 1)  # it has its own group now
         os.close(read)
         os.close(write)
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        print(child, file=told, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=told, flush=True)
 
 
 @dataclass
 class Starter:
-    """Starts runs in processes of their own."""
+    """Starts runs in processes of their own; made before anything else runs, since threads do not outlive a fork."""
 
     folder: Path
     """Of what they print."""
 
     def __post_init__(self) -> None:
-        """Start the process that the others fork from."""
+        """Fork the process that the others fork from."""
         self._environ = {"PYTHONPYCACHEPREFIX": str(self.folder / "compiled"), **os.environ}
         self._environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        self._idle = subprocess.Popen(
-            [sys.executable, "-c", IDLE.format(str(Path(__file__).parent))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=self._environ,
-        )
         self.out, self.err = self.folder / "out", self.folder / "err"
+        lines, ask = os.pipe()
+        answers, tell = os.pipe()
+        self._idle = os.fork()
+        if self._idle == 0:
+            os.close(ask)
+            os.close(answers)
+            with os.fdopen(lines) as given, os.fdopen(tell, "w") as told:
+                stand_by(given, told)
+            os._exit(0)
+        os.close(lines)
+        os.close(tell)
+        self._ask, self._answers = os.fdopen(ask, "w"), os.fdopen(answers)
 
     def close(self) -> None:
         """Let it end."""
-        assert self._idle.stdin is not None
-        self._idle.stdin.close()
-        self._idle.wait(timeout=60)
+        self._ask.close()
+        self._answers.close()
+        os.waitpid(self._idle, 0)
 
     def run(self, args: list[str], *, kill: float | None = None, cold: bool = False) -> int:
         """Run the command line to its end, or kill its group ``kill`` seconds after its start; returns its code."""
         return self._cold(args, kill) if cold else self._forked(args, kill)
 
     def _forked(self, args: list[str], kill: float | None) -> int:
-        assert self._idle.stdin is not None
-        assert self._idle.stdout is not None
         asked = {"args": args, "out": str(self.out), "err": str(self.err)}
-        self._idle.stdin.write(json.dumps(asked) + "\n")
-        self._idle.stdin.flush()
-        group = int(self._idle.stdout.readline())
+        print(json.dumps(asked), file=self._ask, flush=True)
+        group = int(self._answers.readline())
         if kill is not None:
             time.sleep(kill)
             end(group)
-        return int(self._idle.stdout.readline())
+        return int(self._answers.readline())
 
     def _cold(self, args: list[str], kill: float | None) -> int:
         with self.out.open("w") as out, self.err.open("w") as err:

@@ -18,7 +18,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +30,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
 from _faults import Figures, measure  # noqa: E402 - found from the root
 from _kills import Kills, Tally  # noqa: E402
-from _processes import ORDER  # noqa: E402
+from _processes import ORDER, Starter  # noqa: E402
 from run import machine  # noqa: E402
 
 KILLS, TRIALS = 100, 10
@@ -79,8 +79,10 @@ FAULT_COLUMNS = (
 def main() -> int:
     """Measure, write the page, and say whether nothing was lost."""
     asked = options()
-    figures = faults(max(1, round(TRIALS * asked.share)), asked.seed)
-    tally = kills(max(1, round(KILLS * asked.share)), asked.seed, asked.minutes)
+    with tempfile.TemporaryDirectory(prefix="asof-kills-") as name, closing(Starter(Path(name))) as starter:
+        figures = faults(max(1, round(TRIALS * asked.share)), asked.seed)
+        trials = Kills(Path(name), asked.seed, starter)
+        tally = trials.run(max(1, round(KILLS * asked.share)), minutes=asked.minutes)
     wrong = tally.faults + sum(one.lost + one.doubled + one.half + one.given_up for one in figures)
     page = written(tally, figures, wrong)
     asked.page.write_text(page, encoding="utf-8")
@@ -96,12 +98,6 @@ def options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="kill no more after so long")
     parser.add_argument("--page", type=Path, default=ROOT / "bench" / "RELIABILITY.md")
     return parser.parse_args()
-
-
-def kills(count: int, seed: int, minutes: float) -> Tally:
-    """Kill runs."""
-    with tempfile.TemporaryDirectory(prefix="asof-kills-") as name:
-        return Kills(Path(name), seed).run(count, minutes=minutes)
 
 
 def faults(trials: int, seed: int) -> list[Figures]:

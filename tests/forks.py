@@ -27,6 +27,7 @@ ASOF = "import sys; from asof import cli; sys.exit(cli.main(sys.argv[1:]))"
 """What ``python -m asof`` does."""
 LIBRARIES = ["deltalake", "lightgbm", "mlflow.tracking", "pandera.polars", "scipy.stats", "sklearn.linear_model"]
 LIBRARIES += ["sqlalchemy.orm", "asof.verbs", "asof.flows.running", "asof.flows.elsewhere"]
+LIBRARIES += ["asof.pages.views", "pandera.backends.polars.builtin_checks", "sqlalchemy.engine", "tests.migrated"]
 
 
 class Forked:

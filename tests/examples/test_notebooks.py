@@ -1,16 +1,20 @@
 """The notebooks of the examples: they run anywhere with a light budget, and are stored as they were run."""
 
+import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.examples import copies
+from tests.forks import Forked
 
 EXAMPLES = copies.ROOT / "examples"
 ROWS = {"train.budget": "0s", "train.candidates": ["linear"], "judge.repeats": 1, "judge.folds": 2}
@@ -26,8 +30,10 @@ LIGHT: dict[str, dict[str, Any]] = {
     "collisions": {
         "train.budget": "0s",
         "train.candidates": ["poisson"],
-        "train.since": "2019-09-01",
+        "train.since": "2019-09-15",
         "judge.folds": 2,
+        "judge.fold": "14d",
+        "judge.holdout": "14d",
         "features": ["calendar", {"history": {"windows": ["28d"], "lags": ["14d"]}}],
     },
     "home_prices": ROWS,
@@ -36,6 +42,7 @@ LIGHT: dict[str, dict[str, Any]] = {
         "train.candidates": ["linear"],
         "train.since": "2015-03-01",
         "judge.folds": 2,
+        "features": ["calendar", {"around": {"nearest": 5, "like": ["sqft_living", "grade"]}}],
     },
     "titanic": {**ROWS, "train.candidates": ["logistic"]},
     "weather_outcome": {
@@ -102,21 +109,53 @@ def test_it_is_stored_as_it_was_run(name: str) -> None:
         assert words in shown(notebook), words
 
 
+KERNEL = "import os; os.setsid(); from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+"""What a kernel runs; signals to its group reach nobody else."""
+
+
+class Kernel(Forked):
+    """A kernel forked from a process that has imported the libraries, as Jupyter sees a process that it has started."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, command: Sequence[str], *, env: Mapping[str, str], cwd: str, **_rest: Any) -> None:
+        """Start it, and wait until it has a group of its own."""
+        assert list(command[:3]) == [sys.executable, "-m", "ipykernel_launcher"]
+        super().__init__(KERNEL, command[3:], env=env, cwd=Path(cwd))
+        self.pid: int = self.process.pid  # type: ignore[assignment]
+        while not self.ended() and os.getpgid(self.pid) != self.pid:
+            time.sleep(0.001)
+
+    def poll(self) -> int | None:
+        """Its exit code, or none while it runs."""
+        return self.process.exitcode
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        return self.finish(60).returncode
+
+
+def script() -> Any:
+    """The script that runs notebooks."""
+    found = importlib.util.spec_from_file_location("notebooks", copies.ROOT / "scripts" / "notebooks.py")
+    assert found is not None
+    assert found.loader is not None
+    made = importlib.util.module_from_spec(found)
+    found.loader.exec_module(made)
+    return made
+
+
 @pytest.mark.slow  # each is a whole run of an example, in a kernel of its own
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_anywhere(name: str, tmp_path: Path) -> None:
+def test_it_runs_anywhere(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from jupyter_client.provisioning import local_provisioner
+
     settings = json.dumps({"train.threads": 1, **LIGHT[name]})
-    home = {variable: str(tmp_path) for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")}
-    done = subprocess.run(
-        [sys.executable, "scripts/notebooks.py", name, "--settings", settings, "--into", str(tmp_path)],
-        cwd=copies.ROOT,
-        env={**os.environ, **home},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3_000:]
+    for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setattr(local_provisioner, "launch_kernel", Kernel)
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", name, "--settings", settings, "--into", str(tmp_path)])
+    script().main()
     told = json.loads((tmp_path / f"{name}.ipynb").read_text(encoding="utf-8"))
     assert {output["output_type"] for output in outputs(told)} == {"execute_result"}, "no warning, no error"
     for words in SAID[name]:
@@ -124,3 +163,10 @@ def test_it_runs_anywhere(name: str, tmp_path: Path) -> None:
     assert ["".join(cell["source"]) for cell in told["cells"]] == [
         "".join(cell["source"]) for cell in stored(name)["cells"]
     ]
+
+
+def test_a_kernel_begins_in_a_python_of_its_own() -> None:
+    """What the script does where nothing stands in: the command by which a kernel is started starts one."""
+    kernel = script().ThisPython().get_kernel_spec("python3").argv
+    done = subprocess.run([*kernel[:3], "--version"], capture_output=True, text=True, timeout=60, check=False)
+    assert (kernel[0], done.returncode) == (sys.executable, 0), done.stderr

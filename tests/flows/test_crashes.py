@@ -214,7 +214,8 @@ def test_killed_while_the_registry_is_made(
 ) -> None:
     """MLflow makes its tables in many steps; half a database must not be in the way of the next run."""
     folder = world.make(tmp_path / "world")
-    with Forked(ASOF, ["run", str(folder)]) as process:
+    slowly = "from tests import migrated; migrated.utils._initialize_tables = migrated.MIGRATE"
+    with Forked(f"{slowly}\n{ASOF}", ["run", str(folder)]) as process:
         wait(process, lambda: bool(list(folder.glob(".asof/.making-*"))))
         time.sleep(0.1)
         assert process.kill() == -signal.SIGKILL

@@ -1,15 +1,21 @@
 """A seeded tenth of the measurement of reliability: runs killed at any moment, sources whose outside fails."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.forks import Forked
 
 KILLED = ("rows lost", "rows twice", "half-written", "champion torn", "blocked", "unlike the twin")
+MEASURE = """
+import runpy, sys
+from tests import migrated
+migrated.utils._initialize_tables = migrated.MIGRATE  # a kill may come between two migrations
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 FAILED = ("lost", "twice", "half-written", "given up")
 
 
@@ -28,11 +34,9 @@ def test_nothing_is_lost_in_a_tenth_of_the_measurement(tmp_path: Path) -> None:
     """It takes as long as the runs that it kills, and those that go on after them."""
     pytest.importorskip("moto.server", reason="missing: moto")
     page = tmp_path / "page.md"
-    command = [sys.executable, str(ROOT / "bench" / "reliability.py"), "--share", "0.1", "--seed", "7"]
+    command = [str(ROOT / "bench" / "reliability.py"), "--share", "0.1", "--seed", "7", "--page", str(page)]
     compiled = {**os.environ, "PYTHONPYCACHEPREFIX": ""}  # beside the sources, where it has been compiled already
-    done = subprocess.run(
-        [*command, "--page", str(page)], env=compiled, capture_output=True, text=True, timeout=900, check=False
-    )
+    done = Forked(MEASURE, command, env=compiled).finish(900)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     text = page.read_text()
     kills = table(text, "killed in")
