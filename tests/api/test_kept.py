@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from pydantic_core import to_json
 
 import asof
-from asof.api import Settings
+from asof.api import Settings, answers
+from asof.api.quick import Quick
 from asof.errors import OutsideError
+from asof.flows import logbook
 from asof.flows.logbook import Logbook
+from asof.flows.oracles import CHANCE
 from asof.flows.serving import Desk
 from tests.api.conftest import opened, standing
 
@@ -71,11 +75,14 @@ def test_what_was_answered_along_is_kept_once_it_is_asked_for(own: Path) -> None
 def test_a_new_champion_answers_anew_and_a_fault_ends_no_book(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = opened(own)
     book = Logbook(desk.workspace, seconds=60)
-    row = [{"place": "z1", "start": asked(desk)[0]["start"], "horizon": asked(desk)[0]["horizon"]}]
+    quick = Quick(desk.workspace, desk.standing)
+    quick.learn(asked(desk))
+    line = quick.find(asked(desk)[:1])
+    assert line is not None
     old, new = desk.standing, replace(desk.standing)
     for standing_now in (old, old, new, new):
-        book.keep_ready(standing_now, row)
-    assert [sum(map(len, (one for _, one in book._waiting.ahead))), book.lost] == [2, 0]
+        book.keep_ready(standing_now, line)
+    assert [sum(map(len, (one for *_, one in book._waiting.ready))), book.lost] == [2, 0]
     book.flush()
     assert book.kept == 1, "the same release is asked by both"
 
@@ -84,7 +91,7 @@ def test_a_new_champion_answers_anew_and_a_fault_ends_no_book(own: Path, monkeyp
 
     monkeypatch.setattr(desk.workspace.lake, "write_predictions", broken)
     monkeypatch.setattr(book, "_written", book._written.clear())
-    book.keep_ready(replace(new), row)
+    book.keep_ready(replace(new), line)
     book.flush()
     assert (book.lost, book.trouble) == (1, "no such thing")
 
@@ -184,3 +191,24 @@ def test_what_waits_to_be_written_keeps_no_table_in_memory(own: Path) -> None:
         book.keep(desk.standing, pl.DataFrame(numbers + number)[:1], ["place", "start", "horizon"])
     assert book._waiting.rows == 200
     assert resident() - before < 60, "all of the tables are 128 MB"
+
+
+def test_answers_are_read_back_to_the_bit(own: Path) -> None:
+    """What was ready is kept as it was written out: numbers, moments, what is unknown, and chances of classes."""
+    standing_now = opened(own).standing
+    assert standing_now.ready is not None
+    draw = np.random.default_rng(4)
+    some = pl.concat([standing_now.ready] * 30).head(300)
+    wild = np.ldexp(draw.random(300), draw.integers(-1_000, 1_000, 300))
+    odd = some.with_columns(
+        prediction=pl.Series(wild),
+        low=pl.when(pl.int_range(300) % 3 > 0).then(pl.col("low") / 7),
+        high=pl.lit(5e-324),
+        place=pl.lit('say "Ä\\n'),
+    )
+    classes = odd.with_columns(pl.lit("no").alias("prediction"), **{f"{CHANCE}no": wild, f"{CHANCE}a b": 1 / wild})
+    for told in (some, odd, classes):
+        lines = [to_json(one) for one in answers.records(told)]
+        read = logbook._read(replace(standing_now, ready=told), lines)
+        assert read.select(told.columns).equals(told)
+        assert read.select(told.columns).schema == told.schema

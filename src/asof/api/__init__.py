@@ -236,13 +236,13 @@ class _Server:
 
     def _at_once(self, ways: _Ways, rows: Sequence[quick.Record], most: int) -> bytes | None:
         """Answer rows that are there already, or up to ``most`` plain ones; none where it takes a table, or longer."""
-        body = ways.ready.answer(rows)
-        if body is None and ways.ready.learn(rows):
-            body = ways.ready.answer(rows)
-        if body is not None:
+        found = ways.ready.find(rows)
+        if found is None and ways.ready.learn(rows):
+            found = ways.ready.find(rows)
+        if found is not None:
             if self._settings.logbook is not None:
-                self._settings.logbook.keep_ready(ways.standing, rows)
-            return body
+                self._settings.logbook.keep_ready(ways.standing, found)
+            return answers.join(found)
         if ways.arrays is None or len(rows) > most:
             return None
         with turns.refusing():

@@ -65,6 +65,11 @@ class Quick:
 
     def answer(self, rows: Sequence[Record]) -> bytes | None:
         """Answer all rows as ``answers.write`` would as JSON; none where one of them needs a table."""
+        found = self.find(rows)
+        return None if found is None else answers.join(found)
+
+    def find(self, rows: Sequence[Record]) -> list[bytes] | None:
+        """Find the answers to all rows, an object of JSON each; none where one of them needs a table."""
         if not self._told:
             return None
         found = []
@@ -81,7 +86,7 @@ class Quick:
                 if period == self.mark:
                     self.mark, self.reached = None, True
             found.append(line)
-        return answers.join(found)
+        return found
 
     def keep(self, told: pl.DataFrame) -> None:
         """Remember answers as JSON; what was refused is refused anew."""

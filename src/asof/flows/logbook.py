@@ -1,33 +1,28 @@
 """The logbook of a server: its answers are kept in the store from a thread of its own, so that no answer waits."""
 
 import logging
-import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from asof.flows import asking, keeping, serving
+from asof.flows import asking, keeping
+from asof.flows.oracles import CHANCE
 from asof.flows.serving import Standing
 from asof.flows.workspace import Workspace
 
 LOG = logging.getLogger("asof.serving")
 MOST_WAITING = 50_000
 """Answers that wait to be written; more are counted as lost."""
-AT_ONCE = 2_000
-"""Answers are made again for so many questions at once, so that a write takes little memory beside the server."""
 MOST_REMEMBERED = 200_000
 """Questions of which it is remembered that they have been written."""
 SECONDS = 30.0
 """Between two writes."""
 GRACE_SECONDS = 10.0
 """For the last write when a server stops."""
-Key = tuple[str | None, str, str | None]
-Row = Mapping[str, Any]
 
 
 @dataclass
@@ -36,8 +31,8 @@ class _Waiting:
 
     frames: list[tuple[pl.DataFrame, datetime]] = field(default_factory=list)
     """Answers, and when they were given."""
-    ahead: list[tuple[Standing, dict[Key, datetime]]] = field(default_factory=list)
-    """Questions to which a standing had its answers ready, and when they were asked."""
+    ready: list[tuple[Standing, datetime, list[bytes]]] = field(default_factory=list)
+    """Answers that a standing had ready, as JSON, and when the first of them were given."""
     rows: int = 0
 
 
@@ -57,7 +52,7 @@ class Logbook:
         self._thread: threading.Thread | None = None
         self._waiting = _Waiting()
         self._met: set[int] = set()
-        """Hashes, a quarter of the memory, of questions answered from what the present standing had ready."""
+        """Hashes of the answers that the present standing had ready and gave."""
         self._met_by: Standing | None = None
         self._written = pl.Series("written", [], dtype=pl.UInt64)
         self.kept = 0
@@ -91,26 +86,25 @@ class Logbook:
             self._waiting.frames.append((answers[np.arange(answers.height)], now))
             self._waiting.rows += answers.height
 
-    def keep_ready(self, standing: Standing, rows: Sequence[Row]) -> None:
-        """Hand over questions (place, start, horizon) that were answered from what ``standing`` has at hand."""
+    def keep_ready(self, standing: Standing, lines: Sequence[bytes]) -> None:
+        """Hand over answers that ``standing`` had ready, as they were given: a line of JSON each."""
         now = self._workspace.clock()
         with self._lock:
             waiting = self._waiting
             if self._met_by is not standing:  # what another release or newer data answer is another answer
                 self._met_by, self._met = standing, set()
-            if not waiting.ahead or waiting.ahead[-1][0] is not standing:
-                waiting.ahead.append((standing, {}))
-            asked = waiting.ahead[-1][1]
-            for row in rows:
-                key = (row.get("place"), row["start"], row.get("horizon"))
-                number = hash(key)
+            if not waiting.ready or waiting.ready[-1][0] is not standing:
+                waiting.ready.append((standing, now, []))
+            given = waiting.ready[-1][2]
+            for line in lines:
+                number = hash(line)
                 if number in self._met:
                     continue
                 if waiting.rows >= self._most:
                     self.lost += 1
                     continue
                 self._met.add(number)
-                asked[_one(key[0]), sys.intern(key[1]), _one(key[2])] = now
+                given.append(line)
                 waiting.rows += 1
 
     def flush(self) -> None:
@@ -136,7 +130,8 @@ class Logbook:
 
     def _write(self, waiting: _Waiting) -> int:
         parts = [keeping.shape(answers, moment, keeping.SERVER) for answers, moment in waiting.frames]
-        parts += [_made_ahead(self._workspace, standing, asked) for standing, asked in waiting.ahead if asked]
+        for standing, moment, lines in waiting.ready:
+            parts += [keeping.shape(_read(standing, lines), moment, keeping.SERVER)] if lines else []
         told = pl.concat(parts, how="diagonal_relaxed")
         names = sorted({"release", "unit", "place", "start", "horizon", "as_of"} & set(told.columns))
         told = told.with_columns(told.select(names).hash_rows(seed=1).alias("_hash"))
@@ -148,19 +143,19 @@ class Logbook:
         return fresh.height
 
 
-def _one(text: str | None) -> str | None:
-    """Of the same texts, which come anew with each request, one is kept."""
-    return None if text is None else sys.intern(text)
-
-
-def _made_ahead(workspace: Workspace, standing: Standing, asked: Mapping[Key, datetime]) -> pl.DataFrame:
-    """Answers to questions whose answers were ready."""
-    names, at = ("place", "start", "horizon"), min(asked.values())
-    keys, told = list(asked), []
-    for begun in range(0, len(keys), AT_ONCE):
-        some = [dict(zip(names, key, strict=True)) for key in keys[begun : begun + AT_ONCE]]
-        rows = pl.DataFrame(some, schema=dict.fromkeys(names, pl.String))
-        given = rows.drop(name for name in ("place", "horizon") if rows[name].null_count() == rows.height)
-        answers = serving.answered(workspace, standing, given, "the request")
-        told.append(keeping.shape(answers, at, keeping.SERVER))
-    return pl.concat(told, how="diagonal_relaxed")
+def _read(standing: Standing, lines: Sequence[bytes]) -> pl.DataFrame:
+    """Answers that were written as JSON, as a table again."""
+    if standing.ready is None:
+        return pl.DataFrame()
+    schema = standing.ready.schema
+    moments = [name for name, dtype in schema.items() if dtype == pl.Datetime]
+    chances = [name for name in schema if name.startswith(CHANCE)]
+    written = {name: pl.String() if name in moments else dtype for name, dtype in schema.items() if name not in chances}
+    if chances:
+        written["chances"] = pl.Struct({name.removeprefix(CHANCE): schema[name] for name in chances})
+    told = pl.read_ndjson(b"\n".join(lines), schema=written)
+    told = told.with_columns(pl.col(moments).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC", time_unit="us"))
+    if not chances:
+        return told
+    each = told["chances"].struct.unnest()
+    return told.drop("chances").hstack(each.rename(lambda name: f"{CHANCE}{name}"))
