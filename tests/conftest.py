@@ -10,9 +10,9 @@ folders ``WHOLE``, tests marked ``slow``) has no quick test yet.
 
 import contextlib
 import gc
+import importlib
 import os
 import pathlib
-import sqlite3
 import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -66,31 +66,17 @@ def root() -> pathlib.Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _migrated_once() -> Iterator[None]:
-    """MLflow's dozens of migrations run once; every later registry begins with a copy of the tables that they made.
-
-    They cost a second each time. Registries of other processes are made without this.
-    """
+    """The first registry of the tests runs MLflow's migrations; every later one copies the tables that they made."""
     from asof.adapters import databases
 
     ensure = databases.ensure
-    with contextlib.closing(sqlite3.connect(":memory:")) as migrated, pytest.MonkeyPatch.context() as patch:
 
-        def ensure_by_copy(file: pathlib.Path, artifacts: pathlib.Path) -> None:
-            from mlflow.store.db import utils
+    def ensure_by_copy(file: pathlib.Path, artifacts: pathlib.Path) -> None:
+        if "tests.migrated" not in sys.modules:
+            importlib.import_module("tests.migrated")
+        ensure(file, artifacts)
 
-            migrate = utils._initialize_tables
-
-            def copy(engine: Any) -> None:
-                made = bool(migrated.execute("SELECT name FROM sqlite_master").fetchone())
-                if not made:
-                    migrate(engine)
-                with contextlib.closing(sqlite3.connect(engine.url.database)) as own:
-                    migrated.backup(own) if made else own.backup(migrated)
-
-            with mock.patch.object(utils, "_initialize_tables", copy):
-                ensure(file, artifacts)
-
-        patch.setattr(databases, "ensure", ensure_by_copy)
+    with mock.patch.object(databases, "ensure", ensure_by_copy):
         yield
 
 
