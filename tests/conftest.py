@@ -5,7 +5,7 @@ and skips where it is absent. Every such skip is listed at the end of the run. U
 ``.ci/run`` has installed what is needed, such a skip is a failure; only the shared data may still be absent.
 
 Coverage is that of the tests of parts: tracing makes a run half as long again, and what only a whole run reaches (the
-folders ``WHOLE``, tests marked ``slow``) has no quick test yet.
+folders ``WHOLE``) has no quick test yet. Tests marked ``slow`` are not traced either: quicker ones reach what they do.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from unittest import mock
 
 import pytest
@@ -46,6 +46,8 @@ APART = ("tests/leaks/test_leaks.py", "tests/examples/test_notebooks.py")
 """Files whose many long tests share next to nothing: each goes to whoever is free, and they come last."""
 WHOLE = ("tests/examples/", "tests/flows/", "tests/leaks/")
 """Folders whose tests run whole projects: not traced for the coverage report."""
+RUN = tuple(str(ROOT / folder) + os.sep for folder in (*SHARING, *WHOLE))
+"""Where a fixture for several tests that gives a folder has run a project."""
 MISSING = "missing: "
 """Start of the reason of a skip that something missing has caused."""
 
@@ -164,10 +166,11 @@ class Making:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Do not trace the whole runs by which pages and servers get the folder of a project that they share."""
-        folder = fixturedef.scope != "function" and fixturedef.func.__annotations__.get("return") is pathlib.Path
-        shared = folder and f"{fixturedef.baseid}/".startswith(SHARING)
-        with _untraced(request.config) if shared else contextlib.nullcontext():
+        """Do not trace the whole runs that make the folder of a project which tests share."""
+        told = fixturedef.func.__annotations__.get("return")
+        folder = told is pathlib.Path or pathlib.Path in get_args(told)
+        run = folder and fixturedef.func.__code__.co_filename.startswith(RUN)
+        with _untraced(request.config) if run and fixturedef.scope != "function" else contextlib.nullcontext():
             return (yield)
 
 

@@ -74,7 +74,7 @@ def serving(folder: Path, *options: str) -> Iterator[str]:
     assert "Traceback" not in said
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def address(squares: Path) -> Iterator[str]:
     """Address of the page of the squares."""
     with serving(squares) as found:
