@@ -53,8 +53,6 @@ def holdout(questions: pl.DataFrame, *, seed: int, classes: int = 0) -> Split:
 
 
 def _drawn(questions: pl.DataFrame, count: int, seed: int, classes: int) -> list[tuple[Ints, Ints]]:
-    from sklearn.model_selection import KFold, StratifiedKFold
-
     height = questions.height
     groups = questions["group"].rank("dense").to_numpy() if "group" in questions.columns else np.arange(height)
     apart = len(np.unique(groups))
@@ -68,12 +66,28 @@ def _drawn(questions: pl.DataFrame, count: int, seed: int, classes: int) -> list
         fold_of = draw.permutation(np.arange(int(groups.max()) + 1) % count)
         part = fold_of[groups.astype(np.int64)]
         return [(np.flatnonzero(part != fold), np.flatnonzero(part == fold)) for fold in range(count)]
-    enough = np.bincount(strata).min(initial=count) >= count
     if apart == height:
-        plain = StratifiedKFold if enough else KFold
-        return list(plain(count, shuffle=True, random_state=seed).split(np.zeros(height), strata))
-    held = strata if enough else np.zeros(height, dtype=np.int64)
+        return list((_kept if height <= FEW_ROWS else _single)(strata.tobytes(), count, seed))
+    held = strata if _enough(strata, count) else np.zeros(height, dtype=np.int64)
     return list(_grouped(held.tobytes(), groups.astype(np.int64).tobytes(), count, seed))
+
+
+def _enough(strata: Ints, count: int) -> bool:
+    """Whether each of the levels is there often enough to be in every part."""
+    return bool(np.bincount(strata).min(initial=count) >= count)
+
+
+def _single(held: bytes, count: int, seed: int) -> tuple[tuple[Ints, Ints], ...]:
+    """Folds of single rows."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    strata = np.frombuffer(held, dtype=np.int64)
+    drawer = (StratifiedKFold if _enough(strata, count) else KFold)(count, shuffle=True, random_state=seed)
+    return tuple(drawer.split(np.zeros(len(strata)), strata))
+
+
+_kept = functools.lru_cache(maxsize=64)(_single)
+"""Those of few rows: they are asked for again whenever a choice is repeated."""
 
 
 @functools.lru_cache(maxsize=64)

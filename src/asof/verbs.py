@@ -1,5 +1,6 @@
 """Joins a project file to its adapters, so that the flows can run; used by the command line and from Python."""
 
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -235,12 +236,19 @@ def describe_environment(threads: int) -> dict[str, str]:
         "platform": platform.platform(),
         "threads": str(threads or os.cpu_count()),
     }
+    return facts | _versions()
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Versions of these packages, looked up once."""
+    found = {}
     for package in RECORDED:
         try:
-            facts[package] = importlib.metadata.version(package)
+            found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return facts
+    return found
 
 
 def schema() -> dict[str, Any]:

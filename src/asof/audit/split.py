@@ -180,5 +180,5 @@ def _pairs(codes: NDArray[np.uint64]) -> float:
 
 def _hashes(frame: pl.DataFrame) -> NDArray[np.uint64]:
     """(n, k) a number for each value; their sum (mod 2^64) stands for the row, less one of them for the rest."""
-    columns = [column.hash(seed=number).to_numpy() for number, column in enumerate(frame.get_columns())]
-    return np.column_stack(columns)
+    hashes = frame.select(pl.col(name).hash(seed=number) for number, name in enumerate(frame.columns))
+    return np.column_stack([column.to_numpy() for column in hashes.iter_columns()])

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
+import numpy as np
 import polars as pl
 
-from asof.data import Table
+from asof.data import FEW, Table
 from asof.errors import DataError
 
 State = dict[str, Any]
@@ -51,10 +52,23 @@ def chosen(features: pl.DataFrame, wanted: Sequence[str], dtype: pl.DataType | t
     ]
 
 
+def few(features: pl.DataFrame) -> bool:
+    """Whether rows are so few that to put expressions together takes longer than to work them out at once.
+
+    A frame of several pieces is left to Polars: it stays in them, and sums of later steps are taken piece by piece.
+    """
+    return features.height <= FEW and all(count == 1 for count in features.n_chunks("all"))
+
+
+def known(column: pl.Series) -> pl.Series:
+    """Values of a column that are not null; itself where all are known."""
+    return column.drop_nulls() if column.null_count() else column
+
+
 def weights_of(table: Table) -> pl.Series:
     """Weights of a table, ones where it has none; n Float64."""
     if table.weight is None:
-        return pl.repeat(1.0, len(table), dtype=pl.Float64, eager=True)
+        return pl.Series(np.ones(len(table)))
     return table.weight.cast(pl.Float64)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from asof.data import Table
-from asof.encoders.base import CODE, State, chosen
+from asof.encoders.base import CODE, State, chosen, known
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Categories:
     def fit(self, table: Table) -> State:
         """Learn ``levels``: the sorted values of each column."""
         names = chosen(table.features, self.columns, pl.String)
-        return {"levels": {name: table.features[name].drop_nulls().unique().sort().to_list() for name in names}}
+        return {"levels": {name: known(table.features[name]).unique().sort().to_list() for name in names}}
 
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
         """Return features with codes (UInt32) in place of the columns learnt."""

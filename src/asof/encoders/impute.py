@@ -40,5 +40,6 @@ class Impute:
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
         """Return features without unknown numbers in the columns learnt."""
         marks = [pl.col(name).is_null().cast(pl.Float64).alias(name + MARK) for name in state["marked"]]
-        filled = [pl.col(name).fill_null(median) for name, median in state["medians"].items()]
-        return features.with_columns(filled + marks)
+        medians = state["medians"].items()
+        filled = [pl.col(name).fill_null(median) for name, median in medians if features[name].null_count()]
+        return features.with_columns(filled + marks) if filled or marks else features

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from asof.data import Table
-from asof.encoders.base import State, chosen
+from asof.encoders.base import State, chosen, known
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,19 @@ class Log:
         """Learn ``offsets``: c by column."""
         offsets: dict[str, float] = {}
         for name in chosen(table.features, self.columns, pl.Float64):
-            column = table.features[name].drop_nulls()
-            low, skew, mean = column.min(), column.skew(), column.mean()
+            column = known(table.features[name])
+            low, mean = column.min(), column.mean()
             if not isinstance(low, float) or not isinstance(mean, float) or low < 0 or column.n_unique() <= 2:
                 continue
+            skew = None if self.skew is None else column.skew()
             if self.skew is None or (skew is not None and skew > self.skew):
                 offsets[name] = self.share * mean
         return {"offsets": offsets}
 
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
         """Return features with logarithms in place of the columns learnt; a negative value is read as 0."""
+        if not state["offsets"]:
+            return features
         return features.with_columns(
             (pl.col(name).clip(lower_bound=0.0) + offset).log() for name, offset in state["offsets"].items()
         )

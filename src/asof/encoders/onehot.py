@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from asof.data import Table
-from asof.encoders.base import State, chosen
+from asof.encoders.base import State, chosen, few, known
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,16 @@ class OneHot:
         names = chosen(table.features, self.columns, pl.String)
         if self.numbers:
             names += chosen(table.features, self.numbers, pl.Float64)
-        levels = {name: table.features[name].drop_nulls().unique().sort() for name in names}
+        levels = {name: known(table.features[name]).unique().sort() for name in names}
         return {"levels": {name: values.to_list() for name, values in levels.items() if self._few(values)}}
 
     def encode(self, features: pl.DataFrame, state: State) -> pl.DataFrame:
         """Return features with 0/1 columns ``column=value`` in place of the columns learnt."""
+        if not state["levels"]:
+            return features
+        if few(features):
+            each = [one for name, levels in state["levels"].items() for one in _told(features[name], levels)]
+            return features.with_columns(each).drop(list(state["levels"]))
         added = [
             (pl.col(name) == level).fill_null(value=False).cast(pl.Float64).alias(f"{name}={level}")
             for name, levels in state["levels"].items()
@@ -43,3 +49,12 @@ class OneHot:
         if values.len() > self.limit:
             return False
         return values.dtype == pl.String or bool((values == values.round()).all())
+
+
+def _told(column: pl.Series, levels: Sequence[str] | Sequence[float]) -> list[pl.Series]:
+    """A column of 0 and 1 for each level, of few rows: to put the expressions together takes longer than they do."""
+    place = {level: number for number, level in enumerate(levels)}
+    found = np.array([place.get(value, -1) for value in column.to_list()], dtype=np.int64)
+    made = np.zeros((len(levels), column.len()))
+    made[found[found >= 0], np.flatnonzero(found >= 0)] = 1.0
+    return [pl.Series(f"{column.name}={level}", row) for level, row in zip(levels, made, strict=True)]

@@ -43,6 +43,8 @@ class TargetMean:
         """Return features with a Float64 column for each column learnt, or one for each class."""
         if "each" in state:
             return self._side_by_side(features, state["each"])
+        if not state["means"]:
+            return features
         added = []
         for name, means in state["means"].items():
             levels = pl.Series(list(means), dtype=pl.String)
@@ -55,10 +57,12 @@ class TargetMean:
     def encode_training(self, table: Table, state: State) -> pl.DataFrame:
         """Return training features in which no row's own label has entered."""
         parts = []
+        learnt = state["each"][0]["means"] if "each" in state else state["means"]
         for rows in np.array_split(np.arange(len(table)), min(self.blocks, len(table))):
-            others = np.delete(np.arange(len(table)), rows)
+            part = table.features[int(rows[0]) : int(rows[-1]) + 1]
+            others = np.delete(np.arange(len(table)), rows) if learnt else rows[:0]
             seen = state if others.size == 0 else self._refit(table, others, state)
-            parts.append(self.encode(table.features[int(rows[0]) : int(rows[-1]) + 1], seen))
+            parts.append(self.encode(part, seen))
         return pl.concat(parts)
 
     def _side_by_side(self, features: pl.DataFrame, states: Sequence[State]) -> pl.DataFrame:
@@ -73,7 +77,8 @@ class TargetMean:
 
     def _refit(self, table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]], state: State) -> State:
         weight = None if table.weight is None else table.weight[rows]
-        part = Table(table.features[rows], table.label[rows], weight)
+        texts = table.features.select(list(state["each"][0]["means"] if "each" in state else state["means"]))
+        part = Table(texts[rows], table.label[rows], weight)
         if not weights_of(part).sum() > 0:
             return _without(state)
         return self.fit(part)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from asof.data import Table
-from asof.encoders.base import State, chosen
+from asof.encoders.base import State, chosen, known
 
 PATTERN = r"\pL+|\pN+"
 """A word is a run of letters or of digits, so that the deck of cabin C85 is a word of its own."""
@@ -29,9 +29,9 @@ class Words:
         """Learn ``words``: those of each column, the most frequent first."""
         words: dict[str, list[str]] = {}
         for name in chosen(table.features, self.columns, pl.String):
-            known = table.features[name].drop_nulls()
-            if known.len() and known.n_unique() > self.different * known.len():
-                found = self._shared(known, len(table))
+            told = known(table.features[name])
+            if told.len() and told.n_unique() > self.different * told.len():
+                found = self._shared(told, len(table))
                 if found:
                     words[name] = found
         return {"words": words}

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from asof.data import Table
-from asof.encoders.base import weights_of
+from asof.encoders.base import known, weights_of
 from asof.errors import DataError
 from asof.estimators.base import Files, Floats, Job, Space, dump_json, labels, settings
 
@@ -85,7 +85,7 @@ class BestColumn:
         overall = weight @ target / weight.sum()
         best: tuple[float, str | None] = (_loss(target, _others(None, target, weight, block, 0.0), weight), None)
         for name in table.features.columns:
-            codes, _ = _coded(table.features[name])
+            codes = _coded(table.features[name])
             loss = _loss(target, _others(codes, target, weight, block, chosen["smoothing"]), weight)
             best = min(best, (loss, name), key=lambda pair: pair[0])
         column = best[1]
@@ -108,12 +108,11 @@ class BestColumn:
 def _edges(column: pl.Series) -> tuple[float, ...] | None:
     if not column.dtype.is_numeric():
         return None
-    known = np.unique(column.drop_nulls().cast(pl.Float64).to_numpy())
-    if len(known) > FEW_VALUES:
-        all_known = column.drop_nulls().cast(pl.Float64).to_numpy()
-        known = np.unique(np.quantile(all_known, np.arange(1, 10) / 10))
-        return tuple(known.tolist())
-    return tuple(((known[1:] + known[:-1]) / 2).tolist())
+    values = known(column).cast(pl.Float64).to_numpy()
+    levels = np.unique(values)
+    if len(levels) > FEW_VALUES:
+        return tuple(np.unique(np.quantile(values, np.arange(1, 10) / 10)).tolist())
+    return tuple(((levels[1:] + levels[:-1]) / 2).tolist())
 
 
 def _groups(column: pl.Series, edges: tuple[float, ...] | None) -> NDArray[np.object_]:
@@ -127,9 +126,14 @@ def _groups(column: pl.Series, edges: tuple[float, ...] | None) -> NDArray[np.ob
     return np.array(named, dtype=object)
 
 
-def _coded(column: pl.Series) -> tuple[NDArray[np.intp], int]:
-    names, codes = np.unique(_groups(column, _edges(column)), return_inverse=True)
-    return codes, len(names)
+def _coded(column: pl.Series) -> NDArray[np.intp]:
+    """A number for the group of each row, 0 for an unknown value."""
+    edges = _edges(column)
+    if edges is None:
+        return column.cast(pl.String).rank("dense").fill_null(0).to_numpy().astype(np.intp)
+    numbers = column.cast(pl.Float64).to_numpy()
+    places = np.searchsorted(np.asarray(edges), numbers, side="right") + 1
+    return np.where(np.isnan(numbers), 0, places)
 
 
 def _means(codes: NDArray[np.intp], count: int, target: Floats, weight: Floats, smoothing: float) -> Floats:

@@ -1,10 +1,11 @@
 """Logistic regression for classes: ridge-penalised, learnt by scikit-learn, kept as plain numbers."""
 
+import functools
 import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,9 @@ from asof.estimators.base import (
 )
 from asof.estimators.classes import chances
 from asof.estimators.linear import THREADS, filled
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 WIDEST = 30.0
 """A score is held within this: exp(-30) is no probability that a table could tell from 0."""
@@ -61,6 +65,15 @@ class Scores:
     canonical = files
 
 
+@functools.cache
+def _threads() -> "ThreadpoolController":
+    """What holds the threads of scikit-learn's libraries, which it loads first; to look for them takes long."""
+    import sklearn.linear_model  # noqa: F401 - loaded before its libraries are looked for
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 class Logistic:
     """Multinomial logistic regression; ``alpha`` penalises half the squared coefficients beside the mean log loss."""
 
@@ -74,7 +87,6 @@ class Logistic:
         del watch
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         chosen = settings(self.defaults, job, "logistic")
         numbers, weight = filled(table), weights(table)
@@ -82,7 +94,7 @@ class Logistic:
         model = LogisticRegression(
             C=1 / (max(chosen["alpha"], 1e-12) * total), tol=1e-6, max_iter=int(chosen["iterations"])
         )
-        with threadpool_limits(THREADS), warnings.catch_warnings():
+        with _threads().limit(limits=THREADS), warnings.catch_warnings():
             # stopped at the last iteration it is a little more penalised, and no worse
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(numbers, labels(table).astype(np.int64), sample_weight=weight)
