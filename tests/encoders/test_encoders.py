@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from asof import encoders, recipes
-from asof.data import Table
+from asof.data import FEW, Table
 from asof.encoders import CODE, ENCODERS, EncoderPlan
 from asof.errors import DataError
 from asof.testing import encoders as exam
@@ -105,6 +105,32 @@ def test_onehot_has_a_column_for_each_value_and_none_for_a_new_one() -> None:
     out = step.encode(pl.DataFrame({"kind": ["b", "new"], "weekday": [6.0, None], "rate": [1.0, 1.0]}), state)
     assert out.columns == ["rate", "kind=a", "kind=b", "weekday=0.0", "weekday=6.0"]
     assert out.rows() == [(1.0, 0.0, 1.0, 0.0, 1.0), (1.0, 0.0, 0.0, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize("gaps", [True, False])
+@pytest.mark.parametrize("name", ["scale", "onehot", "impute", "log"])
+def test_few_rows_get_the_bits_that_many_get(name: str, gaps: bool) -> None:  # noqa: FBT001 - a parameter
+    """Few are worked out in another way: values outside of what was seen, signed zeros and unknown ones alike."""
+    draw = np.random.default_rng(3)
+    size = FEW + 100
+    given = table(
+        a=draw.normal(1e3, 1e-2, size),
+        zero=np.where(draw.random(size) < 0.5, -0.0, draw.random(size)),
+        same=np.full(size, 7.0),
+        held=[None if gaps and row % 7 == 0 else float(row) for row in range(size)],
+        weekday=draw.integers(0, 7, size).astype(float),
+        kind=[None if row % 5 == 0 else "abc"[row % 3] for row in range(size)],
+    )
+    step = encoders.make(EncoderPlan(name, OPTIONS.get(name, {})))
+    state = step.fit(Table(given.features[: size // 2], given.label[: size // 2]))
+    asked = given.features.with_columns(pl.col("a") * 1.001, weekday=pl.col("weekday") + 1.0)
+    whole = step.encode(asked, state)
+    for rows in (slice(0, 1), slice(7, 8), slice(size - FEW, size)):
+        part = step.encode(asked[rows], state)
+        assert part.schema == whole.schema
+        for column in part:
+            among = whole[column.name][rows]
+            assert repr(column.to_list()) == repr(among.to_list())
 
 
 def test_onehot_leaves_columns_with_many_values() -> None:
