@@ -1,4 +1,4 @@
-"""Copies of the examples, run lightly: one thread, a second of search, one candidate, one drawing of the folds."""
+"""Copies of the examples, run lightly: one thread, no search, one candidate, one drawing of the folds."""
 
 import shutil
 from pathlib import Path
@@ -14,4 +14,4 @@ def copy(name: str, folder: Path) -> Path:
 
 def light(candidate: str) -> tuple[str, ...]:
     """Overrides of a page, so that a run takes seconds."""
-    return ("train.budget=1s", "train.threads=1", f"train.candidates=[{candidate}]", "judge.repeats=1", "judge.folds=3")
+    return ("train.budget=0s", "train.threads=1", f"train.candidates=[{candidate}]", "judge.repeats=1", "judge.folds=3")

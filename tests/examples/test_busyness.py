@@ -159,7 +159,7 @@ def test_the_gate_refuses_on_the_courier_file_with_the_figure(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page, *light = regina(
-        shared_data, tmp_path, "train.budget=1s", "judge.repeats=1", "judge.folds=3", "train.candidates=[poisson]"
+        shared_data, tmp_path, "train.budget=0s", "judge.repeats=1", "judge.folds=3", "train.candidates=[poisson]"
     )
     command = ["run", str(page), *(part for one in light for part in ("--set", one))]
     assert main([*command, "--json"]) == 1

@@ -11,7 +11,7 @@ from asof.flows import intake
 from tests.examples import copies
 
 pytestmark = pytest.mark.slow
-LIGHT = (*copies.light("linear_log"), "train.budget=0s", "train.since=2015-02-01", "judge.folds=2")
+LIGHT = (*copies.light("linear_log"), "train.since=2015-03-01", "judge.folds=2", "features.around.compared=60")
 Ran = tuple[Path, dict[str, Any]]
 
 
@@ -43,7 +43,7 @@ def test_the_house_of_33_bedrooms_is_refused_and_question_marks_are_missing(ran:
     assert result["rows"] == {"read": 21_597, "valid": 21_596, "quarantined": 1, "repeated": 0}
     refused = [finding for finding in result["findings"] if finding["check"] == "quarantine"]
     assert ["bedrooms: not between 0 and 15" in finding["message"] for finding in refused] == [True]
-    sales = intake.open_tables(asof.open_project(str(folder)))["sales"].rows
+    sales = intake.open_tables(asof.open_project(str(folder), overrides=LIGHT))["sales"].rows
     assert sales["sqft_basement"].null_count() == 454
     assert sales["sqft_basement"].dtype.is_numeric()
     assert sales["grade"].n_unique() == 11
@@ -55,7 +55,8 @@ def test_a_house_is_answered_from_its_columns_and_its_day(ran: Ran, tmp_path: Pa
     sold = pl.read_csv(folder / "data" / "kc_house_data_dirty.csv.gz", infer_schema_length=0)
     ask = sold.filter(pl.col("date") == "5/13/2015").drop("price").with_columns(date=pl.lit("5/18/2015"))
     ask.write_csv(tmp_path / "ask.csv")
-    asof.predict(asof.open_project(str(folder)), asof.Asked(input=tmp_path / "ask.csv"), tmp_path / "out.parquet")
+    asked = asof.Asked(input=tmp_path / "ask.csv")
+    asof.predict(asof.open_project(str(folder), overrides=LIGHT), asked, tmp_path / "out.parquet")
     told = pl.read_parquet(tmp_path / "out.parquet")
     assert told["id"].to_list() == ask["id"].to_list()
     assert told["reason"].null_count() == len(told) == 31
@@ -68,7 +69,8 @@ def test_a_day_beyond_the_sales_is_not_guessed_at(ran: Ran, tmp_path: Path) -> N
     folder, _ = ran
     sold = pl.read_csv(folder / "data" / "kc_house_data_dirty.csv.gz", infer_schema_length=0).drop("price")
     sold.head(2).with_columns(date=pl.lit("6/1/2015")).write_csv(tmp_path / "ask.csv")
-    asof.predict(asof.open_project(str(folder)), asof.Asked(input=tmp_path / "ask.csv"), tmp_path / "out.parquet")
+    asked = asof.Asked(input=tmp_path / "ask.csv")
+    asof.predict(asof.open_project(str(folder), overrides=LIGHT), asked, tmp_path / "out.parquet")
     told = pl.read_parquet(tmp_path / "out.parquet")
     assert told["prediction"].null_count() == 2
     assert all("after the last moment at which" in why for why in told["reason"])

@@ -120,7 +120,7 @@ def test_longer_periods_average_weather_and_sum_events(
         assert features["weather_kpdx_TEMP"][number] == pytest.approx(rows.filter(inside)["TEMP"].mean())
         assert features["weather_kpdx_PRCP"][number] == pytest.approx(rows.filter(inside)["PRCP"].sum())
         assert questions["label"][number] == pytest.approx(events.filter(inside)["outcome_of_int"].sum())
-    light = (*copies.light("linear_log"), per)
+    light = (*copies.light("linear_log"), "judge.folds=2", per)
     workspace = asof.open_project(str(folder), overrides=light)
     result = asof.backtest(workspace, asof.Span(cut="2021-01-01"), tmp_path / "answers.parquet")
     answers = pl.read_parquet(tmp_path / "answers.parquet")
