@@ -108,7 +108,7 @@ def test_onehot_has_a_column_for_each_value_and_none_for_a_new_one() -> None:
 
 
 @pytest.mark.parametrize("gaps", [True, False])
-@pytest.mark.parametrize("name", ["scale", "onehot", "impute", "log"])
+@pytest.mark.parametrize("name", ["scale", "onehot", "impute", "log", "target_mean"])
 def test_few_rows_get_the_bits_that_many_get(name: str, gaps: bool) -> None:  # noqa: FBT001 - a parameter
     """Few are worked out in another way: values outside of what was seen, signed zeros and unknown ones alike."""
     draw = np.random.default_rng(3)

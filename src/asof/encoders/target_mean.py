@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from asof.data import Table
-from asof.encoders.base import State, chosen, weighted_mean, weights_of
+from asof.encoders.base import State, chosen, few, weighted_mean, weights_of
 
 ENDING = "__mean_label"
 
@@ -45,8 +45,13 @@ class TargetMean:
             return self._side_by_side(features, state["each"])
         if not state["means"]:
             return features
-        added = []
+        added: list[pl.Expr | pl.Series] = []
+        at_once = few(features)
         for name, means in state["means"].items():
+            if at_once:
+                told = [means.get(value, state["overall"]) for value in features[name].to_list()]
+                added.append(pl.Series(name + ENDING, told, dtype=pl.Float64))
+                continue
             levels = pl.Series(list(means), dtype=pl.String)
             values = pl.Series(list(means.values()), dtype=pl.Float64)
             found = pl.col(name).replace_strict(levels, values, default=state["overall"], return_dtype=pl.Float64)
