@@ -81,6 +81,7 @@ def test_what_a_killed_writer_left_half_done_is_taken_back(opened: registries.Ma
     assert not file.with_name("mlflow.db-journal").exists()
 
 
+@pytest.mark.slow
 def test_a_hundred_candidates_take_seconds(opened: registries.Make, tmp_path: Path) -> None:
     registry = opened(tmp_path)
     tracker = registry.begin("run")
