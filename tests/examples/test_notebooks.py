@@ -153,7 +153,8 @@ def test_it_runs_anywhere(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     settings = json.dumps({"train.threads": 1, **LIGHT[name]})
     for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
         monkeypatch.setenv(variable, str(tmp_path))
-    monkeypatch.setattr(local_provisioner, "launch_kernel", Kernel)
+    if hasattr(os, "fork"):
+        monkeypatch.setattr(local_provisioner, "launch_kernel", Kernel)
     monkeypatch.setattr(sys, "argv", ["notebooks.py", name, "--settings", settings, "--into", str(tmp_path)])
     script().main()
     told = json.loads((tmp_path / f"{name}.ipynb").read_text(encoding="utf-8"))
