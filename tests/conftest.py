@@ -14,6 +14,7 @@ import importlib
 import os
 import pathlib
 import sys
+from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, get_args
 from unittest import mock
@@ -44,6 +45,8 @@ SHARING = ("tests/api/", "tests/ui/")
 """Folders whose files share servers and trained projects; elsewhere the tests of one file share theirs."""
 APART = ("tests/leaks/test_leaks.py", "tests/examples/test_notebooks.py")
 """Files whose many long tests share next to nothing: each goes to whoever is free, and they come last."""
+LONG = ("tests/flows/test_reliability.py", *SHARING, "tests/flows/test_crashes.py", "tests/flows/test_auditing.py")
+"""Lots that come first: each takes minutes, and whoever got one at the end would keep all waiting."""
 WHOLE = ("tests/examples/", "tests/flows/", "tests/leaks/")
 """Folders whose tests run whole projects: not traced for the coverage report."""
 RUN = tuple(str(ROOT / folder) + os.sep for folder in (*SHARING, *WHOLE))
@@ -110,10 +113,19 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
-    """Give tests that share what takes long to make to one worker, the largest lots first."""
+    """Give tests that share what takes long to make to one worker, the longest and the largest lots first."""
     from xdist.scheduler import LoadScopeScheduling
 
+    class Queue(OrderedDict[str, Any]):
+        def popitem(self, last: bool = True) -> tuple[str, Any]:  # noqa: FBT001, FBT002 - as it is called
+            long = next((lot for lot in LONG if lot in self), None)
+            return super().popitem(last) if long is None else (long, self.pop(long))
+
     class Lots(LoadScopeScheduling):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self.workqueue = Queue()
+
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::", 1)[0]
             return nodeid if file in APART else next((folder for folder in SHARING if file.startswith(folder)), file)

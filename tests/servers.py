@@ -1,5 +1,6 @@
 """Real servers for tests, each in a process of its own, stopped by whoever started it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+PAGE = 20
+"""Names that a listing tells at once; a thousand are put slowly."""
 _S3 = """
 import sys
 from moto.server import ThreadedMotoServer
@@ -24,7 +27,11 @@ def s3() -> Iterator[str]:
     """Yield the address of an S3 server, in its own process: deltalake holds the interpreter's lock while it waits."""
     pytest.importorskip("moto.server", reason="missing: moto")
     with subprocess.Popen(
-        [sys.executable, "-c", _S3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _S3],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)},
     ) as server:
         assert server.stdout is not None
         yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
