@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,9 +78,13 @@ class Starter:
         if self._idle == 0:
             os.close(ask)
             os.close(answers)
-            with os.fdopen(lines) as given, os.fdopen(tell, "w") as told:
-                stand_by(given, told)
-            os._exit(0)
+            try:
+                with os.fdopen(lines) as given, os.fdopen(tell, "w") as told:
+                    stand_by(given, told)
+            except BaseException:  # noqa: BLE001 - what is left to do is its parent's
+                traceback.print_exc()
+            finally:
+                os._exit(0)
         os.close(lines)
         os.close(tell)
         self._ask, self._answers = os.fdopen(ask, "w"), os.fdopen(answers)

@@ -17,10 +17,11 @@ order, so that nothing but chance tells today from before.
 Planted: what is served is changed from a day on at which an undrifted release begins to serve, and watched after 1, 2,
 3, 5, 7, 14 and 28 days; a number is the first of these at which it alarms and the right test says so, for each of
 several such days. What is too small to be found after 28 days at 1 % is planted again in larger steps, up to the first
-that every release finds: what lies below is not told from chance.
+that every release finds.
 
-Chance: how far 28 days of answers miss what happens where nothing was planted. A step that a test of the mean at 1 %,
-which has the whole rate to itself and knows the spread, finds 4 times of 5 is (2.58 + 0.84) such spreads.
+Chance: how far 1, 7 and 28 days of answers miss what happens where nothing was planted, and how far from that of the
+days before. A step of what happens that a test of the mean at 1 %, which has the whole rate to itself and knows the
+spread, finds 4 times of 5 is (2.58 + 0.84) such spreads; the tests of `asof watch`, which share the rate, need more.
 """
 
 import sys

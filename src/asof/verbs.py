@@ -32,7 +32,7 @@ EXTRAS = {
     "watch": ("watchfiles",),
     "drift": ("evidently",),
     "dagster": ("dagster",),
-    "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
+    "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client", "msgspec"),
     "ui": ("streamlit", "pydeck", "plotly"),
 }
 RECORDED = (

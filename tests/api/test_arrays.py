@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import asof
 from asof import intervals
 from asof.api import Settings, answers, bodies, records
 from asof.api.arrays import LONG, Arrays, _between, _numbers
@@ -25,7 +26,8 @@ from asof.flows.workspace import Workspace
 from asof.recipes import Blend, Recipe, fit
 from asof.recipes.models import RecipeModel
 from tests.api.conftest import opened, standing
-from tests.api.flats import KINDS, flats
+from tests.api.flats import FLATS, KINDS, flats
+from tests.flows import houses
 
 
 def tables(workspace: Workspace, standing: Standing, rows: list[dict[str, Any]]) -> bytes:
@@ -316,3 +318,26 @@ def test_long_bodies_are_answered_over_http(flat_desk: Desk) -> None:
         assert more.status_code == 413
         figures = client.get("/metrics").text
     assert 'asof_rows_total{outcome="answered"} 599.0' in figures
+
+
+def test_columns_with_odd_names_are_left_to_others(tmp_path: Path) -> None:
+    """Quotes and the like are no names that can be read by kinds; the server stands all the same."""
+    named = flats(150).rename({"height": 'height "m"', "floor": "flo\\or"})
+    folder = houses.make(tmp_path / "odd", FLATS, flats=named)
+    asof.train(asof.open_project(str(folder)))
+    desk = Desk(asof.open_project(str(folder)), "challenger")
+    desk.open()
+    rows = named.drop("id", "price").to_dicts() * 3
+    with standing(desk, Settings(renew=0)) as client:
+        told = client.post("/invocations", content=long(rows), headers=WRITTEN)
+    assert told.content == tables(desk.workspace, desk.standing, rows)
+
+
+@pytest.mark.parametrize(("count", "wide", "read"), [(4, 2, True), (5, 2, False), (4, 51, False)])
+def test_long_bodies_are_neither_wide_nor_endless(count: int, wide: int, *, read: bool) -> None:
+    """Where values come in another order each is looked for among all, so rows that are read so are narrow."""
+    row = {f"x{at}": 0.5 for at in range(wide)}
+    found = records.reader(dict.fromkeys(row, float), most=4)
+    assert (found is not None) == (wide <= records.MOST_COLUMNS)
+    body = json.dumps({"rows": [row] * count}).encode()
+    assert (found is not None and found.read(body) is not None) == read

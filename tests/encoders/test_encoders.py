@@ -133,6 +133,35 @@ def test_few_rows_get_the_bits_that_many_get(name: str, gaps: bool) -> None:  # 
             assert repr(column.to_list()) == repr(among.to_list())
 
 
+@pytest.mark.parametrize("name", ["scale", "onehot", "target_mean"])
+@pytest.mark.parametrize("kind", [pl.Int64, pl.Float32, pl.Boolean])
+def test_columns_of_another_type_are_treated_alike(name: str, kind: type[pl.DataType]) -> None:
+    """Few rows or many: where another encoder before has changed a type, both are answered so, or neither."""
+    size = FEW + 100
+    given = table(weekday=[float(row % 7) for row in range(size)], kind=["abc"[row % 3] for row in range(size)])
+    step = encoders.make(EncoderPlan(name, OPTIONS.get(name, {})))
+    state = step.fit(given)
+    asked = pl.DataFrame({"weekday": [1.0, 9.0, 0.0] * size, "kind": [1, 0, 1] * size}).cast({"weekday": kind})
+
+    def told(rows: pl.DataFrame) -> object:
+        try:
+            made = step.encode(rows, state)
+        except pl.exceptions.PolarsError as fault:
+            return type(fault)
+        return made.schema, made[:3].rows()
+
+    assert told(asked[:3]) == told(asked)
+
+
+def test_a_level_that_is_no_number_is_met_by_few_rows_as_by_many() -> None:
+    given = table(weekday=[1.0, math.nan, 2.0, math.nan] * FEW)
+    step = encoders.make(EncoderPlan("onehot", OPTIONS["onehot"]))
+    state = {"levels": {"weekday": [1.0, 2.0, math.nan]}}
+    whole = step.encode(given.features, state)
+    assert step.encode(given.features[:4], state).equals(whole[:4])
+    assert whole["weekday=nan"][:4].to_list() == [0.0, 1.0, 0.0, 1.0]
+
+
 def test_onehot_leaves_columns_with_many_values() -> None:
     given = table(place=[f"p{number}" for number in range(30)])
     step = encoders.make(EncoderPlan("onehot"))

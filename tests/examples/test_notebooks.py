@@ -1,5 +1,6 @@
 """The notebooks of the examples: they run anywhere with a light budget, and are stored as they were run."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -123,8 +124,9 @@ class Kernel(Forked):
         assert list(command[:3]) == [sys.executable, "-m", "ipykernel_launcher"]
         super().__init__(KERNEL, command[3:], env=env, cwd=Path(cwd))
         self.pid: int = self.process.pid  # type: ignore[assignment]
-        while not self.ended() and os.getpgid(self.pid) != self.pid:
-            time.sleep(0.001)
+        with contextlib.suppress(ProcessLookupError):  # it has ended already, and its words tell why
+            while not self.ended() and os.getpgid(self.pid) != self.pid:
+                time.sleep(0.001)
 
     def poll(self) -> int | None:
         """Its exit code, or none while it runs."""

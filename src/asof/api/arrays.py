@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 NUMBERS = frozenset({int, float, type(None)})
 MANY = 500
 """Values from which on it pays to look at their kinds less closely at first."""
+MOST_ROWS = 10_000
+"""Of a long body that is read by the kinds of its columns."""
 LONG = 20_000
 """Bytes of a body from which on it pays to read it by the kinds of its columns."""
 TRUTH = {True: "true", False: "false"}
@@ -59,7 +61,7 @@ class Arrays:
         self._calibration, self._classes = standing.oracle.calibration, standing.oracle.classes
         self._form = _form(standing)
         kinds = {name: str if name in codes else float for name in names}
-        self._reader = records.Reader(kinds) if len(names) <= records.MOST_COLUMNS else None
+        self._reader = records.reader(kinds, MOST_ROWS)
 
     @classmethod
     def of(cls, standing: Standing) -> "Arrays | None":

@@ -1,6 +1,6 @@
 """What an encoder is: a feature step that is fitted, on training questions only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
@@ -52,12 +52,14 @@ def chosen(features: pl.DataFrame, wanted: Sequence[str], dtype: pl.DataType | t
     ]
 
 
-def few(features: pl.DataFrame) -> bool:
+def few(features: pl.DataFrame, names: Iterable[str], dtype: pl.DataType | type[pl.DataType]) -> bool:
     """Whether rows are so few that to put expressions together takes longer than to work them out at once.
 
-    A frame of several pieces is left to Polars: it stays in them, and sums of later steps are taken piece by piece.
+    A frame of several pieces is left to Polars: it stays in them, and sums of later steps are taken piece by piece. So
+    are columns of another type than is expected: Polars knows what to do with them, or says that it cannot.
     """
-    return features.height <= FEW and all(count == 1 for count in features.n_chunks("all"))
+    plain = features.height <= FEW and all(count == 1 for count in features.n_chunks("all"))
+    return plain and all(features.schema.get(name, dtype) == dtype for name in names)
 
 
 def known(column: pl.Series) -> pl.Series:

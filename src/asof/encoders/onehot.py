@@ -1,5 +1,6 @@
 """Text with few values becomes one column of 0 and 1 a value."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,11 @@ class OneHot:
         """Return features with 0/1 columns ``column=value`` in place of the columns learnt."""
         if not state["levels"]:
             return features
-        if few(features):
+        texts = [name for name, levels in state["levels"].items() if not _numbers(levels)]
+        numbers = [name for name, levels in state["levels"].items() if _numbers(levels)]
+        # What is no number equals itself for Polars, and for Python only if it is the same object.
+        nan = any(math.isnan(level) for name in numbers for level in state["levels"][name])
+        if few(features, texts, pl.String) and few(features, numbers, pl.Float64) and not nan:
             each = [one for name, levels in state["levels"].items() for one in _told(features[name], levels)]
             return features.with_columns(each).drop(list(state["levels"]))
         added = [
@@ -49,6 +54,10 @@ class OneHot:
         if values.len() > self.limit:
             return False
         return values.dtype == pl.String or bool((values == values.round()).all())
+
+
+def _numbers(levels: Sequence[str] | Sequence[float]) -> bool:
+    return bool(levels) and not isinstance(levels[0], str)
 
 
 def _told(column: pl.Series, levels: Sequence[str] | Sequence[float]) -> list[pl.Series]:

@@ -39,7 +39,7 @@ class Scale:
         columns = state["columns"]
         if not columns:
             return features
-        if few(features) and not any(features[name].null_count() for name in columns):
+        if few(features, columns, pl.Float64) and not any(features[name].null_count() for name in columns):
             return pl.DataFrame(
                 [self._at_once(one, *columns[one.name]) if one.name in columns else one for one in features]
             )

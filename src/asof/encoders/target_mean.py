@@ -46,7 +46,7 @@ class TargetMean:
         if not state["means"]:
             return features
         added: list[pl.Expr | pl.Series] = []
-        at_once = few(features)
+        at_once = few(features, state["means"], pl.String)
         for name, means in state["means"].items():
             if at_once:
                 told = [means.get(value, state["overall"]) for value in features[name].to_list()]

@@ -93,9 +93,6 @@ class Logbook:
             waiting = self._waiting
             if self._met_by is not standing:  # what another release or newer data answer is another answer
                 self._met_by, self._met = standing, set()
-            if not waiting.ready or waiting.ready[-1][0] is not standing:
-                waiting.ready.append((standing, now, []))
-            given = waiting.ready[-1][2]
             for line in lines:
                 number = hash(line)
                 if number in self._met:
@@ -104,7 +101,9 @@ class Logbook:
                     self.lost += 1
                     continue
                 self._met.add(number)
-                given.append(line)
+                if not waiting.ready or waiting.ready[-1][0] is not standing:
+                    waiting.ready.append((standing, now, []))
+                waiting.ready[-1][2].append(line)
                 waiting.rows += 1
 
     def flush(self) -> None:
@@ -131,7 +130,7 @@ class Logbook:
     def _write(self, waiting: _Waiting) -> int:
         parts = [keeping.shape(answers, moment, keeping.SERVER) for answers, moment in waiting.frames]
         for standing, moment, lines in waiting.ready:
-            parts += [keeping.shape(_read(standing, lines), moment, keeping.SERVER)] if lines else []
+            parts.append(keeping.shape(_read(standing, lines), moment, keeping.SERVER))
         told = pl.concat(parts, how="diagonal_relaxed")
         names = sorted({"release", "unit", "place", "start", "horizon", "as_of"} & set(told.columns))
         told = told.with_columns(told.select(names).hash_rows(seed=1).alias("_hash"))
@@ -145,8 +144,7 @@ class Logbook:
 
 def _read(standing: Standing, lines: Sequence[bytes]) -> pl.DataFrame:
     """Answers that were written as JSON, as a table again."""
-    if standing.ready is None:
-        return pl.DataFrame()
+    assert standing.ready is not None  # noqa: S101 - else it had no answers ready
     schema = standing.ready.schema
     moments = [name for name, dtype in schema.items() if dtype == pl.Datetime]
     chances = [name for name in schema if name.startswith(CHANCE)]
