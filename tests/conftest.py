@@ -45,8 +45,9 @@ SHARING = ("tests/api/", "tests/ui/")
 """Folders whose files share servers and trained projects; elsewhere the tests of one file share theirs."""
 APART = ("tests/leaks/test_leaks.py", "tests/examples/test_notebooks.py")
 """Files whose many long tests share next to nothing: each goes to whoever is free, and they come last."""
-LONG = ("tests/flows/test_reliability.py", *SHARING, "tests/flows/test_crashes.py", "tests/flows/test_auditing.py")
-"""Lots that come first: each takes minutes, and whoever got one at the end would keep all waiting."""
+LONG = (*SHARING, *(f"tests/flows/test_{name}.py" for name in ("crashes", "auditing", "reliability")))
+"""Lots that come first: each takes minutes, and whoever got one at the end would keep all waiting. What measures by the
+clock comes last of them, when everything has been compiled."""
 WHOLE = ("tests/examples/", "tests/flows/", "tests/leaks/")
 """Folders whose tests run whole projects: not traced for the coverage report."""
 RUN = tuple(str(ROOT / folder) + os.sep for folder in (*SHARING, *WHOLE))
