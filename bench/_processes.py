@@ -81,10 +81,10 @@ class Starter:
             try:
                 with os.fdopen(lines) as given, os.fdopen(tell, "w") as told:
                     stand_by(given, told)
-            except BaseException:  # noqa: BLE001 - what is left to do is its parent's
-                traceback.print_exc()
-            finally:
                 os._exit(0)
+            finally:  # whatever happened: what is left to do is its parent's
+                traceback.print_exc()
+                os._exit(1)
         os.close(lines)
         os.close(tell)
         self._ask, self._answers = os.fdopen(ask, "w"), os.fdopen(answers)

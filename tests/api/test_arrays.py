@@ -248,7 +248,7 @@ def test_a_long_body_is_answered_as_its_rows_are(flat_desk: Desk, shape: str) ->
     arrays = Arrays.of(flat_desk.standing)
     assert arrays is not None
     rows = [*flats(300).drop("id", "price").to_dicts(), *PLAIN]
-    numbers = arrays.read(long(rows, shape))
+    numbers = arrays.read(long(rows, shape), 1_000)
     assert numbers is not None
     assert arrays.tell(numbers) == tables(flat_desk.workspace, flat_desk.standing, rows)
 
@@ -280,9 +280,9 @@ def test_a_long_body_with_one_odd_row_is_left_to_others(flat_desk: Desk, odd: di
     arrays = Arrays.of(flat_desk.standing)
     assert arrays is not None
     rows = flats(300).drop("id", "price").to_dicts()
-    assert arrays.read(long(rows)) is not None
+    assert arrays.read(long(rows), 1_000) is not None
     rows[200] |= odd
-    assert arrays.read(long(rows)) is None
+    assert arrays.read(long(rows), 1_000) is None
 
 
 def test_a_long_body_of_another_form_is_left_to_others(flat_desk: Desk) -> None:
@@ -302,7 +302,7 @@ def test_a_long_body_of_another_form_is_left_to_others(flat_desk: Desk) -> None:
         "deep": b"[" * LONG,
         "another charset": body.decode().encode("utf-16"),
     }
-    assert {name: arrays.read(other) for name, other in others.items()} == dict.fromkeys(others)
+    assert {name: arrays.read(other, 1_000) for name, other in others.items()} == dict.fromkeys(others)
 
 
 def test_long_bodies_are_answered_over_http(flat_desk: Desk) -> None:
@@ -337,7 +337,7 @@ def test_columns_with_odd_names_are_left_to_others(tmp_path: Path) -> None:
 def test_long_bodies_are_neither_wide_nor_endless(count: int, wide: int, *, read: bool) -> None:
     """Where values come in another order each is looked for among all, so rows that are read so are narrow."""
     row = {f"x{at}": 0.5 for at in range(wide)}
-    found = records.reader(dict.fromkeys(row, float), most=4)
+    found = records.reader(dict.fromkeys(row, float))
     assert (found is not None) == (wide <= records.MOST_COLUMNS)
     body = json.dumps({"rows": [row] * count}).encode()
-    assert (found is not None and found.read(body) is not None) == read
+    assert (found is not None and found.read(body, 4) is not None) == read

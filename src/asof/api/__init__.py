@@ -222,8 +222,8 @@ class _Server:
 
     async def _long(self, ways: _Ways, given: bytes, scope: Scope) -> bytes | None:
         """Answer a long body of plain rows, by itself and in its turn; none for any other."""
-        numbers = ways.arrays.read(given) if ways.arrays is not None else None
-        if ways.arrays is None or numbers is None or len(numbers) > self._settings.limits.rows:
+        numbers = ways.arrays.read(given, self._settings.limits.rows) if ways.arrays is not None else None
+        if ways.arrays is None or numbers is None:
             return None
         scope["asof.rows"] = len(numbers)
         return await self._turns.do(functools.partial(ways.arrays.tell, numbers))

@@ -30,8 +30,6 @@ Floats = NDArray[np.float64]
 NUMBERS = frozenset({int, float, type(None)})
 MANY = 500
 """Values from which on it pays to look at their kinds less closely at first."""
-MOST_ROWS = 10_000
-"""Of a long body that is read by the kinds of its columns."""
 LONG = 20_000
 """Bytes of a body from which on it pays to read it by the kinds of its columns."""
 TRUTH = {True: "true", False: "false"}
@@ -61,7 +59,7 @@ class Arrays:
         self._calibration, self._classes = standing.oracle.calibration, standing.oracle.classes
         self._form = _form(standing)
         kinds = {name: str if name in codes else float for name in names}
-        self._reader = records.reader(kinds, MOST_ROWS)
+        self._reader = records.reader(kinds)
 
     @classmethod
     def of(cls, standing: Standing) -> "Arrays | None":
@@ -95,9 +93,9 @@ class Arrays:
         lines = map(self._form.__mod__, zip(units, *first, outside, *rest, strict=True))
         return ('{"predictions":[' + ",".join(lines) + "]}").encode()
 
-    def read(self, body: bytes) -> Floats | None:
-        """Numbers of the n rows of a body of JSON, if it is ``LONG`` and all rows are plain."""
-        told = self._reader.read(body) if self._reader is not None and len(body) >= LONG else None
+    def read(self, body: bytes, most: int) -> Floats | None:
+        """Numbers of the n rows of a body of JSON, at most so many, if it is ``LONG`` and all rows are plain."""
+        told = self._reader.read(body, most) if self._reader is not None and len(body) >= LONG else None
         return None if told is None or not told[1] else self._numbered(*told)
 
     def _alone(self, row: Mapping[str, Any]) -> bytes | None:

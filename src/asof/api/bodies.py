@@ -13,7 +13,8 @@ from pydantic_core import from_json
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 ALSO = {"application/x-ndjson": LINES, "application/jsonl": LINES, "text/json": JSON}
 """Other names of the same kinds."""
-SHAPES = ("instances", "dataframe_records", "dataframe_split", "rows")
+SPLIT = "dataframe_split"
+SHAPES = ("instances", "dataframe_records", SPLIT, "rows")
 """What a JSON object may hold, one of them: rows by name (SageMaker, MLflow, ours), or columns and rows (MLflow)."""
 MOST_COLUMNS = 2_000
 MOST_EXPLAINED = 20
@@ -112,7 +113,7 @@ def _json(body: bytes) -> list[Mapping[str, Any]]:
     if len(given) != 1:
         raise Refusal(422, f"expected an object with one of {', '.join(SHAPES)}, got {_words(told)}")
     rows = told[given[0]]
-    if given[0] == "dataframe_split":
+    if given[0] == SPLIT:
         return _split(rows)
     if not isinstance(rows, list):
         raise Refusal(

@@ -63,13 +63,11 @@ class Quick:
             keys = zip(ready["place"], ready["start"], ready["horizon"], strict=True)
             self._told = dict(zip(keys, lines, strict=True))
 
-    def answer(self, rows: Sequence[Record]) -> bytes | None:
-        """Answer all rows as ``answers.write`` would as JSON; none where one of them needs a table."""
-        found = self.find(rows)
-        return None if found is None else answers.join(found)
-
     def find(self, rows: Sequence[Record]) -> list[bytes] | None:
-        """Find the answers to all rows, an object of JSON each; none where one of them needs a table."""
+        """Find the answers to all rows, an object of JSON each; none where one of them needs a table.
+
+        Joined they are what ``answers.write`` makes of them.
+        """
         if not self._told:
             return None
         found = []

@@ -7,16 +7,18 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-NAMES = ("instances", "dataframe_records", "rows")
-"""What a JSON object of rows by name may hold, one of them; see ``bodies.SHAPES``."""
+from asof.api.bodies import SHAPES, SPLIT
+
+NAMES = tuple(name for name in SHAPES if name != SPLIT)
+"""What a JSON object of rows by name may hold, one of them."""
 MOST_COLUMNS = 50
 """Of rows of more, no kind is made: where their values come in another order, each is looked for among all."""
 
 
-def reader(kinds: Mapping[str, type], most: int) -> "Reader | None":
-    """Return what reads rows of ``kinds``, up to so many; none where they are too wide, or have odd names."""
+def reader(kinds: Mapping[str, type]) -> "Reader | None":
+    """Return what reads rows of ``kinds``; none where they are too wide, or have odd names."""
     odd = any(letter in '"\\' or letter < " " for name in kinds for letter in name)
-    return None if odd or len(kinds) > MOST_COLUMNS else Reader(kinds, most)
+    return None if odd or len(kinds) > MOST_COLUMNS else Reader(kinds)
 
 
 class Reader:
@@ -25,18 +27,17 @@ class Reader:
     Whatever else it is given, be it no JSON at all, it leaves to ``bodies``, which says what is wrong with it.
     """
 
-    def __init__(self, kinds: Mapping[str, type], most: int) -> None:
-        """Lay out at most so many rows of ``kinds``: float or str by column, in order."""
-        self._most = most
+    def __init__(self, kinds: Mapping[str, type]) -> None:
+        """Lay out rows of ``kinds``: float or str by column, in order."""
         fields = [(f"c{at}", kind | None, msgspec.field(name=name)) for at, (name, kind) in enumerate(kinds.items())]
         # Rows hold no other object, so none of them goes in a circle.
         row: Any = msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False)
         shapes = [(name, list[row] | msgspec.UnsetType, msgspec.UNSET) for name in NAMES]
         self._decoder = msgspec.json.Decoder(msgspec.defstruct("Body", shapes, forbid_unknown_fields=True))
 
-    def read(self, body: bytes) -> tuple[list[Any], int] | None:
-        """Return (values row after row, number of rows); none for what is not plain."""
-        if body.count(b"{") - 1 > self._most:  # counted sooner than read
+    def read(self, body: bytes, most: int) -> tuple[list[Any], int] | None:
+        """Return (values row after row, number of rows); none for what is not plain, or has more than ``most`` rows."""
+        if body.count(b"{") - 1 > most:  # counted sooner than read
             return None
         try:
             told = astuple(self._decoder.decode(body))

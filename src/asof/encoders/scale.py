@@ -57,7 +57,7 @@ class Scale:
         """Scale few numbers, to the same bits: to put an expression together takes longer than they do."""
         if _constant(centre, width):
             return pl.Series(column.name, np.zeros(column.len()))
-        values = column.cast(pl.Float64).to_numpy()
+        values = column.to_numpy()
         if self.clip:
             values = np.where(values < low, low, values)
             values = np.where(values > high, high, values)
