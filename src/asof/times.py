@@ -25,6 +25,11 @@ _WRITTEN: Final = re.compile(r"(\d{1,6})\s*(mo|s|m|h|d|w)")
 _KEPT: Final = (date(1970, 1, 1), date(2100, 1, 1))
 """Between these days, the periods of a calendar are worked out once and kept."""
 Ints = npt.NDArray[np.int64]
+DAY: Final = 86_400_000_000
+"""Microseconds of a day of 24 hours; of an hour likewise."""
+HOUR: Final = 3_600_000_000
+THURSDAY: Final = 3
+"""Weekday of 1 January 1970, where Monday is 0."""
 _ANCHOR: Final = date(2000, 1, 3)
 """A Monday: multiples of days, weeks and absolute steps are counted from its local midnight."""
 
@@ -157,6 +162,15 @@ def local(times: pl.Series, zone: str) -> pl.Series:
     return _to_local(times, zone)
 
 
+def local_micros(moments: Ints, zone: str) -> Ints:
+    """What the clocks of ``zone`` show at each of n moments, both in microseconds since 1970: theirs, and UTC."""
+    days = _days(zone)
+    number = np.searchsorted(days.begun, moments, side="right") - 1
+    if (number >= 0).all() and (days.begun[number] == moments).all():
+        return days.shown[number]
+    return _to_local(_moments(moments), zone).cast(pl.Int64).to_numpy()
+
+
 def _far(times: pl.Series, step: Step, zone: str, total: int) -> pl.Series:
     """Move moments in the calendar, whatever they are."""
     moved = _clock(pl.all(), zone).dt.offset_by(f"{total}{step.unit}")
@@ -169,7 +183,7 @@ def _kept_days(moments: Ints, step: Step, zone: str, total: int) -> Ints | None:
 
 
 def _micros(times: pl.Series) -> Ints:
-    return times.cast(UTC_TIME).to_physical().to_numpy()
+    return times.cast(UTC_TIME).cast(pl.Int64).to_numpy()
 
 
 def _moments(micros: Ints) -> pl.Series:
@@ -182,8 +196,10 @@ class _Days:
 
     begun: Ints
     """First moment of each day, in microseconds; never falling."""
+    shown: Ints
+    """What the clocks show then, likewise in microseconds."""
     midnight: npt.NDArray[np.bool_]
-    """Whether the clocks show 00:00 then."""
+    """Whether that is 00:00."""
 
     def shifted(self, moments: Ints, days: int) -> Ints | None:
         """Same local time some days later, where all moments are midnights that are known here; else none."""
@@ -198,7 +214,7 @@ class _Days:
 def _days(zone: str) -> _Days:
     begun = _kept(Step(1, "d"), zone)
     clock = _to_local(begun, zone)
-    return _Days(_micros(begun), (clock == clock.dt.truncate("1d")).to_numpy())
+    return _Days(_micros(begun), clock.cast(pl.Int64).to_numpy(), (clock == clock.dt.truncate("1d")).to_numpy())
 
 
 @functools.lru_cache(32)

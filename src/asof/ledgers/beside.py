@@ -75,11 +75,14 @@ class Counts:
     counts: Ints
     """One row of n for each of ``lows``."""
 
-    def count(self, low: Moments) -> Ints:
-        """Count the rows that ended after ``low``, one of those asked for: n of int64."""
+    def count(self, low: Moments, high: Moments | None = None) -> Ints:
+        """Count the rows that ended after ``low``, one of those asked for, up to the end of all: n of int64."""
+        if high is not None:
+            message = "windows over the places that touch end alike"
+            raise ValueError(message)
         return np.asarray(self.counts[next(which for which, one in enumerate(self.lows) if one is low)])
 
-    def total(self, _low: Moments) -> Floats:
+    def total(self, _low: Moments, _high: Moments | None = None) -> Floats:
         """Raise ValueError: these rows are counted."""
         message = "this ledger counts rows; build it with a value to have totals"
         raise ValueError(message)

@@ -1,5 +1,6 @@
 """One ledger: a source sorted by (key, end), with running totals for each key."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -16,6 +17,8 @@ Positions = npt.NDArray[np.int32] | Ints
 """Positions of rows, in four bytes each where they fit: a server holds many ledgers."""
 _SHARED = 4
 """A table of keys and moments is made where it has at most so many cells a question."""
+_TOGETHER = 65_536
+"""So many positions are looked up at once: each call takes its time, however little there is to do."""
 
 
 @dataclass(frozen=True)
@@ -161,44 +164,56 @@ class Ledger:
 
 
 class Reading:
-    """What a ledger knows for n questions up to their ``high`` and ``as_of``; windows differ in ``low`` only."""
+    """What a ledger knows for n questions as of their moments; windows differ in where they begin, and may in ends."""
 
     def __init__(self, ledger: Ledger, keys: Ints, high: Moments, as_of: Moments, lows: Sequence[Moments]) -> None:
         """Look up where each question's rows end."""
         self._ledger, clock = ledger, ledger.clock
-        self._keys, self._edges = keys, (high, *lows)
-        self._ends = Grid(ledger.prompt.by_end, keys, clock.ended, self._edges)
-        known = _search(ledger.prompt.by_known, keys, clock.available, as_of)
-        self._upper = np.minimum(self._ends(high), known)
+        self._keys, self._high, edges = keys, high, (high, *lows)
+        self._ends = Grid(ledger.prompt.by_end, keys, clock.ended, edges)
+        self._known = _search(ledger.prompt.by_known, keys, clock.available, as_of)
+        self._upper = np.minimum(self._ends(high), self._known)
         tree = ledger.late_tree
-        self._late = None if tree is None else _Late(ledger, tree, keys, as_of, self._edges)
+        self._late = None if tree is None else _Late(ledger, tree, keys, as_of, edges)
 
-    def count(self, low: Moments) -> Ints:
-        """Count the rows that ended after ``low``: n of int64."""
-        found = np.maximum(self._upper - self._ends(low), 0)
-        return found if self._late is None else found + self._late.count(low)
+    def count(self, low: Moments, high: Moments | None = None) -> Ints:
+        """Count the rows that ended after ``low``, up to ``high`` where it is another than that of all: n of int64.
 
-    def total(self, low: Moments) -> Floats:
-        """Sum the values of the rows that ended after ``low``: n of float64, 0 where there are none."""
+        Both are among those that were given.
+        """
+        found: Ints = np.maximum(self._upto(high) - self._ends(low), 0)
+        return found if self._late is None else found + self._late.count(low, self._high if high is None else high)
+
+    def total(self, low: Moments, high: Moments | None = None) -> Floats:
+        """Sum the values of the same rows: n of float64, 0 where there are none."""
         centre = self._ledger.centre
         if centre is None:
             message = "this ledger counts rows; build it with a value to have totals"
             raise ValueError(message)
-        return self.count(low) * _taken(centre, self._keys, 0.0) + self._sum(low, 0)
+        return self.count(low, high) * _taken(centre, self._keys, 0.0) + self._sum(low, high, 0)
 
-    def squares(self, low: Moments) -> Floats:
+    def squares(self, low: Moments, high: Moments | None = None) -> Floats:
         """Sum the squared distances of the same values from their mean: n of float64."""
-        count, apart = self.count(low), self._sum(low, 0)
-        return np.maximum(self._sum(low, 1) - apart * apart / np.maximum(count, 1), 0.0)
+        count, apart = self.count(low, high), self._sum(low, high, 0)
+        return np.maximum(self._sum(low, high, 1) - apart * apart / np.maximum(count, 1), 0.0)
 
-    def _sum(self, low: Moments, power: int) -> Floats:
-        ledger = self._ledger
-        lower = np.minimum(self._ends(low), self._upper)
-        begun = _begin(ledger.prompt.by_end, self._keys, ledger.clock.ended)
-        running = ledger.running[power]
-        upto = np.where(self._upper > begun, _taken(running, self._upper - 1, 0.0), 0.0)
+    def _upto(self, high: Moments | None) -> Ints:
+        found: Ints = self._upper if high is None else np.minimum(self._ends(high), self._known)
+        return found
+
+    @functools.cached_property
+    def _begun(self) -> Ints:
+        return _begin(self._ledger.prompt.by_end, self._keys, self._ledger.clock.ended)
+
+    def _sum(self, low: Moments, high: Moments | None, power: int) -> Floats:
+        upper, begun = self._upto(high), self._begun
+        lower = np.minimum(self._ends(low), upper)
+        running = self._ledger.running[power]
+        upto = np.where(upper > begun, _taken(running, upper - 1, 0.0), 0.0)
         found = upto - np.where(lower > begun, _taken(running, lower - 1, 0.0), 0.0)
-        return np.asarray(found if self._late is None else found + self._late.total(low, power))
+        if self._late is None:
+            return np.asarray(found)
+        return np.asarray(found + self._late.total(low, self._high if high is None else high, power))
 
 
 class _Late:
@@ -211,23 +226,23 @@ class _Late:
         self._limit = _query(keys, clock.available, as_of)
         self._known = np.searchsorted(part.by_known, self._limit, side="left") - self._first
         self._latest = ledger.late_latest
-        self._high = self._ends(edges[0]) - self._first
-        self._high_count: Ints | None = None
-        self._high_totals: dict[int, Floats] = {}
+        self._counts: dict[int, Ints] = {}
+        self._totals: dict[tuple[int, int], Floats] = {}
 
-    def count(self, low: Moments) -> Ints:
-        if self._high_count is None:
-            self._high_count = self._known_of(self._high)
-        return self._high_count - self._known_of(self._before(low))
+    def count(self, low: Moments, high: Moments) -> Ints:
+        if id(high) not in self._counts:
+            self._counts[id(high)] = self._known_of(self._ends(high) - self._first)
+        return self._counts[id(high)] - self._known_of(self._before(low, high))
 
-    def total(self, low: Moments, power: int) -> Floats:
+    def total(self, low: Moments, high: Moments, power: int) -> Floats:
         # By the tree alone: whether all rows so far are known may change with rows of later, a count does not.
-        if power not in self._high_totals:
-            self._high_totals[power] = self._tree.total(self._first, self._high, self._known, power)
-        return self._high_totals[power] - self._tree.total(self._first, self._before(low), self._known, power)
+        name = (id(high), power)
+        if name not in self._totals:
+            self._totals[name] = self._tree.total(self._first, self._ends(high) - self._first, self._known, power)
+        return self._totals[name] - self._tree.total(self._first, self._before(low, high), self._known, power)
 
-    def _before(self, low: Moments) -> Ints:
-        before: Ints = np.minimum(self._ends(low) - self._first, self._high)
+    def _before(self, low: Moments, high: Moments) -> Ints:
+        before: Ints = np.minimum(self._ends(low), self._ends(high)) - self._first
         return before
 
     def _known_of(self, before: Ints) -> Ints:
@@ -242,24 +257,35 @@ class Grid:
     """Positions in a sorted array for every key and edge of n questions, each looked up once.
 
     A panel asks many places at the same moments, and the windows of one day end where those of
-    another began: then a table of keys x moments is smaller than the questions. Otherwise each is looked up alone.
+    another began: then a table of keys x moments is smaller than the questions. Otherwise each is looked up alone, all
+    edges together where that is little.
     """
 
     def __init__(self, sorted_by: Ints, keys: Ints, times: Ints, edges: Sequence[Moments]) -> None:
-        """Look up what several edges share."""
-        self._sorted_by, self._keys, self._times = sorted_by, keys, times
+        """Look up what several edges share; they are known by what they are, so the same have to be asked for."""
+        self._sorted_by, self._keys, self._times, self._edges = sorted_by, keys, times, edges
         self._moments = np.unique(np.concatenate([edge.values for edge in edges]))
-        pairs = Pairs.of(keys)
-        mine = keys[pairs.first]
+        self._found: dict[int, Ints] = {}
         self._rows: Ints | None = None
-        if len(mine) * len(self._moments) <= _SHARED * len(keys):
+        pairs = Pairs.of(keys)
+        mine, alone = keys[pairs.first], len(keys) * len(edges)
+        cells = len(mine) * len(self._moments)
+        if cells <= _SHARED * len(keys) or 2 * cells <= alone <= _TOGETHER:
             rank = np.searchsorted(times, self._moments, side="right")
             asked = mine[:, None] * (len(times) + 1) + rank[None, :]
             self._table = np.searchsorted(sorted_by, asked.reshape(-1), side="left")
             self._rows = pairs.inverse * len(self._moments)
+        elif alone <= _TOGETHER:
+            # Each key with all its edges: what lies near each other is looked for one after the other.
+            asked = np.stack([_query(keys, times, edge) for edge in edges], axis=1)
+            found = np.searchsorted(sorted_by, asked.reshape(-1), side="left").reshape(asked.shape)
+            self._found = {id(edge): found[:, which] for which, edge in enumerate(edges)}
 
     def __call__(self, edge: Moments) -> Ints:
         """Position after the last row of each question's key at or before its edge, one of those given."""
+        told = self._found.get(id(edge))
+        if told is not None:
+            return told
         if self._rows is None:
             return _search(self._sorted_by, self._keys, self._times, edge)
         column = np.searchsorted(self._moments, edge.values)

@@ -31,8 +31,11 @@ class Moments:
     @classmethod
     def of(cls, times: "pl.Series | Ints") -> "Moments":
         """Make them from n times: a Series of Datetime, or int64 microseconds."""
-        micros = times.cast(UTC_TIME).to_physical().to_numpy() if isinstance(times, pl.Series) else np.asarray(times)
-        values, index = np.unique(micros.astype(np.int64, copy=False), return_inverse=True)
+        told = times.cast(UTC_TIME).cast(pl.Int64).to_numpy() if isinstance(times, pl.Series) else np.asarray(times)
+        micros = told.astype(np.int64, copy=False)
+        if len(micros) and (micros == micros[0]).all():
+            return cls(micros[:1].copy(), np.zeros(len(micros), dtype=np.int64))
+        values, index = np.unique(micros, return_inverse=True)
         return cls(values, index)
 
     @classmethod

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from asof.data import UTC_TIME, SourceTable
+from asof.data import UTC_TIME, Numbered, SourceTable
 from asof.errors import DataError
 from asof.ledgers import scrambling
 from asof.ledgers.beside import Beside
@@ -19,7 +19,7 @@ from asof.ledgers.moments import Floats, Ints, Moments
 from asof.ledgers.periods import Periods, Slot, slots
 from asof.ledgers.relations import Relations
 from asof.panels import Panel
-from asof.times import Step, floor, shift
+from asof.times import Step, period_micros, shift
 
 Value = TypeVar("Value", bound=np.generic)
 By = Literal["place", "coarser", "neighbours", "all"]
@@ -115,9 +115,20 @@ class Past:
     def keys(self, questions: pl.DataFrame, by: By = "place", slot: Slot | None = None) -> Ints:
         """Key of each question in the ledgers of the same ``by`` and ``slot``; negative where it can have no rows."""
         place = self._relations.codes(questions["place"], by)
-        if slot is None:
-            return place
-        return np.where(place < 0, -1, place * SLOTS[slot] + self.slots(Moments.of(questions["start"]), slot))
+        return place if slot is None else self.slotted(place, Moments.of(questions["start"]), slot)
+
+    def slotted(self, keys: Ints, period_starts: Moments, slot: Slot) -> Ints:
+        """Return keys of ledgers told apart by ``slot`` as well, of those without; by the period asked about."""
+        return np.where(keys < 0, -1, keys * SLOTS[slot] + self.slots(period_starts, slot))
+
+    def listed(self, places: pl.Series) -> Ints:
+        """Position of each place (String) among those of the panel, -1 where it is none of them."""
+        name = ("listed",)
+        if name not in self._made:
+            self._made[name] = Numbered(self.panel.places.ids).of(self._relations.names)
+        among: Ints = self._made[name]
+        known = self._relations.codes(places, "place")
+        return np.where(known < 0, -1, among[known]) if len(among) else known
 
     def coarser(self, places: pl.Series) -> pl.Series:
         """Coarser place of each place (String, null = none)."""
@@ -193,13 +204,12 @@ class Past:
 
     def slots(self, period_starts: Moments, slot: Slot) -> Ints:
         """Weekday, hour, or both, of n periods by their starts (see ``periods.slots``)."""
-        moments = pl.Series(period_starts.values, dtype=pl.Int64).cast(UTC_TIME)
-        return slots(moments, slot, self.panel.zone)[period_starts.index]
+        return slots(period_starts.values, slot, self.panel.zone)[period_starts.index]
 
-    def clock(self, source: str, *, covered: bool = True) -> Ints:
-        """``_ended`` of the same rows as ``rows``, in microseconds."""
+    def ended(self, source: str, rows: Ints, *, covered: bool = True) -> Ints:
+        """``_ended`` of some of the same rows as ``rows``, by their positions, in microseconds."""
         clock = self._counted(source, covered).clock
-        return clock.ended[clock.ended_rank]
+        return clock.ended[clock.ended_rank[rows]]
 
     def rows(self, source: str, *, covered: bool = True) -> pl.DataFrame:
         """Rows that a ledger of ``source`` counts; ``Ledger.last`` points into them."""
@@ -234,8 +244,7 @@ class Past:
         if name not in self._made:
             clock = self._counted(source, covered).clock
             # A row that ended on the edge of two periods belongs to the earlier one.
-            within = pl.Series(clock.ended - 1, dtype=pl.Int64).cast(UTC_TIME)
-            begun = floor(within, self.panel.every, self.panel.zone)
+            begun = period_micros(clock.ended - 1, self.panel.every, self.panel.zone)[0]
             self._made[name] = slots(begun, slot, self.panel.zone)[clock.ended_rank]
         made: Ints = self._made[name]
         return made
@@ -274,8 +283,7 @@ class Past:
         within = ["value"]
         if not distinct.ever:
             # A row that ended on the edge of two periods belongs to the earlier one.
-            inside = pl.Series(clock.ended - 1, dtype=pl.Int64).cast(UTC_TIME)
-            begun = floor(inside, self.panel.every, self.panel.zone).to_physical().to_numpy()
+            begun = period_micros(clock.ended - 1, self.panel.every, self.panel.zone)[0]
             told = told.with_columns(period=begun[clock.ended_rank])
             within += ["place", "period"]
         found = told.with_row_index("row").drop_nulls("value").sort("known", "row")

@@ -9,7 +9,7 @@ import polars as pl
 
 from asof.data import UTC_TIME, Coverage
 from asof.ledgers.moments import Floats, Ints, Moments
-from asof.times import Step, end, floor, local, starts
+from asof.times import DAY, HOUR, THURSDAY, Step, end, floor, local_micros, starts
 
 Slot = Literal["weekday", "hour", "weekday hour"]
 
@@ -39,7 +39,7 @@ class Periods:
     def of(cls, coverage: Coverage, every: Step, zone: str, slot: Slot | None = None) -> "Periods":
         """Cut what is covered into the periods of length ``every`` of ``zone``, told apart by ``slot``."""
         pieces = _pieces(coverage, every, zone)
-        codes = slots(pieces["start"], slot, zone)
+        codes = slots(pieces["start"].cast(UTC_TIME).cast(pl.Int64).to_numpy(), slot, zone)
         order = np.argsort(codes, kind="stable")
         begun, ended, period = (pieces[name].to_physical().to_numpy()[order] for name in ("low", "high", "period"))
         codes = codes[order]
@@ -70,15 +70,18 @@ class Periods:
         return self.until(high.micros(), slot) - self.until(low.micros(), slot)
 
 
-def slots(period_starts: pl.Series, slot: Slot | None, zone: str) -> Ints:
-    """Slot of each period by its start: weekday 0..6 (Monday first), hour 0..23, or weekday * 24 + hour; 0 without."""
+def slots(period_starts: Ints, slot: Slot | None, zone: str) -> Ints:
+    """Slot of each period by its start: weekday 0..6 (Monday first), hour 0..23, or weekday * 24 + hour; 0 without.
+
+    Starts are in microseconds since 1970, UTC.
+    """
     if slot is None:
         return np.zeros(len(period_starts), dtype=np.int64)
-    clock = local(period_starts, zone)
-    weekday = clock.dt.weekday().cast(pl.Int64).to_numpy() - 1
+    clock = local_micros(period_starts, zone)
+    weekday = (clock // DAY + THURSDAY) % 7
     if slot == "weekday":
         return weekday
-    hour = clock.dt.hour().cast(pl.Int64).to_numpy()
+    hour = clock % DAY // HOUR
     return hour if slot == "hour" else weekday * 24 + hour
 
 

@@ -1,14 +1,14 @@
 """Which places a row counts for: its own, the coarser one, those that touch it, or all."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from asof.data import FEW
+from asof.data import Numbered
 from asof.ledgers.moments import Ints
 from asof.places import Places
 
@@ -74,34 +74,36 @@ class Relations:
         """Number that stands for each place (String) in ledgers by ``by``: n of int64, -1 where there is none."""
         if by == "all":
             return np.zeros(len(places), dtype=np.int64)
-        if by == "coarser" and self.coarser is not None and self.resolution is None:
-            place = self.codes(places, "place")
-            return np.where(place < 0, -1, self._upper[place])
-        if by == "coarser":
-            return _numbers(self.above(places), self.coarser_names)
-        if len(places) <= FEW:  # to ask Polars would take longer
-            return np.array([self._numbered.get(place, -1) for place in places.to_list()], dtype=np.int64)
-        return _numbers(places, self.names)
+        place = self._numbered.of(places)
+        if by != "coarser":
+            return place
+        if self.coarser is not None and (self.resolution is None or (place >= 0).all()):
+            return np.where(place < 0, -1, self._upper[place]) if len(self._upper) else place
+        return Numbered(self.coarser_names).of(self.above(places))
 
     def above(self, places: pl.Series) -> pl.Series:
         """Id of the coarser place of each place (String, null = none); an H3 cell need not be known for it."""
         if self.coarser is None:
             return pl.Series("coarser", [None], dtype=pl.String).new_from_index(0, len(places))
+        place = self._numbered.of(places)
+        if (place >= 0).all():
+            return self.coarser.gather(place).alias("coarser")
         if self.resolution is None:
-            return _renamed(places, self.names, self.coarser).alias("coarser")
+            return self.coarser.gather(pl.Series(place).set(pl.Series(place < 0), None)).alias("coarser")
         cells = places.unique().drop_nulls()
-        return _renamed(places, cells, _parents(cells, self.resolution)).alias("coarser")
+        above = _parents(cells, self.resolution)
+        return places.replace_strict(cells, above, default=None, return_dtype=pl.String).alias("coarser")
 
     @functools.cached_property
-    def _numbered(self) -> Mapping[str | None, int]:
+    def _numbered(self) -> Numbered:
         """Number of each place."""
-        return {name: number for number, name in enumerate(self.names)}
+        return Numbered(self.names)
 
     @functools.cached_property
     def _upper(self) -> Ints:
         """Number of the coarser place of each, -1 where it has none."""
         assert self.coarser is not None  # noqa: S101 - as who asks has seen
-        return _numbers(self.coarser, self.coarser_names)
+        return Numbered(self.coarser_names).of(self.coarser)
 
     @functools.cached_property
     def beside(self) -> tuple[Ints, Ints]:
@@ -124,15 +126,6 @@ class Relations:
         often = np.searchsorted(self.pairs[:, 0], place, side="right") - begun
         position = np.arange(int(often.sum())) - np.repeat(np.cumsum(often) - often, often)
         return self.pairs[:, 1][np.repeat(begun, often) + position], np.repeat(rows, often)
-
-
-def _numbers(names: pl.Series, known: pl.Series) -> Ints:
-    numbers = pl.Series(range(len(known)), dtype=pl.Int64)
-    return _renamed(names, known, numbers).fill_null(-1).to_numpy()
-
-
-def _renamed(values: pl.Series, old: pl.Series, new: pl.Series) -> pl.Series:
-    return values.replace_strict(old, new, default=None, return_dtype=new.dtype)
 
 
 def _parents(cells: pl.Series, resolution: int) -> pl.Series:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from asof.errors import Problem, ProjectError
 from asof.ledgers import Past
-from asof.ledgers.moments import Floats
+from asof.ledgers.moments import Floats, Ints
 from asof.specs import FeatureSpec, Spec
 from asof.times import Step
 
@@ -93,17 +93,20 @@ def numbers_of(rows: pl.DataFrame) -> list[str]:
     ]
 
 
-def table_of(columns: Mapping[str, pl.Series | Floats], height: int) -> pl.DataFrame:
+def table_of(columns: Mapping[str, pl.Series | Floats | Ints], height: int) -> pl.DataFrame:
     """Join columns to a frame of ``height`` rows: numbers as Float64 with null for unknown, text as it is."""
     if not columns:
         return pl.DataFrame(height=height)
-    made = pl.DataFrame(dict(columns))
-    if all(dtype == pl.String or (dtype == pl.Float64 and _known(made[name])) for name, dtype in made.schema.items()):
-        return made
-    numbers = (pl.selectors.numeric() | pl.selectors.boolean()).cast(pl.Float64).fill_nan(None)
-    return made.with_columns(numbers)
+    return pl.DataFrame([_column(name, values) for name, values in columns.items()])
 
 
-def _known(column: pl.Series) -> bool:
-    """Whether no number is NaN: what is unknown is null."""
-    return int(np.count_nonzero(np.isnan(column.to_numpy()))) == column.null_count()
+def _column(name: str, values: pl.Series | Floats | Ints) -> pl.Series:
+    # One after the other: a query for all of them takes longer than the work, where questions are few.
+    if not isinstance(values, pl.Series):
+        return pl.Series(name, np.asarray(values, dtype=np.float64), nan_to_null=True)
+    if values.dtype.is_numeric() or values.dtype == pl.Boolean:
+        numbers = values.cast(pl.Float64)
+        told = numbers.to_numpy()
+        unknown = int(np.count_nonzero(np.isnan(told))) != numbers.null_count()
+        return pl.Series(name, told, nan_to_null=True) if unknown else numbers.alias(name)
+    return values.alias(name)

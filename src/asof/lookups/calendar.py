@@ -1,6 +1,7 @@
 """Lookup ``calendar``: what the local calendar says of the period asked about. It is known ahead, always."""
 
 import math
+import operator
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Final
@@ -8,14 +9,20 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from asof.data import UTC_TIME
 from asof.errors import Problem, UserError
 from asof.ledgers import Moments, Past
+from asof.ledgers.moments import Floats, Ints
 from asof.lookups.base import read_options, table_of
 from asof.specs import FeatureSpec, Spec
-from asof.times import Step, local
+from asof.times import DAY, HOUR, THURSDAY, Step, local_micros
 
 FAR_DAYS: Final = 30
 """A holiday further away than this is as far as any other."""
+MOST_KEPT: Final = 64
+"""Stretches of years whose holidays are kept."""
+MINUTE: Final = 60_000_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _TURN: Final = [2 * math.pi * day / 365.25 for day in range(367)]
 # From a table: vectorised sines may differ in the last bit with the number of questions.
 _SINE: Final = np.array([math.sin(angle) for angle in _TURN])
@@ -42,6 +49,7 @@ class Calendar:
     def __init__(self, holidays: str | None = None) -> None:
         """Store them."""
         self._holidays = holidays
+        self._kept: dict[tuple[int, int], tuple[Mapping[int, str], Ints]] = {}
 
     @classmethod
     def of(cls, spec: FeatureSpec) -> "Calendar":
@@ -56,11 +64,15 @@ class Calendar:
     def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
         """Answer from the start of each period, in the zone of the panel."""
         begun = Moments.of(questions["start"])
-        moments = pl.Series("start", begun.values, dtype=pl.Int64).cast(questions["start"].dtype)
-        told = self._calendar(local(moments, past.panel.zone), past.panel.every)
-        columns = pl.DataFrame(told)[begun.index].to_dict()
-        ahead = (questions["start"] - questions["as_of"]).dt.total_microseconds() / 3_600_000_000
-        return table_of({**columns, "horizon_hours": ahead}, questions.height)
+        clock = local_micros(begun.values, past.panel.zone)
+        days = clock // DAY
+        columns: dict[str, pl.Series | Floats | Ints] = {
+            name: values[begun.index] for name, values in _told(clock, days, past.panel.every).items()
+        }
+        columns |= self._around(days, begun.index)
+        ahead = (questions[name].cast(UTC_TIME).cast(pl.Int64) for name in ("start", "as_of"))
+        columns["horizon_hours"] = operator.sub(*ahead) / HOUR
+        return table_of(columns, questions.height)
 
     def check(self, past: Past) -> list[Problem]:
         """Find a country that nobody keeps the holidays of, or a missing package."""
@@ -73,45 +85,36 @@ class Calendar:
             return [Problem(str(fault), where="features.calendar.holidays")]
         return []
 
-    def _calendar(self, clock: pl.Series, every: Step) -> dict[str, pl.Series]:
-        weekday, turn = clock.dt.weekday() - 1, clock.dt.ordinal_day()
-        told = {
-            "weekday": weekday,
-            "weekend": weekday >= 5,
-            "month": clock.dt.month(),
-            "day": clock.dt.day(),
-            "day_of_year": turn,
-            "day_of_year_sin": pl.Series(_SINE[turn.to_numpy()]),
-            "day_of_year_cos": pl.Series(_COSINE[turn.to_numpy()]),
-        }
-        if every.absolute:
-            hour = clock.dt.hour() + clock.dt.minute() / 60
-            # 24 hours in as many steps as a year has days, so that one table serves both.
-            step = (hour.to_numpy() * (365.25 / 24)).round().astype(np.int64)
-            told |= {"hour": hour, "hour_sin": pl.Series(_SINE[step]), "hour_cos": pl.Series(_COSINE[step])}
-        return told | self._around(clock.dt.date())
-
-    def _around(self, days: pl.Series) -> dict[str, pl.Series]:
+    def _around(self, days: Ints, index: Ints) -> dict[str, pl.Series | Floats]:
         """Name of the holiday of each day, and the days to the next and from the last one."""
         if self._holidays is None:
             return {}
-        known = sorted({day for day in days if day is not None})
-        if not known:
-            nothing = pl.Series([], dtype=pl.Float64)
-            return {"holiday": nothing.cast(pl.String), "days_to_holiday": nothing, "days_from_holiday": nothing}
-        reach = timedelta(days=FAR_DAYS)
-        names = self._names(range((known[0] - reach).year, (known[-1] + reach).year + 1))
-        free = np.array(sorted(day.toordinal() for day in names))
-        asked = np.array([day.toordinal() for day in days])
-        after = np.searchsorted(free, asked, side="left")
-        before = np.searchsorted(free, asked, side="right") - 1
-        to = np.where(after < len(free), free[np.minimum(after, len(free) - 1)] - asked, FAR_DAYS)
-        since = np.where(before >= 0, asked - free[np.maximum(before, 0)], FAR_DAYS)
+        if not len(days):
+            nothing = np.empty(0)
+            return {"holiday": pl.Series([], dtype=pl.String), "days_to_holiday": nothing, "days_from_holiday": nothing}
+        first, last = (date.fromordinal(int(day) + _EPOCH) for day in (days.min() - FAR_DAYS, days.max() + FAR_DAYS))
+        names, free = self._free(first.year, last.year)
+        after = np.searchsorted(free, days, side="left")
+        before = np.searchsorted(free, days, side="right") - 1
+        to = np.where(after < len(free), free[np.minimum(after, len(free) - 1)] - days, FAR_DAYS)
+        since = np.where(before >= 0, days - free[np.maximum(before, 0)], FAR_DAYS)
+        called = pl.Series([names.get(day, "none") for day in days.tolist()], dtype=pl.String)
         return {
-            "holiday": pl.Series([names.get(day, "none") for day in days], dtype=pl.String),
-            "days_to_holiday": pl.Series(np.minimum(to, FAR_DAYS)),
-            "days_from_holiday": pl.Series(np.minimum(since, FAR_DAYS)),
+            "holiday": called.gather(index),
+            "days_to_holiday": np.minimum(to, FAR_DAYS)[index],
+            "days_from_holiday": np.minimum(since, FAR_DAYS)[index],
         }
+
+    def _free(self, first: int, last: int) -> tuple[Mapping[int, str], Ints]:
+        """Name of each holiday of some years by its day, counted from 1970, and those days in order."""
+        told = self._kept.get((first, last))
+        if told is None:
+            found = {day.toordinal() - _EPOCH: name for day, name in self._names(range(first, last + 1)).items()}
+            told = found, np.array(sorted(found), dtype=np.int64)
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[first, last] = told
+        return told
 
     def _names(self, years: "range | list[int]") -> Mapping[date, str]:
         """Name of each holiday of some years; the observed day of a holiday carries its name."""
@@ -128,3 +131,26 @@ class Calendar:
             message = f"no holidays are known for {self._holidays!r}; expected a country such as DE, or US-NY"
             raise UserError(message) from fault
         return {day: name.split("; ")[0].removesuffix(" (observed)") for day, name in sorted(found.items())}
+
+
+def _told(clock: Ints, days: Ints, every: Step) -> dict[str, Floats | Ints]:
+    """What the calendar says of moments by the local clock, in microseconds, and of the days they lie in."""
+    dates = days.astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    weekday = (days + THURSDAY) % 7
+    turn = days - dates.astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) + 1
+    told: dict[str, Floats | Ints] = {
+        "weekday": weekday,
+        "weekend": (weekday >= 5).astype(np.int64),
+        "month": months.astype(np.int64) % 12 + 1,
+        "day": days - months.astype("datetime64[D]").astype(np.int64) + 1,
+        "day_of_year": turn,
+        "day_of_year_sin": _SINE[turn],
+        "day_of_year_cos": _COSINE[turn],
+    }
+    if every.absolute:
+        hour = clock % DAY // HOUR + clock % HOUR // MINUTE / 60
+        # 24 hours in as many steps as a year has days, so that one table serves both.
+        step = (hour * (365.25 / 24)).round().astype(np.int64)
+        told |= {"hour": hour, "hour_sin": _SINE[step], "hour_cos": _COSINE[step]}
+    return told

@@ -1,8 +1,10 @@
 """Where the rows of a source lie, and from where a question asks, in degrees."""
 
+import numpy as np
 import polars as pl
 
 from asof.ledgers import Past
+from asof.ledgers.moments import Floats
 from asof.lookups.base import OWN
 
 
@@ -33,10 +35,16 @@ def asked(questions: pl.DataFrame, past: Past) -> list[pl.Series]:
     found = (
         pl.Series([None], dtype=pl.Float64).new_from_index(0, questions.height)
         if column is None
-        else questions["place"].replace_strict(places.ids, column, default=None, return_dtype=pl.Float64)
+        else pl.Series(of_places(past, questions["place"], column))
         for column in (places.lat, places.lon)
     )
     return degrees(*found)
+
+
+def of_places(past: Past, asked: pl.Series, column: pl.Series) -> Floats:
+    """Degrees of n places (String), of those of all places of the panel; NaN where it has no such place."""
+    listed = past.listed(asked)
+    return np.where(listed < 0, np.nan, column.to_numpy()[listed])
 
 
 def degrees(lat: pl.Series, lon: pl.Series) -> list[pl.Series]:

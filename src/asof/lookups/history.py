@@ -6,9 +6,10 @@ window, so that a hole or the beginning of the data never looks like a quiet tim
 where less than half is covered, and the covered share stands beside them.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +24,10 @@ from asof.lookups.base import longest, read_options, steps, table_of
 from asof.lookups.plans import HistoryOptions, Plan, problems
 from asof.panels import Panel
 from asof.specs import FeatureSpec
-from asof.times import Step
+from asof.times import DAY, Step
 
 LEAST_COVERED = 0.5
 """A window that is covered less than this is unknown."""
-MICROSECONDS_A_DAY = 86_400_000_000
 WHOLE = 1 - 1e-9
 """A period is covered whole from this share on."""
 Number = TypeVar("Number", np.int64, np.float64)
@@ -88,82 +88,104 @@ class History:
 
     def read(self, questions: pl.DataFrame, past: Past) -> pl.DataFrame:
         """Answer the questions."""
-        asked = _Asked(questions, past, self.plan.source)
+        asked = _Asked(questions, past, self.plan)
         made: dict[str, Floats] = {}
         for by in self.plan.levels(past):
             prefix = self.plan.prefix(by)
             made.update((prefix + name, column) for name, column in self._level(asked, by))
-        made.update(self._shares(asked))
+        made.update(_shares(asked))
         return table_of(made, questions.height)
 
     def _level(self, asked: "_Asked", by: By) -> Features:
         plan = self.plan
-        yield from _windows(asked, plan, by)
+        yield from _windows(asked, by)
         if by == "neighbours":
             return
         slotted: tuple[tuple[str, Slot], ...] = (
-            ("same_weekday", "weekday hour" if asked.past.panel.every.absolute else "weekday"),
+            ("same_weekday", "weekday hour" if asked.every.absolute else "weekday"),
             ("same_hour", "hour"),
         )
         for name, slot in slotted:
-            yield from _slotted(asked, plan, by, name, slot)
-        yield from _lags(asked, plan, by)
+            yield from _slotted(asked, by, name, slot)
+        yield from _lags(asked, by)
         if by == "place" and plan.since:
             yield from _since(asked)
         if by in {"place", "coarser"} or not asked.past.placed(plan.source):
             for column in plan.of:
-                yield from _values(asked, plan, by, column)
-
-    def _shares(self, asked: "_Asked") -> Features:
-        """Covered share of each window, once for all places."""
-        wanted = dict.fromkeys([*self.plan.windows, *self.plan.weekday, *self.plan.hour])
-        for text in wanted:
-            share = np.minimum(asked.covered(asked.low(text), asked.high) / asked.expected(text), 1.0)
-            yield f"{self.plan.source}_covered_{text}", share[asked.high.index]
+                yield from _values(asked, by, column)
 
 
 class _Asked:
     """n questions as the history of one source reads them; what several features share is worked out once."""
 
-    def __init__(self, questions: pl.DataFrame, past: Past, source: str) -> None:
-        self.questions, self.past, self.source = questions, past, source
+    def __init__(self, questions: pl.DataFrame, past: Past, plan: Plan) -> None:
+        self.questions, self.past, self.plan, self.source = questions, past, plan, plan.source
         self.every, self.zone = past.panel.every, past.panel.zone
         self.as_of, self.start = Moments.of(questions["as_of"]), Moments.of(questions["start"])
-        self.high = past.until(source, self.as_of)
+        self.high = past.until(self.source, self.as_of)
         """``as_of - delay``."""
+        self.when = Pairs.of(np.zeros(questions.height, dtype=np.int64), self.as_of, self.start)
+        """The different pairs of as_of and start: what hangs on no place is worked out for these alone."""
+        self.together = len(self.when.first) == len(self.as_of.values)
+        """Whether all questions of one as_of are about one start."""
+        self.lags = {text: self._lagged(text) for text in plan.legal_lags(past)}
+        """Start and end of the period that starts so much earlier, by lag."""
+        lengths = {text: Step.parse(text) for text in (*plan.windows, *plan.weekday, *plan.hour)}
+        self.lows = {text: self.high.shift(step, self.zone, -1) for text, step in lengths.items()}
+        """``as_of - delay - window``, by window."""
+        self.expected = {text: step.nominal / self.every.nominal for text, step in lengths.items()}
+        """How many periods a window holds."""
         self._keys: dict[tuple[By, Slot | None], Ints] = {}
-        self._lows: dict[str, Moments] = {}
         self._pairs: dict[tuple[By, Slot | None, int, bool], Pairs] = {}
-        self._lags: dict[str, tuple[Moments, Moments]] = {}
+        self._until: dict[int, Floats] = {}
+        self._shares: dict[str, Floats] = {}
+        self._slots: dict[Slot, tuple[Callable[[Ints], Floats], Floats]] = {}
+        self._reads: dict[tuple[By, str | None, bool], _Read] = {}
+
+    def _lagged(self, lag: str) -> tuple[Moments, Moments]:
+        # A day without a midnight begins at 01:00, the day before it does not: hence the start of the period.
+        low = self.start.shift(Step.parse(lag), self.zone, -1).floor(self.every, self.zone)
+        return low, low.end(self.every, self.zone)
 
     def keys(self, by: By, slot: Slot | None = None) -> Ints:
         """Key of each question."""
         if (by, slot) not in self._keys:
-            self._keys[by, slot] = self.past.keys(self.questions, by, slot)
+            if slot is None:
+                self._keys[by, slot] = self.past.keys(self.questions, by)
+            else:
+                self._keys[by, slot] = self.past.slotted(self.keys(by), self.start, slot)
         return self._keys[by, slot]
-
-    def low(self, window: str) -> Moments:
-        """``as_of - delay - window``."""
-        if window not in self._lows:
-            self._lows[window] = self.high.shift(Step.parse(window), self.zone, -1)
-        return self._lows[window]
-
-    def lagged(self, lag: str) -> tuple[Moments, Moments]:
-        """Start and end of the period that starts ``lag`` earlier."""
-        if lag not in self._lags:
-            # A day without a midnight begins at 01:00, the day before it does not: hence the start of the period.
-            low = self.start.shift(Step.parse(lag), self.zone, -1).floor(self.every, self.zone)
-            self._lags[lag] = (low, low.end(self.every, self.zone))
-        return self._lags[lag]
 
     def covered(self, low: Moments, high: Moments) -> Floats:
         """Covered periods between moments that share their index: one value for each different moment."""
-        periods = self.past.periods(self.source)
-        return periods.until(high.values) - periods.until(low.values)
+        for moments in (low, high):
+            if id(moments) not in self._until:
+                self._until[id(moments)] = self.past.periods(self.source).until(moments.values)
+        return self._until[id(high)] - self._until[id(low)]
 
-    def expected(self, window: str) -> float:
-        """How many periods a window holds."""
-        return Step.parse(window).nominal / self.every.nominal
+    def share(self, text: str) -> Floats:
+        """Covered periods of a window, NaN where they are too few; one for each different as_of."""
+        if text not in self._shares:
+            self._shares[text] = _enough(self.covered(self.lows[text], self.high), self.expected[text])
+        return self._shares[text]
+
+    def slotted(self, text: str, slot: Slot) -> Floats:
+        """Covered periods of a window that have the slot of the period asked about; one for each of ``when``."""
+        first, panel = self.when.first, self.past.panel
+        if slot not in self._slots:
+            own = self.past.slots(self.start.take(first), slot)
+            until = functools.partial(self.past.periods(self.source, slot).until, slot=own)
+            self._slots[slot] = until, until(self.high.take(first).micros())
+        told, upto = self._slots[slot]
+        hours = 24 / max(panel.every.nominal / timedelta(hours=1), 1.0)
+        each = {"weekday": 7.0, "hour": hours, "weekday hour": 7 * hours}[slot]
+        return _enough(upto - told(self.lows[text].take(first).micros()), self.expected[text] / each)
+
+    def in_time(self, lag: str) -> npt.NDArray[np.bool_]:
+        """Whether the period of a lag is covered whole and known by as_of; one for each of ``when``."""
+        (low, high), first = self.lags[lag], self.when.first
+        whole = self.covered(low, high) >= WHOLE
+        return whole[high.index[first]] & (high.take(first).micros() <= self.high.take(first).micros())
 
     def events(self, by: By, slot: Slot | None = None, value: str | None = None) -> Ledger | Beside:
         """What is counted: rows, or the different values of a column where these are predicted."""
@@ -174,48 +196,68 @@ class _Asked:
 
     def pairs(self, by: By, slot: Slot | None, keys: list[Ints], *, started: bool) -> Pairs:
         """The different combinations of ``keys`` and ``as_of``, and the start of the period where that matters."""
+        started = started and not self.together
         name = (by, slot, len(keys), started)
         if name not in self._pairs:
             self._pairs[name] = Pairs.of(_one(keys), self.as_of, *((self.start,) if started else ()))
         return self._pairs[name]
 
+    def read(self, by: By, value: str | None = None, *, lagged: bool = False) -> "_Read":
+        """What a ledger tells of the windows, or of the lags; of both at once where the same questions ask for them."""
+        name = (by, value, lagged and not self.together)
+        if name not in self._reads:
+            panel, edges = self.past.panel, list[Moments]()
+            if not name[2] and (value is None or value in self.plan.of):
+                edges += [self.lows[text] for text in self.plan.windows]
+            if by != "neighbours" and (name[2] or self.together) and value == _lagged_value(panel):
+                edges += [edge for pair in self.lags.values() for edge in pair]
+            self._reads[name] = _Read(self, by, edges, started=name[2], value=value)
+        return self._reads[name]
 
-def _rate(total: Ints | Floats, covered: Floats, expected: float) -> Floats:
-    """Total per covered period; NaN where less than half is covered."""
-    enough = covered >= LEAST_COVERED * expected
-    return np.where(enough, total / np.where(enough, covered, 1.0), np.nan)
 
-
-class _Windows:
-    """Windows of n questions over one kind of place, read once for each different pair of a key and moments."""
+class _Read:
+    """Stretches of n questions over one kind of place, read once for each different pair of a key and moments."""
 
     def __init__(
-        self, asked: "_Asked", plan: Plan, by: By, edges: tuple[Moments, dict[str, Moments]], **which: Any
+        self,
+        asked: _Asked,
+        by: By,
+        edges: Sequence[Moments],
+        *,
+        started: bool,
+        slot: Slot | None = None,
+        value: str | None = None,
     ) -> None:
-        """Read them; ``edges`` are their ends and their beginnings, ``which`` the slot or value of the ledger."""
-        high, lows = edges
-        slot = which.get("slot")
+        """Read them; ``edges`` are the beginnings of stretches, and the ends of those that do not end with ``high``."""
         keys = [asked.keys(by, slot)]
         # The rows of the place itself are among those of its coarser place and of all; its neighbours' are others.
-        if not plan.own and by in {"coarser", "all"} and asked.past.placed(asked.source):
+        if not asked.plan.own and by in {"coarser", "all"} and asked.past.placed(asked.source):
             keys.append(asked.keys("place", slot))
-        pairs = asked.pairs(by, slot, keys, started=high is not asked.high)
+        pairs = asked.pairs(by, slot, keys, started=started)
         self.first, self.inverse = pairs.first, pairs.inverse
-        self.lows = {text: low.take(pairs.first) for text, low in lows.items()}
-        self.high, as_of = high.take(pairs.first), asked.as_of.take(pairs.first)
+        self.when = asked.when.inverse[pairs.first]
+        """The pair of as_of and start of each pair."""
+        self.index = asked.as_of.index[pairs.first]
+        """The as_of of each pair."""
+        mine = {id(edge): edge.take(pairs.first) for edge in (asked.high, *edges)}
+        self._mine = mine
+        high, as_of, lows = mine[id(asked.high)], asked.as_of.take(pairs.first), [mine[id(edge)] for edge in edges]
         levels: tuple[By, ...] = (by, "place")
         self._readings = [
-            asked.events(level, **which).read(key[pairs.first], self.high, as_of, list(self.lows.values()))
+            asked.events(level, slot, value).read(key[pairs.first], high, as_of, lows)
             for level, key in zip(levels, keys, strict=False)
         ]
 
-    def count(self, text: str) -> Ints:
-        """Events in a window, for each pair."""
-        return self._less([reading.count(self.lows[text]) for reading in self._readings])
+    def count(self, low: Moments, high: Moments | None = None) -> Ints:
+        """Events in a stretch, for each pair."""
+        return self._less([reading.count(*self._edges(low, high)) for reading in self._readings])
 
-    def total(self, text: str) -> Floats:
-        """Total of the value in a window, for each pair."""
-        return self._less([reading.total(self.lows[text]) for reading in self._readings])
+    def total(self, low: Moments, high: Moments | None = None) -> Floats:
+        """Total of the value in a stretch, for each pair."""
+        return self._less([reading.total(*self._edges(low, high)) for reading in self._readings])
+
+    def _edges(self, low: Moments, high: Moments | None) -> tuple[Moments, Moments | None]:
+        return self._mine[id(low)], None if high is None else self._mine[id(high)]
 
     def _less(self, read: list[npt.NDArray[Number]]) -> npt.NDArray[Number]:
         return read[0] if len(read) == 1 else np.asarray(read[0] - read[1])
@@ -228,76 +270,82 @@ def _one(keys: list[Ints]) -> Ints:
     return (keys[0] + 1) * (int(keys[1].max(initial=0)) + 2) + keys[1] + 1
 
 
-def _windows(asked: _Asked, plan: Plan, by: By) -> Features:
-    read = _Windows(asked, plan, by, (asked.high, {text: asked.low(text) for text in plan.windows}))
+def _enough(covered: Floats, expected: float) -> Floats:
+    """Covered periods to divide by; NaN where less than half is covered."""
+    return np.where(covered >= LEAST_COVERED * expected, covered, np.nan)
+
+
+def _lagged_value(panel: Panel) -> str | None:
+    """Column that lags are made of; none where events are counted."""
+    return None if panel.measure in {"count", "distinct"} else panel.column
+
+
+def _windows(asked: _Asked, by: By) -> Features:
+    read = asked.read(by)
     means: dict[str, Floats] = {}
-    for text in plan.windows:
-        covered = asked.covered(asked.low(text), asked.high)[read.high.index]
-        means[text] = _rate(read.count(text), covered, asked.expected(text))
+    for text in asked.plan.windows:
+        means[text] = read.count(asked.lows[text]) / asked.share(text)[read.index]
         yield f"mean_{text}", means[text][read.inverse]
-    for short, long in plan.ratios:
+    for short, long in asked.plan.ratios:
         some = means[long] > 0
         ratio = np.where(some, means[short] / np.where(some, means[long], 1.0), np.nan)
         yield f"ratio_{short}_{long}", ratio[read.inverse]
 
 
-def _slotted(asked: _Asked, plan: Plan, by: By, name: str, slot: Slot) -> Features:
-    windows = plan.hour if slot == "hour" else plan.weekday
+def _slotted(asked: _Asked, by: By, name: str, slot: Slot) -> Features:
+    windows = asked.plan.hour if slot == "hour" else asked.plan.weekday
     if not windows:
         return
-    past = asked.past
-    read = _Windows(asked, plan, by, (asked.high, {text: asked.low(text) for text in windows}), slot=slot)
-    slots = past.slots(asked.start, slot)[read.first]
-    hours = 24 / max(asked.every.nominal / timedelta(hours=1), 1.0)
-    each = {"weekday": 7.0, "hour": hours, "weekday hour": 7 * hours}[slot]
-    periods = past.periods(asked.source, slot)
-    for text, low in read.lows.items():
-        mean = _rate(read.count(text), periods.within(low, read.high, slots), asked.expected(text) / each)
+    read = _Read(asked, by, [asked.lows[text] for text in windows], started=True, slot=slot)
+    for text in windows:
+        mean = read.count(asked.lows[text]) / asked.slotted(text, slot)[read.when]
         yield f"{name}_{text}", mean[read.inverse]
 
 
-def _lags(asked: _Asked, plan: Plan, by: By) -> Features:
-    past, panel = asked.past, asked.past.panel
-    value = None if panel.measure in {"count", "distinct"} else panel.column
-    for text in plan.legal_lags(past):
-        low, high = asked.lagged(text)
-        whole = asked.covered(low, high) >= WHOLE
-        read = _Windows(asked, plan, by, (high, {text: low}), value=value)
-        known = asked.high.take(read.first).micros()
-        told, defined = _label(read, text, panel.measure)
-        told_in_time = whole[read.high.index] & (read.high.micros() <= known) & defined
-        yield f"lag_{text}", np.where(told_in_time, told, np.nan)[read.inverse]
+def _lags(asked: _Asked, by: By) -> Features:
+    panel = asked.past.panel
+    value = _lagged_value(panel)
+    for text, (low, high) in asked.lags.items():
+        read = asked.read(by, value, lagged=True)
+        told, defined = _label(read, low, high, panel.measure)
+        yield f"lag_{text}", np.where(asked.in_time(text)[read.when] & defined, told, np.nan)[read.inverse]
 
 
-def _label(read: _Windows, text: str, measure: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _label(read: _Read, low: Moments, high: Moments, measure: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """The label of a period, and where it is defined: a mean of no rows is not."""
-    count = read.count(text)
+    count = read.count(low, high)
     if measure in {"count", "distinct"}:
         return count.astype(np.float64), np.ones(len(count), dtype=bool)
-    total = read.total(text)
+    total = read.total(low, high)
     if measure == "sum":
         return total, np.ones(len(count), dtype=bool)
     return total / np.maximum(count, 1), count > 0
 
 
 def _since(asked: _Asked) -> Features:
-    pairs = Pairs.of(asked.keys("place"), asked.as_of)
+    keys = asked.keys("place")
+    pairs = asked.pairs("place", None, [keys], started=False)
     as_of = asked.as_of.take(pairs.first)
-    found = asked.past.ledger(asked.source, "place").last(asked.keys("place")[pairs.first], as_of)
-    ended = asked.past.clock(asked.source)
+    found = asked.past.ledger(asked.source, "place").last(keys[pairs.first], as_of)
     days = np.full(len(found), np.nan)
-    some = found >= 0
-    days[some] = (as_of.micros()[some] - ended[found[some]]) / MICROSECONDS_A_DAY
+    some = np.flatnonzero(found >= 0)
+    days[some] = (as_of.micros()[some] - asked.past.ended(asked.source, found[some])) / DAY
     yield "days_since", days[pairs.inverse]
 
 
-def _values(asked: _Asked, plan: Plan, by: By, column: str) -> Features:
+def _values(asked: _Asked, by: By, column: str) -> Features:
     """Total of a column per period, and its mean per event, over each window."""
-    read = _Windows(asked, plan, by, (asked.high, {text: asked.low(text) for text in plan.windows}), value=column)
-    for text in read.lows:
-        count, total = read.count(text), read.total(text)
-        covered = asked.covered(asked.low(text), asked.high)[read.high.index]
-        per_period = _rate(total, covered, asked.expected(text))
+    read = asked.read(by, column)
+    for text in asked.plan.windows:
+        count, total = read.count(asked.lows[text]), read.total(asked.lows[text])
+        per_period = total / asked.share(text)[read.index]
         yield f"{column}_sum_{text}", per_period[read.inverse]
         per_event = np.where((count > 0) & ~np.isnan(per_period), total / np.maximum(count, 1), np.nan)
         yield f"{column}_mean_{text}", per_event[read.inverse]
+
+
+def _shares(asked: _Asked) -> Features:
+    """Covered share of each window, once for all places."""
+    for text, low in asked.lows.items():
+        share = np.minimum(asked.covered(low, asked.high) / asked.expected[text], 1.0)
+        yield f"{asked.source}_covered_{text}", share[asked.high.index]

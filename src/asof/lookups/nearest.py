@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 
 from asof.errors import Problem
-from asof.ledgers import Moments, Past
+from asof.ledgers import Moments, Pairs, Past
+from asof.ledgers.moments import Floats, Ints
 from asof.lookups.base import numbers_of, read_options, table_of
 from asof.specs import FeatureSpec, Spec
-from asof.times import Step
+from asof.times import HOUR, Step
 
 
 class NearestOptions(Spec):
@@ -67,11 +68,19 @@ class Nearest:
         columns = self._columns(past)
         if self._options.known_ahead:
             return self._of_period(questions, past, columns)
-        as_of = Moments.of(questions["as_of"])
-        made = {f"{self.name}_{column}": self._last(questions, past, as_of, column)[0] for column in columns}
-        _, ended = self._last(questions, past, as_of, None)
-        age = (questions["as_of"] - ended).dt.total_microseconds() / 3_600_000_000
-        return table_of({**made, f"{self.name}_age_hours": age}, questions.height)
+        as_of, keys = Moments.of(questions["as_of"]), past.keys(questions, self._by(past))
+        pairs = Pairs.of(keys, as_of)
+        as_of, keys = as_of.take(pairs.first), keys[pairs.first]
+        rows = past.rows(self._options.source, covered=False)
+        made: dict[str, pl.Series | Floats] = {}
+        for column in columns:
+            last = self._young(past, as_of, self._last(past, as_of, keys, column))
+            made[f"{self.name}_{column}"] = _spread(rows[column], last, pairs.inverse)
+        last = self._last(past, as_of, keys, None)
+        known = np.flatnonzero(last >= 0)
+        age = np.full(len(last), np.nan)
+        age[known] = (as_of.micros()[known] - past.ended(self._options.source, last[known], covered=False)) / HOUR
+        return table_of({**made, f"{self.name}_age_hours": age[pairs.inverse]}, questions.height)
 
     def check(self, past: Past) -> list[Problem]:
         """Find a source or columns that are not there."""
@@ -92,21 +101,21 @@ class Nearest:
         where = (table.place,) if isinstance(table.place, str) else table.place or ()
         return [name for name in numbers_of(table.rows) if name not in where]
 
-    def _last(
-        self, questions: pl.DataFrame, past: Past, as_of: Moments, column: str | None
-    ) -> tuple[pl.Series, pl.Series]:
-        """Last known value of a column, and the end of its row; null where there is none or it is too old."""
-        source, by = self._options.source, self._by(past)
+    def _last(self, past: Past, as_of: Moments, keys: Ints, column: str | None) -> Ints:
+        """Row that ended last among those known, of those with a value in a column where one is named; -1: none."""
         where = None if column is None else pl.col(column).is_not_null()
-        ledger = past.ledger(source, by, where=where, covered=False)
-        rows = past.rows(source, covered=False)
-        found = pl.Series(ledger.last(past.keys(questions, by), as_of))
-        row = found.set(found < 0, None)
-        ended = rows["_ended"].gather(row)
-        if self._options.max_age is not None:
-            limit = as_of.shift(Step.parse(self._options.max_age), past.panel.zone, -1).micros()
-            row = row.set((ended.to_physical() < pl.Series(limit)).fill_null(value=False), None)
-        return rows["_ended" if column is None else column].gather(row), ended
+        return past.ledger(self._options.source, self._by(past), where=where, covered=False).last(keys, as_of)
+
+    def _young(self, past: Past, as_of: Moments, rows: Ints) -> Ints:
+        """Rows that are not too old, -1 in place of others."""
+        if self._options.max_age is None:
+            return rows
+        limit = as_of.shift(Step.parse(self._options.max_age), past.panel.zone, -1).micros()
+        known = np.flatnonzero(rows >= 0)
+        old = known[past.ended(self._options.source, rows[known], covered=False) < limit[known]]
+        rows = rows.copy()
+        rows[old] = -1
+        return rows
 
     def _of_period(self, questions: pl.DataFrame, past: Past, columns: list[str]) -> pl.DataFrame:
         """Mean of each column over the rows of the period itself, whenever they became available."""
@@ -124,3 +133,11 @@ class Nearest:
 
     def _by(self, past: Past) -> Literal["place", "all"]:
         return "place" if past.placed(self._options.source) else "all"
+
+
+def _spread(column: pl.Series, rows: Ints, inverse: Ints) -> pl.Series | Floats:
+    """Values of a column at rows (-1 = none), each as often as it is asked for."""
+    told = column.gather(pl.Series(rows, dtype=pl.Int64).set(pl.Series(rows < 0), None))
+    if told.dtype.is_numeric() or told.dtype == pl.Boolean:
+        return told.cast(pl.Float64).to_numpy()[inverse]
+    return told.gather(inverse)

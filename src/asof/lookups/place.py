@@ -6,6 +6,8 @@ import polars as pl
 
 from asof.errors import Problem
 from asof.ledgers import Past
+from asof.ledgers.moments import Floats
+from asof.lookups import coordinates
 from asof.lookups.base import OWN, table_of
 
 
@@ -25,12 +27,12 @@ class Place:
         asked = questions["place"]
         if places.kind == "all":
             return pl.DataFrame(height=questions.height)
-        columns = {"place": asked}
+        columns: dict[str, pl.Series | Floats] = {"place": asked}
         if places.coarser is not None:
             columns["coarser"] = past.coarser(asked)
         for name, degrees in (("lat", places.lat), ("lon", places.lon)):
             if degrees is not None and f"{OWN}{name}" not in questions.columns:  # its own point is nearer the truth
-                columns[name] = asked.replace_strict(places.ids, degrees, default=None, return_dtype=pl.Float64)
+                columns[name] = coordinates.of_places(past, asked, degrees)
         return table_of(columns, questions.height)
 
     def check(self, past: Past) -> list[Problem]:
