@@ -98,6 +98,20 @@ def test_faults_name_file_and_line(tmp_path: Path, text: str, message: str) -> N
         plugins.load([write(tmp_path, text)], installed=False)
 
 
+def test_a_fault_within_a_plug_in_is_its_own_with_file_and_line(tmp_path: Path) -> None:
+    """However deep in a library it shows; a fault outside of plug-ins is none of theirs."""
+    path = write(tmp_path, "import asof\nimport json\n@asof.metric\ndef bad(label, prediction):\n    json.loads('{')\n")
+    found = plugins.load([path], installed=False)
+    with pytest.raises(ValueError, match="Expecting") as raised:
+        found.metrics["bad"]([], [])
+    said = plugins.blamed(raised.value)
+    assert isinstance(said, DataError)
+    assert str(said).startswith(f"{path}:5: plug-in: JSONDecodeError: Expecting property name")
+    with pytest.raises(ZeroDivisionError) as ours:
+        1 / 0  # noqa: B018 - a fault of this file
+    assert plugins.blamed(ours.value) is None
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.py: no such file"):
         plugins.load([tmp_path / "gone.py"], installed=False)

@@ -125,6 +125,18 @@ def test_a_failed_audit_names_what_failed(shown: Shown) -> None:
     assert not [line for line in lines if "s.x" in line]
 
 
+def test_what_makes_a_score_worth_less_is_shown_beside_it(shown: Shown) -> None:
+    """A candidate that failed, and that a baseline is the model; not what the audit only warns of."""
+    findings = [
+        {"severity": "warning", "check": "candidates", "subject": "Mine", "message": "Mine is no candidate: it broke"},
+        {"severity": "note", "check": "candidates", "subject": "forest", "message": "the budget was used up"},
+        {"severity": "warning", "check": "drift", "subject": "s.x", "message": "moved"},
+    ]
+    lines = shown(terminal.show_run, RUN | {"findings": findings})
+    assert "  warning  Mine: Mine is no candidate: it broke (candidates)" in lines
+    assert not [line for line in lines if "s.x" in line or "forest" in line]
+
+
 def test_a_path_stays_whole_and_text_breaks_at_blanks(shown: Shown) -> None:
     """A path is one line whatever its length, blanks in it included; other lines fit the screen."""
     lines = shown(terminal.show_run, RUN | {"why": "because " * 20})

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from asof import estimators, recipes, tuning
-from asof.data import Table
+from asof.data import Severity, Table
 from asof.errors import DataError
 from asof.estimators import Job
 from asof.recipes import Blend, Recipe
@@ -185,6 +185,8 @@ def test_a_plug_in_that_answers_wrongly_is_a_failed_candidate() -> None:
     chosen = select(2000, candidates=(*WRONG, "poisson"), plugins=plugins, clock=ticking(30))
     why = {trial.recipe.name: trial.why for trial in chosen.plan.trials}
     assert {name: why[name] for name in WRONG} == {name: said for name, (_, said) in WRONG.items()}
+    told = {one.subject: one.message for one in chosen.findings if one.severity == Severity.WARNING}
+    assert told == {name: f"{name} is no candidate: {said}" for name, (_, said) in WRONG.items()}
     assert isinstance(chosen.chosen, Recipe)
     assert chosen.chosen.estimator == "poisson"
 

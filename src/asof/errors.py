@@ -8,7 +8,7 @@
     └── OutsideError   exit 3    a service or the disk failed: try again later
         └── Busy                 another run of the same project holds the lock
 
-Any other exception that reaches a door is a fault of this program.
+Any other exception that reaches a door is a fault of this program, or of a plug-in where it comes out of one's code.
 """
 
 from collections.abc import Sequence

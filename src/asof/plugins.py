@@ -28,6 +28,8 @@ from asof.errors import DataError
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 _MARK = "__asof_plugin__"
+_MODULE = "asof_plugin_"
+"""What the names of modules begin with that are run from files."""
 _KINDS = ("lookup", "encoder", "estimator", "metric")
 GROUP = "asof.plugins"
 """Entry-point group of installed plug-ins."""
@@ -107,6 +109,20 @@ def load(paths: Iterable[Path], *, installed: bool = True) -> Plugins:
     return Plugins(found["lookup"], found["encoder"], found["estimator"], found["metric"])
 
 
+def blamed(fault: BaseException) -> DataError | None:
+    """Return what a fault within code of a plug-in says to its author: file, line and reason; None for one of ours."""
+    own = {point.module for point in packaged()}
+    at = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(fault.__traceback__)
+        if (name := frame.f_globals.get("__name__", "")).startswith(_MODULE) or name in own
+    ]
+    if not at:
+        return None
+    file, line = at[-1]
+    return DataError(f"{file}:{line}: plug-in: {type(fault).__name__}: {fault}")
+
+
 def packaged() -> tuple[importlib.metadata.EntryPoint, ...]:
     """Entry points of installed packages, by name; looked for once as long as Python looks in the same folders."""
     return _points(tuple(sys.path))
@@ -136,7 +152,7 @@ def _marked(module: ModuleType) -> list[tuple[str, str, Any]]:
 def _run(path: Path) -> ModuleType:
     if not path.is_file():
         raise DataError(f"{path}: no such file; plugins: names Python files beside the project file")
-    name = f"asof_plugin_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
+    name = f"{_MODULE}{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
     spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
     if spec is None:
         raise DataError(f"{path}: not a Python file")

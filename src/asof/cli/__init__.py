@@ -46,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         if Settings.interrupted:
             return _told_interrupted()
+        from asof import plugins
+
+        theirs = plugins.blamed(fault)
+        if theirs is not None:
+            sys.stderr.write(f"asof: {' '.join(str(theirs).split())}\n")
+            return theirs.exit_code
         said = " ".join(f"{type(fault).__name__}: {fault}".split())
         sys.stderr.write(f"asof: a fault of this program, not of yours: {said} (--verbose shows where)\n")
         return 3

@@ -24,7 +24,7 @@ from asof.intervals import Calibration
 from asof.ports import ReleaseRecord, Tracker
 from asof.probabilities import Calibrated
 from asof.promotion import Decision
-from asof.recipes import Blend, Model
+from asof.recipes import Blend, Model, plan_of
 from asof.tuning import Plan
 
 RESULT = "result.json"
@@ -88,7 +88,7 @@ def _contents(workspace: Workspace, prepared: Prepared, found: Found, model: Mod
         project=workspace.spec.name,
         created=workspace.now,
         model=model,
-        recipe=_recipe(found.selection.chosen),
+        recipe=plan_of(found.selection.chosen),
         plan=plan.to_json(),
         schema=releases.seen(found.bench.material.features),
         intervals=calibration.plain(),
@@ -126,10 +126,10 @@ def _fingerprint(found: Found, model: Model, calibration: Calibration | Calibrat
     sample = features.gather_every(max(1, features.height // SAMPLE))
     return releases.fingerprint(
         {
+            "predictions": model.predict(sample),  # first: it refuses what is not finite, by the name of the recipe
             "model": model.fingerprint(),
             "features": features.columns,
             "sample": sample,
-            "predictions": model.predict(sample),
             "intervals": calibration.plain(),
         }
     )
@@ -341,7 +341,7 @@ def _track(tracker: Tracker, found: Found, contents: releases.Contents) -> None:
         scores = {f"fold_{n}": value for n, value in enumerate(trial.scores, 1) if value is not None}
         if math.isfinite(trial.score):
             scores["folds"] = trial.score
-        told = _recipe(trial.recipe)
+        told = plan_of(trial.recipe)
         family = str(told.get("estimator", "blend"))
         params = {
             "stage": trial.stage,
@@ -351,12 +351,6 @@ def _track(tracker: Tracker, found: Found, contents: releases.Contents) -> None:
         parent = parents.get(family, "") if trial.stage == "search" else ""
         made = tracker.candidate(trial.recipe.name, params, scores, parent)
         parents.setdefault(family, made)
-
-
-def _recipe(recipe: Any) -> dict[str, Any]:
-    from asof import recipes
-
-    return recipes.plan_of(recipe)
 
 
 def _model_type(plan: Plan) -> str:

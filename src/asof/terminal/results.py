@@ -8,8 +8,8 @@ from asof.terminal.printing import interval, number, pairs, paragraph, path, per
 
 ALSO = ("accuracy", "auc")
 """Figures that people ask for, whichever metric decides."""
-
-
+DOUBTS = frozenset({"candidates", "choice", "unseen class", "constant label"})
+"""Checks whose warnings are shown beside the score, because they say what it is worth."""
 FOLLOWS = {
     "holdout": "the stretch that follows",
     "nested folds": "as many other rows",
@@ -44,9 +44,9 @@ def show_run(result: Mapping[str, Any]) -> None:
         if result.get(figure) is None:
             words.pop(name)
     pairs(f"{result['project']}: {result['about']}", list(words.items()))
-    failures = [one for one in result.get("findings", ()) if one["check"] in audit["failed"]]
-    if failures:
-        show_findings(failures)
+    shown = [one for one in result.get("findings", ()) if one["check"] in audit["failed"] or _doubted(one)]
+    if shown:
+        show_findings(shown)
     if len(result.get("horizons", [])) > 1:
         rows = [(row["horizon"], interval(row), percent(row.get("skill"))) for row in result["horizons"]]
         table("Score per horizon", ("horizon", metric, "skill"), rows)
@@ -64,6 +64,10 @@ def show_run(result: Mapping[str, Any]) -> None:
     seconds = result["seconds"]
     spent = "  ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     pairs("Seconds", [("by stage", spent), ("total", f"{sum(seconds.values()):.1f}")])
+
+
+def _doubted(finding: Mapping[str, Any]) -> bool:
+    return finding["severity"] == "warning" and finding["check"] in DOUBTS
 
 
 def _promised(optimism: Mapping[str, Any] | None, by: str) -> str:

@@ -22,7 +22,7 @@ from asof.recipes import Blend, EncoderPlan, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms, foreign
 from asof.tuning.blends import blend, priced, with_rounds
 from asof.tuning.forms import Forms, opposed, probes
-from asof.tuning.plans import Offer, Plan, Selection, Trial, tidy
+from asof.tuning.plans import Offer, Plan, Selection, Trial, fallen, tidy
 
 __all__ = ["Fold", "Offer", "Plan", "Selection", "Trial", "replay", "select"]
 
@@ -346,7 +346,7 @@ def _settle(run: _Run, findings: list[Finding]) -> Selection:
     trials = list(run.trials)
     alone = run.bench.terms.model or trials[number].stage == "baseline"
     mixed = None if alone else blend(run.bench, trials, run.told)
-    findings = [*findings, *_outdone(run, trials[number])]
+    findings = [*findings, *fallen(trials), *_outdone(run, trials[number])]
     offer = None
     if mixed is not None:
         offer = priced(mixed, run.seconds)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from asof import recipes
-from asof.data import Finding
+from asof.data import Finding, Severity
 from asof.errors import DataError
 from asof.recipes import Blend, Recipe
 
@@ -157,6 +157,15 @@ class Selection:
     def chosen(self) -> Recipe | Blend:
         """The recipe to fit on all that is known."""
         return self.plan.chosen
+
+
+def fallen(trials: Sequence[Trial]) -> list[Finding]:
+    """Say which candidates failed, and by what: where they were the only ones, a baseline is what is left."""
+    return [
+        Finding("candidates", Severity.WARNING, trial.recipe.name, f"{trial.recipe.name} is no candidate: {trial.why}")
+        for trial in trials
+        if trial.stage == "portfolio" and trial.why
+    ]
 
 
 def tidy(trials: Sequence[Trial]) -> pl.DataFrame:
