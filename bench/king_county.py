@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from asof import metrics
+from asof.pages import boards
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENINGS = Path(__file__).resolve().parent / "king_county" / "openings.json"
@@ -61,6 +62,7 @@ def measure(cut: str, until: str | None) -> dict[str, Any]:
         "bias": float(np.mean(np.log(prediction) - np.log(label))),
         "median_ape": metrics.find("median_ape")(label, prediction),
         "recipe": told["recipe"],
+        "blend": boards.gain(told["ensemble"]),
         "seconds": list(told["seconds"].values()),
         "rows": answers.height,
     }
@@ -95,6 +97,7 @@ def main() -> None:
         told = measure(*DEVELOPMENT)
         print(line("development", told))
         print(f"  chosen: {told['recipe']}")
+        print(f"  {told['blend'] or 'no blend was tried: a baseline is the best'}")
     for number, record in enumerate(opened(), 1):
         print(line(f"test, opening {number} ({record['code']})", record))
     for name, figures in PEERS.items():

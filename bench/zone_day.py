@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from asof.pages import boards
+
 FOLDER = Path(__file__).resolve().parent / "zone_day"
 OPENINGS = FOLDER / "openings.json"
 MOST = 3
@@ -87,6 +89,8 @@ def main() -> int:
         for name, rule in told["baselines"].items():
             print(f"  {name.replace('_', ' x '):<34} {rule['value']:.4f}")
         print(line("asof", told))
+        blend = boards.gain(told["ensemble"])
+        print(f"  {blend or 'no blend was tried: a baseline is the best'}")
         print("  seconds  " + "  ".join(f"{name} {value:.1f}" for name, value in told["seconds"].items()))
     known = opened()
     print(f"test, learnt at {TEST[0]}, answered until {TEST[1]}: opened {len(known)} of at most {MOST} times")

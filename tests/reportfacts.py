@@ -120,6 +120,16 @@ def full(word: str = "word") -> pages.ReportFacts:
             }
         ),
         chosen=word,
+        ensemble={
+            "members": 2,
+            "single": 1.05,
+            "blend": 1.04,
+            "gain": 0.01,
+            "limit": 0.02,
+            "pays": False,
+            "single_seconds": [1.0, 0.5],
+            "blend_seconds": [2.0, 0.75],
+        },
         importance=pl.DataFrame({"feature": [word, "other"], "importance": [0.6, 0.2], "members": [word, ""]}),
         examples=pl.DataFrame(
             {"example": [0], "title": [word], "what": [word], "base": [1.0], "prediction": [1.5], "label": [word]}

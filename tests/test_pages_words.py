@@ -92,6 +92,34 @@ def test_the_second_best_is_told_apart_or_not() -> None:
     assert boards.behind([1.2, 1.3], [1.0]) == ""
 
 
+@pytest.mark.parametrize(
+    ("pays", "said"),
+    [
+        (True, "scores 1.450, the best single one 1.500: it gains 0.05. A fold takes 3.00 s in place of 1.20 s."),
+        (False, "it would gain 0.05, and at least 0.10 is asked, so it was not chosen."),
+    ],
+)
+def test_a_blend_says_what_it_gains_and_what_it_takes(*, pays: bool, said: str) -> None:
+    offer = {
+        "members": 3,
+        "single": 1.5,
+        "blend": 1.45,
+        "gain": 0.05,
+        "limit": 0.1,
+        "pays": pays,
+        "single_seconds": (1.0, 0.2),
+        "blend_seconds": (2.5, 0.5),
+    }
+    told = boards.gain(offer)
+    assert told.startswith("A blend of 3 recipes scores 1.450")
+    assert said in told
+    assert boards.gain(None) == ""
+    worse = {**offer, "gain": -0.1, "blend": 1.6, "pays": False}
+    assert boards.gain(worse) == (
+        "A blend was tried and not chosen: it scores 1.600, no better than the best single recipe."
+    )
+
+
 def test_many_classes_are_told_by_their_mix_ups() -> None:
     names = [f"c{index:02d}" for index in range(12)]
     square = pl.DataFrame({"truth": names, "decided": names, "rows": [10] * 12})

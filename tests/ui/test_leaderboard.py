@@ -9,7 +9,6 @@ import pytest
 from asof import releases
 from asof.flows import history, records
 from asof.ui import boards
-from asof.ui.boards import Board
 from asof.ui.sights import Sight
 from tests.ui import glances
 
@@ -42,34 +41,6 @@ def test_an_earlier_release_has_no_costs_and_no_coverage_of_its_audit() -> None:
     release = releases.read(EARLIER)
     assert records.costs(release) == {}
     assert records.audited(release) is None
-
-
-@pytest.mark.parametrize(
-    ("pays", "said"),
-    [
-        (True, "scores 1.450, the best single one 1.500: it gains 0.05. A fold takes 3.00 s in place of 1.20 s."),
-        (False, "it would gain 0.05, and at least 0.10 is asked, so it was not chosen."),
-    ],
-)
-def test_a_blend_says_what_it_gains_and_what_it_takes(*, pays: bool, said: str) -> None:
-    offer = {
-        "members": 3,
-        "single": 1.5,
-        "blend": 1.45,
-        "gain": 0.05,
-        "limit": 0.1,
-        "pays": pays,
-        "single_seconds": (1.0, 0.2),
-        "blend_seconds": (2.5, 0.5),
-    }
-    told = boards.gain(Board("rmse", False, 4, (), (), offer))
-    assert told.startswith("A blend of 3 recipes scores 1.450")
-    assert said in told
-    assert boards.gain(Board("rmse", False, 4, (), (), None)) == ""
-    worse = {**offer, "gain": -0.1, "blend": 1.6, "pays": False}
-    assert boards.gain(Board("rmse", False, 4, (), (), worse)) == (
-        "A blend was tried and not chosen: it scores 1.600, no better than the best single recipe."
-    )
 
 
 def test_the_figures_that_decide_are_those_of_the_run(sight: Sight) -> None:

@@ -178,6 +178,7 @@ def _told(workspace: Workspace, laid: Laid, selection: Selection, answers: pl.Da
             "known_at": workspace.known_at.isoformat() if workspace.known_at else None,
             "history": dict(hindsight.words(workspace)),
             "recipe": auditing.words(selection.chosen),
+            "ensemble": selection.ensemble,
             "metric": wanted.metric,
             "scores": {name: evaluation.score(judged, one, bootstrap).plain() for name, one in measured},
             "baseline": {

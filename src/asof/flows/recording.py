@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,7 @@ def _kept_beside(prepared: Prepared, found: Found) -> dict[str, str]:
         {**plain_verdict, "findings": intake.plain(verdict.findings)}
         for plain_verdict, verdict in zip(auditing.summary(found.audit), found.audit.verdicts, strict=True)
     ]
-    offer = asdict(found.selection.offer) if found.selection.offer is not None else None
-    costs = {"seconds": found.selection.seconds, "offer": offer}
+    costs = {"seconds": found.selection.seconds, "offer": found.selection.ensemble}
     kept = {AUDIT: {"verdicts": verdicts, "accepted": dict(found.audit.accepted)}, COSTS: costs}
     every = kept | evidence.missed(prepared, found) | evidence.odd(found.bench, found.judged)
     return {name: json.dumps(finite(told), default=str) for name, told in every.items()}
@@ -175,6 +174,7 @@ def run_result(workspace: Workspace, prepared: Prepared, found: Found, name: str
         "run": "",
         "release": name,
         "recipe": auditing.words(found.selection.chosen),
+        "ensemble": found.selection.ensemble,
         "promoted": bool(decision and decision.promoted),
         "why": decision.why if decision else _undecided(workspace),
         "refused": bool(decision and decision.refused) or not found.audit.passed,

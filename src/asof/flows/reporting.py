@@ -80,6 +80,7 @@ def collect(workspace: Workspace, prepared: Prepared, found: Found, **facts: Any
         new_places=figure(found.new_places.skill) if found.new_places else None,
         leaderboard=_leaderboard(plan, greater_is_better=wanted.measure.greater_is_better),
         chosen=plan.chosen.name,
+        ensemble=found.selection.ensemble,
         audit=_audit(found.audit),
         rules=None if decision is None else _rules(decision.findings),
         **_scored(judged, wanted),

@@ -10,6 +10,9 @@ from asof.pages import charts, words
 from asof.pages.drawing import spread
 from asof.pages.facts import ReportFacts
 
+SHORT = 0.01
+"""Shorter times, in seconds, are not told apart."""
+
 
 def leaderboard(facts: ReportFacts) -> list[Mapping[str, Any]]:
     """Candidates, the best first, each with its folds drawn and how far it is behind the chosen one."""
@@ -52,6 +55,32 @@ def behind(folds: Sequence[float | None], chosen: Sequence[float | None]) -> str
     half = float(stdtrit(count - 1, 0.975)) * spread_of
     said = f"{words.signed(mean)} ({words.signed(mean - half)} to {words.signed(mean + half)})"
     return f"{said}: not told apart" if mean - half <= 0 <= mean + half else said
+
+
+def gain(offer: Mapping[str, Any] | None) -> str:
+    """Say what a blend gains over the best single recipe, and what it takes; empty where nothing was blended."""
+    if offer is None:
+        return ""
+    single, both = (sum(offer[name]) for name in ("single_seconds", "blend_seconds"))
+    scores = (
+        f"A blend of {offer['members']} recipes scores {words.number(offer['blend'])}, the best single one "
+        f"{words.number(offer['single'])}"
+    )
+    took = f"A fold takes {seconds(both)} s in place of {seconds(single)} s"
+    if offer["pays"]:
+        return f"{scores}: it gains {words.brief(offer['gain'])}. {took}."
+    if offer["gain"] <= 0:
+        score = words.number(offer["blend"])
+        return f"A blend was tried and not chosen: it scores {score}, no better than the best single recipe."
+    more = f"it would gain {words.brief(offer['gain'])}, and at least {words.brief(offer['limit'])} is asked"
+    return f"{scores}: {more}, so it was not chosen. {took}."
+
+
+def seconds(value: float | None) -> str:
+    """Write a time in seconds, to the hundredth."""
+    if value is None:
+        return ""
+    return f"{value:,.2f}" if value >= SHORT else f"< {SHORT}"
 
 
 def _strip(row: Mapping[str, Any], bounds: tuple[float, float], chosen: str) -> str:

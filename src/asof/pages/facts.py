@@ -124,6 +124,8 @@ class ReportFacts:
     """``candidate``, ``kind`` (``baseline``, ``candidate``, ``ensemble``), ``fold``, ``value``; perhaps ``seconds``."""
     chosen: str = ""
     """The candidate of the leaderboard that was chosen."""
+    ensemble: Mapping[str, Any] | None = None
+    """What a blend gains over the best single recipe and what it costs: ``tuning.Offer`` as plain data."""
     importance: pl.DataFrame | None = None
     """``feature``, ``importance``: mean absolute reason in the unit of the prediction; perhaps ``members``, the names
     of the features in it."""

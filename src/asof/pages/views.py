@@ -212,7 +212,9 @@ def _reasons(facts: ReportFacts) -> Content | None:
 
 def _candidates(facts: ReportFacts) -> Content | None:
     rows = boards.leaderboard(facts)
-    return {"rows": rows, "timed": any(row["seconds"] for row in rows)} if rows else None
+    if not rows:
+        return None
+    return {"rows": rows, "timed": any(row["seconds"] for row in rows), "blend": boards.gain(facts.ensemble)}
 
 
 def _audit(facts: ReportFacts) -> Content | None:

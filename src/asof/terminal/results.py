@@ -20,6 +20,8 @@ KEEPS = {"holdout": "the holdout", "nested folds": "nested folds", "places held 
 
 def show_run(result: Mapping[str, Any]) -> None:
     """Show a finished run: the few figures that decide, and where the files are."""
+    from asof.pages import boards
+
     metric = result["metric"]
     audit = result["audit"]
     by = result.get("judged_by", "holdout")
@@ -28,6 +30,7 @@ def show_run(result: Mapping[str, Any]) -> None:
         f"{by} {metric}": interval(result["holdout"].get(metric)),
         "to expect next": interval(result.get("expected")) + f"  of {FOLLOWS[by]}",
         **{name: interval(result["holdout"][name]) for name in ALSO if name in result["holdout"] and name != metric},
+        "ensemble": boards.gain(result.get("ensemble")),
         "data": f"as known at {result.get('known_at')}",
         "best baseline": f"{result['baseline']['name']}, {number(result['baseline'].get('value'))}",
         "skill": percent(result["skill"]) + "  less loss than that baseline",
@@ -39,7 +42,12 @@ def show_run(result: Mapping[str, Any]) -> None:
         "audit": _audit_words(audit),
         "promoted": f"{'yes' if result['promoted'] else 'no'}: {result['why']}",
     }
-    told = {"of the explainable": "explained", "to expect next": "expected", "90 % intervals": "coverage"}
+    told = {
+        "ensemble": "ensemble",
+        "of the explainable": "explained",
+        "to expect next": "expected",
+        "90 % intervals": "coverage",
+    }
     for name, figure in {**told, "in new places": "new_places", "data": "known_at"}.items():
         if result.get(figure) is None:
             words.pop(name)

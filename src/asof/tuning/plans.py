@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -152,6 +152,11 @@ class Selection:
     """To fit and to predict a fold, of each trial of the plan but a blend, which stands last; measured, so never
     compared."""
     """What a blend would gain and cost, where there was one to try."""
+
+    @property
+    def ensemble(self) -> dict[str, Any] | None:
+        """What a blend would gain and cost, as plain data; none where there was none to try."""
+        return None if self.offer is None else asdict(self.offer)
 
     @property
     def chosen(self) -> Recipe | Blend:

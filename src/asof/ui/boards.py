@@ -18,8 +18,6 @@ from asof.ui.sights import Sight
 
 PROPER = {"lightgbm": "LightGBM", "catboost": "CatBoost", "xgboost": "XGBoost", "poisson": "Poisson"}
 """Names of libraries as their authors write them."""
-SHORT = 0.01
-"""Shorter times, in seconds, are not told apart."""
 
 
 @dataclass(frozen=True)
@@ -119,33 +117,6 @@ def named(recipe: str) -> str:
     for name, proper in PROPER.items():
         text = text.replace(name, proper)
     return text
-
-
-def gain(told: Board) -> str:
-    """Say what the blend gains over the best single recipe, and what it takes; empty where nothing was blended."""
-    if told.offer is None:
-        return ""
-    offer = told.offer
-    single, both = (sum(offer[name]) for name in ("single_seconds", "blend_seconds"))
-    scores = (
-        f"A blend of {offer['members']} recipes scores {words.number(offer['blend'])}, the best single one "
-        f"{words.number(offer['single'])}"
-    )
-    took = f"A fold takes {seconds(both)} s in place of {seconds(single)} s"
-    if offer["pays"]:
-        return f"{scores}: it gains {words.brief(offer['gain'])}. {took}."
-    if offer["gain"] <= 0:
-        score = words.number(offer["blend"])
-        return f"A blend was tried and not chosen: it scores {score}, no better than the best single recipe."
-    more = f"it would gain {words.brief(offer['gain'])}, and at least {words.brief(offer['limit'])} is asked"
-    return f"{scores}: {more}, so it was not chosen. {took}."
-
-
-def seconds(value: float | None) -> str:
-    """Write a time in seconds, to the hundredth."""
-    if value is None:
-        return ""
-    return f"{value:,.2f}" if value >= SHORT else f"< {SHORT}"
 
 
 def summary(sight: Sight) -> list[Tile]:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from asof.flows import history
+from asof.pages import boards as ranks
 from asof.pages import words
 from asof.pages.facts import Figure
 from asof.ui import boards, legends, sheets
@@ -22,7 +23,7 @@ def show(sight: Sight) -> None:
     st.subheader("Who was tried")
     st.write(_judged(sight, told))
     sheets.show(_candidates(told))
-    gain = boards.gain(told)
+    gain = ranks.gain(told.offer)
     if gain:
         st.write(gain)
     if told.left_out:
@@ -60,7 +61,7 @@ def _row(one: Candidate, *, timed: bool) -> list[Cell]:
     name = one.name[:1].upper() + one.name[1:]
     marks = [sheets.chip("good", "chosen")] if one.chosen else []
     marks += [sheets.chip("quiet", one.kind)] if one.kind == "simple rule" else []
-    seconds = [boards.seconds(each) for each in one.seconds] if timed else []
+    seconds = [ranks.seconds(each) for each in one.seconds] if timed else []
     return [sheets.lines(sheets.beside(name, *marks), one.members), words.number(one.score), one.behind, *seconds]
 
 
