@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from asof import counts as counted
 from asof.errors import DataError
-from asof.intervals import Calibration, calibrate, count_chance, coverage, coverages, pit, read
+from asof.intervals import Calibration, calibrate, coverage, coverages, pit, read
 
 
 def counts(rows: int, seed: int, *, dispersion: float = 0.0, tilt: float = 1.0) -> pl.DataFrame:
@@ -58,7 +59,9 @@ def test_a_very_high_level_reaches_far_into_a_long_tail() -> None:
     low, high = far.interval([1.0])
     assert low.tolist() == [0.0]
     assert (
-        count_chance([1.0], high, made.dispersion)[0] >= 1 - 1e-13 > count_chance([1.0], high - 1, made.dispersion)[0]
+        counted.chance([1.0], high, made.dispersion)[0]
+        >= 1 - 1e-13
+        > counted.chance([1.0], high - 1, made.dispersion)[0]
     )
 
 
@@ -146,10 +149,10 @@ def test_the_chance_is_a_distribution() -> None:
 
 
 def test_counts_about_a_mean_have_the_chances_of_the_textbook() -> None:
-    assert count_chance([2.0, 2.0, 2.0], [-1, 0, 1]).tolist() == pytest.approx([0.0, np.exp(-2), 3 * np.exp(-2)])
+    assert counted.chance([2.0, 2.0, 2.0], [-1, 0, 1]).tolist() == pytest.approx([0.0, np.exp(-2), 3 * np.exp(-2)])
     # negative binomial of size 1 is geometric: chance of 0 is 1 / (1 + mean)
-    assert count_chance([3.0, 3.0], [0, 1], dispersion=1.0).tolist() == pytest.approx([1 / 4, 1 / 4 + 3 / 16])
-    assert count_chance([0.0], [0.0]).tolist() == pytest.approx([1.0], abs=1e-5)
+    assert counted.chance([3.0, 3.0], [0, 1], dispersion=1.0).tolist() == pytest.approx([1 / 4, 1 / 4 + 3 / 16])
+    assert counted.chance([0.0], [0.0]).tolist() == pytest.approx([1.0], abs=1e-5)
 
 
 def test_the_transform_is_even_where_the_distribution_is_right_and_says_where_it_is_not() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from asof import counts
 from asof.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -27,8 +28,6 @@ LEAST_GRID = 100
 """Fewer counts than this say less about their distribution than the negative binomial one does."""
 MOST_BANDS = 10
 QUARTERS = 4
-LEAST_MEAN = 1e-6
-"""A count predicted at less is read as predicted at this."""
 STRETCHES = 4
 """Scores are read in this many stretches of time: one that is a stretch older than the latest weighs half."""
 LEAST_STRETCH = 20
@@ -73,7 +72,7 @@ class Calibration:
         band = self._band(told)
         ends = np.asarray(self.low)[band], np.asarray(self.high)[band]
         if self.kind == "count":
-            low, high = (_count_at(told, self.dispersion, end) for end in ends)
+            low, high = (counts.at(told, self.dispersion, end) for end in ends)
         else:
             low, high = (told + end * np.asarray(self.scale)[band] for end in ends)
         if wider is not None:
@@ -90,7 +89,7 @@ class Calibration:
         told, upto = np.broadcast_arrays(np.asarray(prediction, dtype=np.float64), np.asarray(value, dtype=np.float64))
         band = self._band(told)
         if self.kind == "count":
-            score = count_chance(told, upto, self.dispersion)
+            score = counts.chance(told, upto, self.dispersion)
         else:
             score = (upto - told) / np.asarray(self.scale)[band]
         answer = np.empty(told.shape)
@@ -228,8 +227,8 @@ def _count_ends(
     A tail of 5 % on each side would cover far more than 90 % of small counts, because they are steps: [0, 1] is the
     answer for many means. So the tails are what is calibrated (nested conformal sets, Gupta et al. 2022).
     """
-    upper = _level(count_chance(prediction, label, dispersion), grid, "count")
-    lower = _level(count_chance(prediction, label - 1, dispersion), grid, "count")
+    upper = _level(counts.chance(prediction, label, dispersion), grid, "count")
+    lower = _level(counts.chance(prediction, label - 1, dispersion), grid, "count")
     tail = np.minimum(upper, 1 - lower)  # the heaviest tails at which this label lies within
     order = np.argsort(-tail, kind="stable")
     heaviest = min(-_quantile(-tail[order], _shares(weight[order]), level), 0.5)
@@ -248,14 +247,14 @@ def _level(score: Floats, grid: tuple[float, ...], kind: Kind) -> Floats:
 
 def _dispersion(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Moment estimate of how far counts vary more than Poisson ones: mean of (error squared - mean) / mean squared."""
-    mean = np.maximum(prediction, LEAST_MEAN)
+    mean = np.maximum(prediction, counts.LEAST_MEAN)
     excess = float(np.sum(weight * ((label - mean) ** 2 - mean)))
     return max(excess / float(np.sum(weight * mean**2)), 0.0)
 
 
 def _placed(label: Floats, prediction: Floats, dispersion: float, seed: int) -> Floats:
-    upper = count_chance(prediction, label, dispersion)
-    lower = count_chance(prediction, label - 1, dispersion)
+    upper = counts.chance(prediction, label, dispersion)
+    lower = counts.chance(prediction, label - 1, dispersion)
     placed: Floats = lower + np.random.default_rng(seed).random(len(label)) * (upper - lower)
     return placed
 
@@ -343,35 +342,6 @@ def pit(label: ArrayLike, prediction: ArrayLike, calibration: Calibration | None
     ranks, ordered = np.arange(len(values) + 1) / len(values), np.sort(values)
     distance = max(float(np.max(ranks[1:] - ordered)), float(np.max(ordered - ranks[:-1])))
     return Pit(values, distance, float(values.mean()), float(12 * values.var()))
-
-
-def count_chance(mean: ArrayLike, value: ArrayLike, dispersion: float = 0.0) -> Floats:
-    """Probability that a count of this mean is at most ``value``, n values.
-
-    Negative binomial with variance mean + ``dispersion`` x mean squared; Poisson where that is 0.
-    """
-    from scipy.special import betainc, pdtr
-
-    told = np.maximum(np.asarray(mean, dtype=np.float64), LEAST_MEAN)
-    upto = np.floor(np.asarray(value, dtype=np.float64))
-    counted = np.maximum(upto, 0.0)
-    size = 1 / max(dispersion, 1e-9)
-    chance = pdtr(counted, told) if dispersion < 1e-9 else betainc(size, counted + 1, size / (size + told))
-    return np.asarray(np.where(upto < 0, 0.0, chance), dtype=np.float64)
-
-
-def _count_at(mean: Floats, dispersion: float, level: Floats) -> Floats:
-    """Smallest count whose probability of not being passed reaches ``level``, by halving."""
-    told = np.maximum(mean, LEAST_MEAN)
-    low = np.full(told.shape, -1.0)
-    high = np.ceil(told + 10 * np.sqrt(told + dispersion * told**2) + 10)
-    while (count_chance(told, high, dispersion) < level).any() and high.max() < 1e15:
-        high = np.where(count_chance(told, high, dispersion) < level, high * 2, high)
-    while (high - low > 1).any():
-        middle = np.floor((low + high) / 2)
-        enough = count_chance(told, middle, dispersion) >= level
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.asarray(high, dtype=np.float64)
 
 
 def _days(answers: pl.DataFrame) -> Floats:

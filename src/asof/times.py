@@ -25,6 +25,7 @@ _WRITTEN: Final = re.compile(r"(\d{1,6})\s*(mo|s|m|h|d|w)")
 _KEPT: Final = (date(1970, 1, 1), date(2100, 1, 1))
 """Between these days, the periods of a calendar are worked out once and kept."""
 Ints = npt.NDArray[np.int64]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = 86_400_000_000
 """Microseconds of a day of 24 hours; of an hour likewise."""
 HOUR: Final = 3_600_000_000
@@ -148,7 +149,11 @@ def starts(first: datetime, until: datetime, step: Step, zone: str) -> pl.Series
 
 def midnight(day: date, zone: str) -> datetime:
     """First moment of a local day, as UTC."""
-    return moment(day, zone)
+    if not _KEPT[0] <= day < _KEPT[1]:
+        return moment(day, zone)
+    days = _days(zone)
+    begun = int(days.begun[day.toordinal() - days.first])
+    return _EPOCH + timedelta(microseconds=begun)
 
 
 def moment(written: date | datetime, zone: str) -> datetime:
@@ -194,6 +199,8 @@ def _moments(micros: Ints) -> pl.Series:
 class _Days:
     """The days of a zone one after the other: a query for a few moments takes longer than to find them here."""
 
+    first: int
+    """The first of them, as ``date.toordinal`` counts."""
     begun: Ints
     """First moment of each day, in microseconds; never falling."""
     shown: Ints
@@ -214,7 +221,8 @@ class _Days:
 def _days(zone: str) -> _Days:
     begun = _kept(Step(1, "d"), zone)
     clock = _to_local(begun, zone)
-    return _Days(_micros(begun), clock.cast(pl.Int64).to_numpy(), (clock == clock.dt.truncate("1d")).to_numpy())
+    first = int(_index(begun[:1], Step(1, "d"), zone)[0]) + _ANCHOR.toordinal()
+    return _Days(first, _micros(begun), clock.cast(pl.Int64).to_numpy(), (clock == clock.dt.truncate("1d")).to_numpy())
 
 
 @functools.lru_cache(32)
@@ -225,7 +233,7 @@ def _edges(step: Step, zone: str) -> Ints:
 
 def _kept(step: Step, zone: str) -> pl.Series:
     """First moment of each period that is kept."""
-    first, last = (_index(pl.Series([midnight(day, zone)], dtype=UTC_TIME), step, zone)[0] for day in _KEPT)
+    first, last = (_index(pl.Series([moment(day, zone)], dtype=UTC_TIME), step, zone)[0] for day in _KEPT)
     return _start(pl.Series("start", range(first, last + 1), dtype=pl.Int64), step, zone).cast(UTC_TIME)
 
 
@@ -313,4 +321,4 @@ def _start(index: pl.Series, step: Step, zone: str) -> pl.Series:
 
 @functools.lru_cache(64)
 def _anchor(zone: str) -> int:
-    return round(midnight(_ANCHOR, zone).timestamp()) * 1_000_000
+    return round(moment(_ANCHOR, zone).timestamp()) * 1_000_000

@@ -24,7 +24,6 @@ from asof.lookups.own import Own
 from asof.lookups.place import Place
 from asof.recipes.models import Model
 from asof.releases import Seen
-from asof.releases.seen import ends
 
 Floats = NDArray[np.float64]
 NUMBERS = frozenset({int, float, type(None)})
@@ -53,7 +52,7 @@ class Arrays:
         self._bare = [at for at, name in enumerate(names) if name not in codes]
         self._others = frozenset(number for one in standing.numbers.values() for number in one)
         """Numbers that stand for something else."""
-        bounds = [(-np.inf, np.inf) if name in codes else ends(seen[name]) for name in names]
+        bounds = [(-np.inf, np.inf) if name in codes else seen[name].ends for name in names]
         self._low, self._high = (np.array(side) for side in zip(*bounds, strict=True))
         self._never = np.array([not seen[name].missing for name in names])
         self._calibration, self._classes = standing.oracle.calibration, standing.oracle.classes

@@ -192,8 +192,7 @@ def _places_of(
     told = next((name for name in (inputs.PLACE_NAME, str(spec.id or spec.column).lower()) if name in named), None)
     if told is not None:
         ids = rows[named[told]].cast(pl.String).alias("place")
-        is_known = places.are_cells(ids, spec) if known.kind == "h3" else ids.is_in(known.ids.implode())
-        is_known = is_known.fill_null(value=False)
+        is_known = places.are_cells(ids, spec) if known.kind == "h3" else pl.Series(prepared.past.listed(ids) >= 0)
         if lat is None or lon is None or known.kind == "column" or not ids.null_count():
             return ids, is_known
         found = places.assign(rows, (lat, lon), spec, known)  # where the place is not named, by where it lies

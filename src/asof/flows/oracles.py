@@ -147,6 +147,8 @@ def decided(chances: np.ndarray, calibration: Calibrated, classes: Sequence[str]
 
 def _refuse_other_features(oracle: Oracle, made: Sequence[str]) -> None:
     expected = list(oracle.model.columns)
+    if expected == made:
+        return
     parts = {
         "it needs": [name for name in expected if name not in made],
         "it does not know": [name for name in made if name not in expected],

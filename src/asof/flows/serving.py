@@ -1,5 +1,6 @@
 """Questions answered while a server stands: a release and its history held open, and renewed as data come in."""
 
+import functools
 import logging
 import threading
 from collections.abc import Mapping, Sequence
@@ -8,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from asof import times
-from asof.data import UTC_TIME
+from asof.data import UTC_TIME, Numbered
 from asof.errors import AsofError, DataError
 from asof.flows import asking, intake, oracles, predicting, preparation, reasoning
 from asof.flows.asking import EPOCH
@@ -50,6 +52,24 @@ class Standing:
     """Columns that may be given as numbers: see ``asking.numbers``."""
     apart: bool = False
     """Whether what a row asks hangs on that row alone."""
+
+    @functools.cached_property
+    def places(self) -> pl.Series:
+        """Places that are answered about where one of them is asked about; none where they are many."""
+        known, panel = self.oracle.places, self.prepared.panel
+        if self.ready is None or not self.apart or known.len() > MOST_PLACES:
+            return known[:0]
+        return known if panel.places.kind == "h3" else known.filter(known.is_in(panel.places.ids.implode()))
+
+    @functools.cached_property
+    def numbered(self) -> Numbered:
+        """Number of each of these places."""
+        return Numbered(self.places)
+
+    @functools.cached_property
+    def begun(self) -> npt.NDArray[np.int64]:
+        """Starts of the periods that are ready, in microseconds."""
+        return np.empty(0, dtype=np.int64) if self.ready is None else np.unique(_micros(self.ready["start"]))
 
 
 def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapping[str, str]) -> Standing:
@@ -269,38 +289,42 @@ def answered_with_others(
 
 def ahead(workspace: Workspace, now: Standing, walk: Walk) -> pl.DataFrame:
     """Answers about all places at the periods that ``walk`` comes to next; no row where it goes nowhere."""
-    known = _places(now)
-    starts = walk.go(now.prepared.panel, MOST_ALONG // max(known.len(), 1))
-    return _answers(workspace, now, _everywhere(_periods(now, starts, walk.horizon), known))
-
-
-def _places(now: Standing) -> pl.Series:
-    """Places that are answered about where one of them is asked about; none where they are many."""
-    known, panel = now.oracle.places, now.prepared.panel
-    if now.ready is None or not now.apart or known.len() > MOST_PLACES:
-        return known[:0]
-    return known if panel.places.kind == "h3" else known.filter(known.is_in(panel.places.ids.implode()))
+    starts = walk.go(now.prepared.panel, MOST_ALONG // max(now.places.len(), 1))
+    return _answers(workspace, now, _everywhere(_periods(now, starts, walk.horizon), now.places))
 
 
 def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFrame:
-    known = _places(now)
+    known = now.places
     if known.is_empty():
         return asked[:0]
-    periods = asked.filter(asked["reason"].is_null()).unique(["start", "horizon"], maintain_order=True)
-    if not 0 < periods.height * known.len() <= MOST_ALONG:
+    told = list(zip(asked["start"].cast(pl.Int64).to_list(), asked["horizon"].to_list(), strict=True))
+    first: dict[tuple[int, str], int] = {}
+    for row, (period, reason) in enumerate(zip(told, asked["reason"].to_list(), strict=True)):
+        if reason is None:
+            first.setdefault(period, row)
+    if not 0 < len(first) * known.len() <= MOST_ALONG:
         return asked[:0]
-    if walk is not None and periods.height <= MOST_PERIODS and periods["horizon"].n_unique() == 1:
-        panel, horizon = now.prepared.panel, periods["horizon"][0]
-        walk.meet(panel, periods["start"].to_physical().to_list(), horizon)
-        further = walk.go(panel, MOST_ALONG // known.len(), periods.height)
+    periods = asked[list(first.values())]
+    horizons = {horizon for _, horizon in first}
+    if walk is not None and len(first) <= MOST_PERIODS and len(horizons) == 1:
+        panel, horizon = now.prepared.panel, horizons.pop()
+        walk.meet(panel, [start for start, _ in first], horizon)
+        further = walk.go(panel, MOST_ALONG // known.len(), len(first))
         if further:
-            periods = pl.concat([periods, _periods(now, further, horizon).select(periods.columns)])
-    others = _everywhere(periods, known).select(asked.columns)
-    return others.join(asked, on=list(_ASKED), how="anti", nulls_equal=True)
+            periods = pl.concat([periods, _periods(now, further, horizon)])
+    number = {period: at for at, period in enumerate(first)}
+    place, at = now.numbered.of(asked["place"]), np.array([number.get(period, -1) for period in told])
+    there = (place >= 0) & (at >= 0)
+    rest = np.ones(known.len() * periods.height, dtype=bool)
+    rest[place[there] * periods.height + at[there]] = False
+    return _everywhere(periods, known)[np.flatnonzero(rest)]
 
 
 def _everywhere(periods: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
-    return known.rename("place").to_frame().join(periods.drop("place"), how="cross")
+    """Questions about all places at all periods, one place after the other."""
+    everywhere = periods[np.tile(np.arange(periods.height), known.len())]
+    places = known.gather(np.repeat(np.arange(known.len()), periods.height))
+    return everywhere.replace_column(everywhere.columns.index("place"), places.alias("place"))
 
 
 def _periods(now: Standing, starts: Sequence[int], horizon: str) -> pl.DataFrame:
@@ -309,9 +333,15 @@ def _periods(now: Standing, starts: Sequence[int], horizon: str) -> pl.DataFrame
     begun = pl.Series("start", starts, dtype=pl.Int64).cast(UTC_TIME)
     ended = times.end(begun, panel.every, panel.zone).alias("end")
     as_of = times.shift(begun, Step.parse(horizon), panel.zone, -1).alias("as_of") if starts else begun.alias("as_of")
-    none = pl.lit(None, pl.String)
-    told = pl.DataFrame([begun, ended, as_of])
-    return told.with_columns(none.alias("place"), pl.lit(horizon).alias("horizon"), none.alias("reason"))
+    place, told, reason = (
+        pl.Series(name, [text], dtype=pl.String).new_from_index(0, len(starts))
+        for name, text in (("place", None), ("horizon", horizon), ("reason", None))
+    )
+    return pl.DataFrame([place, begun, ended, as_of, told, reason])
+
+
+def _micros(moments: pl.Series) -> npt.NDArray[np.int64]:
+    return moments.cast(pl.Int64).to_numpy()
 
 
 def _answers(workspace: Workspace, now: Standing, asked: pl.DataFrame) -> pl.DataFrame:
@@ -322,6 +352,8 @@ def _answers(workspace: Workspace, now: Standing, asked: pl.DataFrame) -> pl.Dat
 
 def _with_ready(workspace: Workspace, now: Standing, ready: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     """Take the answers that are there, and make the others."""
+    if not np.isin(_micros(asked["start"]), now.begun).any():
+        return predicting.answer_all(workspace, now.prepared, now.oracle, asked)
     known = ready.with_row_index("_at").select(*_ASKED, "_at")
     found = asked.join(known, on=list(_ASKED), how="left", maintain_order="left")["_at"]
     found = found.set(asked["reason"].is_not_null(), None) if "reason" in asked.columns else found

@@ -1,7 +1,10 @@
 """Fitted recipes: plain files that predict with the same bits as before, and their fingerprint."""
 
+import functools
 import hashlib
+import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from asof import encoders
+from asof.data import FEW
 from asof.encoders import State
 from asof.encoders.categories import Categories
 from asof.encoders.near_mean import NearMean
@@ -126,6 +130,9 @@ class RecipeModel:
 
     def predict(self, features: pl.DataFrame) -> NDArray[np.float64]:
         """Return one prediction a row, in order; never negative for counts, n x k probabilities of classes."""
+        numbers = self._numbers(features)
+        if numbers is not None:
+            return self.of_numbers(numbers)
         encoded = prepare(features, self.columns)
         put_back = None if self.offset is None else self.offset.read(encoded)
         for step, state in zip(self.steps, self.states, strict=True):
@@ -149,6 +156,38 @@ class RecipeModel:
         texts = {name for name, kind in self.columns.items() if kind == "text"}
         able = hasattr(self.fitted, "of_numbers") and self.offset is None and texts == told.keys()
         return told if able else None
+
+    @functools.cached_property
+    def _codes(self) -> Mapping[str, tuple[Mapping[str | None, float], float]] | None:
+        """Code of each text, and of one never met, by feature."""
+        told = self.codes()
+        if told is None:
+            return None
+        codes: dict[str, tuple[Mapping[str | None, float], float]] = {}
+        for name, texts in told.items():
+            known: dict[str | None, float] = {None: math.nan}
+            known.update(texts)
+            codes[name] = known, float(len(texts))
+        return codes
+
+    def _numbers(self, features: pl.DataFrame) -> NDArray[np.float64] | None:
+        """What the estimator is asked with, for few plain rows: no table is made of each step; none for others."""
+        codes = self._codes if 0 < features.height <= FEW else None
+        columns = features.get_columns()
+        if codes is None or [column.name for column in columns] != list(self.columns):
+            return None
+        numbers = np.empty((len(columns), features.height))
+        for place, column in enumerate(columns):
+            if column.dtype == pl.Float64 and column.name not in codes:
+                numbers[place] = column.to_numpy()
+            elif column.dtype == pl.String and column.name in codes:
+                known, new = codes[column.name]
+                told = map(known.get, column.to_list(), itertools.repeat(new))
+                numbers[place] = np.fromiter(told, dtype=np.float64, count=len(column))
+            else:
+                return None
+        numbers[~np.isfinite(numbers)] = np.nan
+        return np.ascontiguousarray(numbers.T)
 
     def of_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict n rows from their features in order as n x p numbers, texts by ``codes``, unknown ones NaN."""

@@ -44,6 +44,14 @@ class Seen:
         """The same texts, to look one up."""
         return None if self.categories is None else frozenset(self.categories)
 
+    @functools.cached_property
+    def ends(self) -> tuple[float, float]:
+        """Numbers below the one or above the other lie outside; all do where none was ever seen."""
+        if self.low is None or self.high is None:
+            return math.inf, -math.inf
+        margin = MARGIN * (self.high - self.low)
+        return self.low - margin, self.high + margin
+
     def plain(self) -> dict[str, Any]:
         """Return it as a mapping for JSON; ``Seen.from_plain`` reads it back."""
         return {
@@ -80,20 +88,21 @@ def outside(features: pl.DataFrame, schema: Sequence[Seen]) -> pl.Series:
     Outside are a number clearly beyond the range, a text never met, and an unknown value where
     none was unknown in training. Raises ``DataError`` where a feature is missing.
     """
-    gone = [item.name for item in schema if item.name not in features.columns]
+    there = {column.name: column for column in features.iter_columns()}
+    gone = [item.name for item in schema if item.name not in there]
     if gone:
         message = f"the questions lack the feature(s) {', '.join(gone)}: the release needs {len(schema)} features"
         raise DataError(message)
     told = np.zeros(features.height, dtype=np.bool_)
     numbers = [item for item in schema if item.kind == "number"]
     if numbers:
-        values = data.numbers(pl.DataFrame([features[item.name].cast(pl.Float64) for item in numbers]))
-        low, high = (np.array(ends) for ends in zip(*map(ends, numbers), strict=True))
+        values = data.numbers(pl.DataFrame([there[item.name].cast(pl.Float64) for item in numbers]))
+        low, high = (np.array(side) for side in zip(*(item.ends for item in numbers), strict=True))
         never = ~np.array([item.missing for item in numbers])
         told |= np.where(np.isnan(values), never, (values < low) | (values > high)).any(axis=1)
     for item in schema:
         if item.kind != "number" and features.height:
-            told |= _odd(features[item.name], item).to_numpy()
+            told |= _odd(there[item.name], item).to_numpy()
     return pl.Series("outside", told, dtype=pl.Boolean)
 
 
@@ -125,7 +134,7 @@ def odd(features: pl.DataFrame, schema: Sequence[Seen]) -> list[Odd]:
 
 def _odd_number(column: pl.Series, item: Seen) -> Odd:
     values = column.cast(pl.Float64).fill_nan(None)
-    low, high = ends(item)
+    low, high = item.ends
     beyond = values.filter((values < low) | (values > high))
     rows = beyond.len() + (0 if item.missing else values.null_count())
     return Odd(item.name, rows, item.low, item.high, _number(beyond.min()), _number(beyond.max()))
@@ -153,14 +162,6 @@ def _one(column: pl.Series) -> Seen:
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-def ends(item: Seen) -> tuple[float, float]:
-    """Numbers below the one or above the other lie outside; all do where none was ever seen."""
-    if item.low is None or item.high is None:
-        return math.inf, -math.inf
-    margin = MARGIN * (item.high - item.low)
-    return item.low - margin, item.high + margin
 
 
 def _odd(column: pl.Series, item: Seen) -> pl.Series:
