@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import asof
-from tests.flows import world
+from tests.flows import houses, world
 
 FIRST = date(2021, 1, 1)
 DAYS = 230
@@ -60,3 +60,34 @@ def test_new_rows_are_what_champion_and_challenger_are_compared_on(
     champion = workspace.registry.find("champion")
     assert champion is not None
     assert champion.name == first["release"]
+
+
+OWN = """\
+import asof
+from asof.estimators.linear import Linear
+
+
+@asof.estimator
+class Mine(Linear):
+    pass
+"""
+
+
+def test_a_champion_whose_recipe_cannot_be_fitted_any_more_does_not_stand_for_ever(tmp_path: Path) -> None:
+    """Its estimator was a plug-in that is gone: the best baseline stands in its place, and the record says why."""
+    page = houses.HOUSES.replace("rmsle", "rmse").replace("28d, folds: 2", "56d, folds: 2")
+    folder = houses.make(
+        tmp_path / "x", page.replace("linear", "Mine") + "plugins: own.py\n", sales=houses.sales(600, 170, towns=4)
+    )
+    (folder / "own.py").write_text(OWN)
+    assert asof.run(asof.open_project(str(folder)))["recipe"] == "Mine"
+    houses.make(folder, page, sales=houses.sales(600, 170, towns=4))
+    workspace = asof.open_project(str(folder))
+    second = asof.run(workspace)
+    decision = second["decision"]
+    assert "with the rule best column in place of the champion" in decision["on"]
+    assert "its recipe cannot be fitted now: no estimator 'Mine'" in decision["on"]
+    assert decision["comparison"]["champion"] == pytest.approx(second["baseline"]["value"])
+    assert decision["comparison"]["challenger"] == pytest.approx(second["holdout"]["rmse"]["value"])
+    assert decision["comparison"]["verdict"] == "better"
+    assert second["promoted"]

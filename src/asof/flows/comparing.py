@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from asof import probabilities, promotion, recipes, releases
+from asof import estimators, probabilities, promotion, recipes, releases
 from asof.evaluation import Bootstrap
 from asof.flows import judging, learning, nesting, preparation
 from asof.flows.judging import Judged
@@ -48,17 +48,19 @@ def against(
 ) -> tuple[Comparison, str]:
     """Compare on questions asked after the champion's own last cut, else both recipes fitted at the same cut.
 
-    The champion itself can answer only where the project still makes the features that it was made with.
+    The champion itself can answer only where the project still makes the features that it was made with. Where not even
+    its recipe can be fitted on those that there are now, the best baseline stands in its place: nobody could have
+    answered with the champion, and the project could otherwise never have another one.
     """
     release = releases.read(champion.folder)
     bootstrap = Bootstrap(seed=bench.wanted.seed)
-    model = release.model(threads=workspace.threads, plugins=workspace.plugins)
     asked = judged.asked
     same = release.facts.get("meaning") in {None, preparation.meaning(workspace)}
-    fits = same and set(model.columns) == set(asked.features.columns)
+    model = release.model(threads=workspace.threads, plugins=workspace.plugins) if same else None
+    fits = model is not None and set(model.columns) == set(asked.features.columns)
     other = _other(release, prepared.panel.classes, fits)
     fresh, why = _unseen(judged, release.facts.get("cut", ""))
-    if why == "" and other == "":
+    if model is not None and why == "" and other == "":
         told = _calibrated(release, model.predict(asked.side(np.flatnonzero(fresh.to_numpy())).features))
         answers = judged.answers.filter(fresh).with_columns(
             judging.column("champion", told), challenger=pl.col("prediction")
@@ -66,8 +68,15 @@ def against(
         on = f"{answers.height:,} questions asked after the champion's last cut {release.facts['cut'][:10]}"
     else:
         recipe = recipes.read_plan(release.json("recipe"))
-        answers = _anew(workspace, bench, judged, _with_classes(recipe, bench.wanted.classes))
         why = other or why
+        try:
+            answers = _anew(workspace, bench, judged, _with_classes(recipe, bench.wanted.classes))
+        except estimators.failures() as fault:
+            rule = judging.words_of(judged.baseline)
+            answers = judged.answers.with_columns(champion=pl.col("baseline"), challenger=pl.col("prediction"))
+            on = f"{answers.height:,} questions with the rule {rule} in place of the champion ({why}, "
+            on += f"and its recipe cannot be fitted now: {fault})"
+            return promotion.compare(answers, measured(judged, bench), bootstrap), on
         where = (
             f"at {judged.cut:%Y-%m-%d} and asked {answers.height:,} later questions"
             if judged.cut
