@@ -114,6 +114,7 @@ def test_a_blend_says_what_it_gains_and_what_it_takes(*, pays: bool, said: str) 
     assert told.startswith("A blend of 3 recipes scores 1.450")
     assert said in told
     assert boards.gain(None) == ""
+    assert boards.gain({**offer, "members": 1, "pays": False}).endswith("makes the best single recipe better.")
     worse = {**offer, "gain": -0.1, "blend": 1.6, "pays": False}
     assert boards.gain(worse) == (
         "A blend was tried and not chosen: it scores 1.600, no better than the best single recipe."

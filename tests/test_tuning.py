@@ -13,7 +13,7 @@ from asof.data import Severity, Table
 from asof.errors import DataError
 from asof.estimators import Job
 from asof.recipes import Blend, Recipe
-from asof.tuning import Plan, Selection, Trial
+from asof.tuning import Plan, Selection, Trial, blends
 from asof.tuning.benches import stretches
 from asof.tuning.blends import with_rounds
 
@@ -325,6 +325,10 @@ def test_a_blend_that_hardly_gains_is_offered_and_left() -> None:
     assert offer.gain <= offer.limit
     assert chosen.plan.trials[-1].why == offer.why
     assert offer.why.startswith("it does not pay: ")
+    worse = blends.Mixed(chosen.plan.trials[-1], (5, 6), 5, 1.0, -0.1, 0.0)
+    assert " a blend scores " in blends.priced(worse, chosen.seconds).why
+    alone = blends.Mixed(chosen.plan.trials[-1], (5,), 5, 1.0, 0.1, 0.0)
+    assert (alone.pays, "nothing that is mixed in" in blends.priced(alone, chosen.seconds).why) == (False, True)
     assert isinstance(chosen.chosen, Recipe)
 
 

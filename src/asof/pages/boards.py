@@ -61,6 +61,8 @@ def gain(offer: Mapping[str, Any] | None) -> str:
     """Say what a blend gains over the best single recipe, and what it takes; empty where nothing was blended."""
     if offer is None:
         return ""
+    if offer["members"] == 1:
+        return "A blend was tried and not chosen: nothing that is mixed in makes the best single recipe better."
     single, both = (sum(offer[name]) for name in ("single_seconds", "blend_seconds"))
     scores = (
         f"A blend of {offer['members']} recipes scores {words.number(offer['blend'])}, the best single one "

@@ -84,6 +84,11 @@ def priced(mixed: Mixed, seconds: Sequence[tuple[float, float]]) -> Offer:
         f"{verdict}: {len(mixed.members)} recipes gain {mixed.gain:.3g} on a score of {mixed.single_score:.4g} "
         f"(at least {mixed.limit:.3g} is asked)"
     )
+    if len(mixed.members) == 1:
+        why = "it does not pay: nothing that is mixed in makes the best single recipe better"
+    elif mixed.gain <= 0:
+        score = f"{mixed.trial.score:.4g}, no better than the best single recipe with {mixed.single_score:.4g}"
+        why = f"it does not pay: by weights found on other folds a blend scores {score}"
     return Offer(
         members=len(mixed.members),
         single=mixed.single_score,
