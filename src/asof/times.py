@@ -8,6 +8,7 @@ is the earlier.
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -21,6 +22,7 @@ from asof.data import UTC_TIME
 from asof.errors import UserError
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746}
+_DAYS: Final = {"d": 1, "w": 7}
 _WRITTEN: Final = re.compile(r"(\d{1,6})\s*(mo|s|m|h|d|w)")
 _KEPT: Final = (date(1970, 1, 1), date(2100, 1, 1))
 """Between these days, the periods of a calendar are worked out once and kept."""
@@ -108,6 +110,13 @@ def shift_micros(moments: Ints, step: Step, zone: str, count: int = 1) -> Ints:
     return _micros(_far(_moments(moments), step, zone, total)) if found is None else found
 
 
+def shifts_micros(moments: Ints, steps: Sequence[Step], zone: str, count: int = 1) -> list[Ints]:
+    """Move each of n moments by ``count`` of each of several steps, as ``shift_micros`` does by one: a list a step."""
+    totals = [step.count * count * _DAYS.get(step.unit, 0) for step in steps]
+    found = _days(zone).shifted(moments, np.array(totals)[:, None]) if all(totals) else None
+    return [shift_micros(moments, step, zone, count) for step in steps] if found is None else list(found)
+
+
 def period_micros(moments: Ints, step: Step, zone: str) -> tuple[Ints, Ints]:
     """Start and end of the period that contains each of n moments, as ``floor`` and ``end`` tell them."""
     if step.absolute and step.count:
@@ -184,7 +193,7 @@ def _far(times: pl.Series, step: Step, zone: str, total: int) -> pl.Series:
 
 def _kept_days(moments: Ints, step: Step, zone: str, total: int) -> Ints | None:
     """Move moments in the calendar where they are midnights of the days that are kept; else none."""
-    return None if step.unit == "mo" else _days(zone).shifted(moments, total * (7 if step.unit == "w" else 1))
+    return _days(zone).shifted(moments, np.int64(total * _DAYS[step.unit])) if step.unit in _DAYS else None
 
 
 def _micros(times: pl.Series) -> Ints:
@@ -208,11 +217,14 @@ class _Days:
     midnight: npt.NDArray[np.bool_]
     """Whether that is 00:00."""
 
-    def shifted(self, moments: Ints, days: int) -> Ints | None:
-        """Same local time some days later, where all moments are midnights that are known here; else none."""
+    def shifted(self, moments: Ints, days: np.int64 | Ints) -> Ints | None:
+        """Same local time some days later, where all moments are midnights that are known here; else none.
+
+        ``days``: one number of them, or k x 1, which gives k x n moments.
+        """
         number = np.searchsorted(self.begun, moments, side="right") - 1
         other = number + days
-        if len(number) and (min(number.min(), other.min()) < 0 or max(number.max(), other.max()) >= len(self.begun)):
+        if other.size and (min(number.min(), other.min()) < 0 or max(number.max(), other.max()) >= len(self.begun)):
             return None
         return self.begun[other] if ((self.begun[number] == moments) & self.midnight[number]).all() else None
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from asof.ledgers.ledger import Ledger
-from asof.ledgers.moments import Floats, Ints, Moments
+from asof.ledgers.moments import Floats, Ints, Moments, Pairs
 
 _AT_ONCE: Final = 1_000_000
 """So many pairs of a question and a neighbour are read at once, so that memory does not grow with the questions."""
@@ -29,11 +29,16 @@ class Beside:
     def read(self, keys: Ints, high: Moments, as_of: Moments, lows: Sequence[Moments]) -> "Counts":
         """Count, for each question and each of ``lows``; see ``Ledger.read``."""
         counts = np.zeros((len(lows), len(keys)), dtype=np.int64)
+        alike = all(edge.index is as_of.index for edge in (high, *lows))
         for asked, near, begun in self._pairs(keys):
-            mine = [low.take(asked) for low in lows]
-            reading = self.ledger.read(near, high.take(asked), as_of.take(asked), mine)
+            # Places that touch have neighbours in common: each is read once, where all asks at one as_of is alike.
+            pairs = Pairs.of(near, as_of.take(asked)) if alike else None
+            rows, some = (asked, near) if pairs is None else (asked[pairs.first], near[pairs.first])
+            until, known, *mine = Moments.take_all([high, as_of, *lows], rows)
+            reading = self.ledger.read(some, until, known, mine)
             for which, low in enumerate(mine):
-                counts[which, asked[begun]] = np.add.reduceat(reading.count(low), begun)
+                count = reading.count(low)
+                counts[which, asked[begun]] = np.add.reduceat(count if pairs is None else count[pairs.inverse], begun)
         return Counts(tuple(lows), counts)
 
     def count(self, keys: Ints, low: Moments, high: Moments, as_of: Moments) -> Ints:

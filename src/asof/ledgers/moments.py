@@ -1,5 +1,6 @@
 """Moments of many questions, kept as the few different ones: a panel asks a million times at a thousand moments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from asof.data import UTC_TIME
-from asof.times import Step, period_micros, shift_micros
+from asof.times import Step, period_micros, shift_micros, shifts_micros
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -51,6 +52,10 @@ class Moments:
         """Move all by ``count`` steps of the calendar of ``zone`` (see ``times.shift``)."""
         return Moments(shift_micros(self.values, step, zone, count), self.index)
 
+    def shifts(self, steps: Sequence[Step], zone: str, count: int = 1) -> "list[Moments]":
+        """Move all by ``count`` of each of several steps: what ``shift`` gives for each."""
+        return [Moments(values, self.index) for values in shifts_micros(self.values, steps, zone, count)]
+
     def floor(self, step: Step, zone: str) -> "Moments":
         """Start of the period that contains each (see ``times.floor``)."""
         return Moments(period_micros(self.values, step, zone)[0], self.index)
@@ -62,6 +67,13 @@ class Moments:
     def take(self, rows: Ints) -> "Moments":
         """Return those of the given rows."""
         return Moments(self.values, self.index[rows])
+
+    @staticmethod
+    def take_all(edges: "Sequence[Moments]", rows: Ints) -> "list[Moments]":
+        """Return those of the given rows, of several; those that shared their positions do so again."""
+        taken = {id(edge.index): edge.index for edge in edges}
+        taken = {name: index[rows] for name, index in taken.items()}
+        return [Moments(edge.values, taken[id(edge.index)]) for edge in edges]
 
     def micros(self) -> Ints:
         """Return n moments in microseconds."""

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from asof.ledgers import Past
-from asof.ledgers.moments import Floats
+from asof.ledgers.moments import Floats, Ints
 from asof.lookups.base import OWN
 
 
@@ -43,8 +43,12 @@ def asked(questions: pl.DataFrame, past: Past) -> list[pl.Series]:
 
 def of_places(past: Past, asked: pl.Series, column: pl.Series) -> Floats:
     """Degrees of n places (String), of those of all places of the panel; NaN where it has no such place."""
-    listed = past.listed(asked)
-    return np.where(listed < 0, np.nan, column.to_numpy()[listed])
+    return at(past.listed(asked), column)
+
+
+def at(listed: Ints, column: pl.Series) -> Floats:
+    """The same by the positions of the places in the panel, -1 where it has none."""
+    return np.where(listed < 0, np.nan, column.to_numpy()[listed]) if len(column) else np.full(len(listed), np.nan)
 
 
 def degrees(lat: pl.Series, lon: pl.Series) -> list[pl.Series]:

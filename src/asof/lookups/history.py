@@ -7,6 +7,7 @@ where less than half is covered, and the covered share stands beside them.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TypeVar
@@ -24,7 +25,7 @@ from asof.lookups.base import longest, read_options, steps, table_of
 from asof.lookups.plans import HistoryOptions, Plan, problems
 from asof.panels import Panel
 from asof.specs import FeatureSpec
-from asof.times import DAY, Step
+from asof.times import DAY, Step, period_micros
 
 LEAST_COVERED = 0.5
 """A window that is covered less than this is unknown."""
@@ -128,10 +129,10 @@ class _Asked:
         """The different pairs of as_of and start: what hangs on no place is worked out for these alone."""
         self.together = len(self.when.first) == len(self.as_of.values)
         """Whether all questions of one as_of are about one start."""
-        self.lags = {text: self._lagged(text) for text in plan.legal_lags(past)}
+        self.lags = self._lagged(plan.legal_lags(past))
         """Start and end of the period that starts so much earlier, by lag."""
         lengths = {text: Step.parse(text) for text in (*plan.windows, *plan.weekday, *plan.hour)}
-        self.lows = {text: self.high.shift(step, self.zone, -1) for text, step in lengths.items()}
+        self.lows = dict(zip(lengths, self.high.shifts(list(lengths.values()), self.zone, -1), strict=True))
         """``as_of - delay - window``, by window."""
         self.expected = {text: step.nominal / self.every.nominal for text, step in lengths.items()}
         """How many periods a window holds."""
@@ -142,10 +143,15 @@ class _Asked:
         self._slots: dict[Slot, tuple[Callable[[Ints], Floats], Floats]] = {}
         self._reads: dict[tuple[By, str | None, bool], _Read] = {}
 
-    def _lagged(self, lag: str) -> tuple[Moments, Moments]:
+    def _lagged(self, lags: Sequence[str]) -> dict[str, tuple[Moments, Moments]]:
+        if not lags:
+            return {}
+        found = self.start.shifts([Step.parse(lag) for lag in lags], self.zone, -1)
         # A day without a midnight begins at 01:00, the day before it does not: hence the start of the period.
-        low = self.start.shift(Step.parse(lag), self.zone, -1).floor(self.every, self.zone)
-        return low, low.end(self.every, self.zone)
+        low, high = period_micros(np.concatenate([moments.values for moments in found]), self.every, self.zone)
+        sides = [np.split(side, len(lags)) for side in (low, high)]
+        begun, ended = ([Moments(part, self.start.index) for part in side] for side in sides)
+        return dict(zip(lags, zip(begun, ended, strict=True), strict=True))
 
     def keys(self, by: By, slot: Slot | None = None) -> Ints:
         """Key of each question."""
@@ -158,9 +164,11 @@ class _Asked:
 
     def covered(self, low: Moments, high: Moments) -> Floats:
         """Covered periods between moments that share their index: one value for each different moment."""
-        for moments in (low, high):
-            if id(moments) not in self._until:
-                self._until[id(moments)] = self.past.periods(self.source).until(moments.values)
+        if not self._until:
+            edges = [self.high, *self.lows.values(), *itertools.chain.from_iterable(self.lags.values())]
+            until = self.past.periods(self.source).until(np.concatenate([edge.values for edge in edges]))
+            ends = np.cumsum([len(edge.values) for edge in edges])
+            self._until = {id(edge): part for edge, part in zip(edges, np.split(until, ends[:-1]), strict=True)}
         return self._until[id(high)] - self._until[id(low)]
 
     def share(self, text: str) -> Floats:
@@ -239,9 +247,8 @@ class _Read:
         """The pair of as_of and start of each pair."""
         self.index = asked.as_of.index[pairs.first]
         """The as_of of each pair."""
-        mine = {id(edge): edge.take(pairs.first) for edge in (asked.high, *edges)}
-        self._mine = mine
-        high, as_of, lows = mine[id(asked.high)], asked.as_of.take(pairs.first), [mine[id(edge)] for edge in edges]
+        high, as_of, *lows = Moments.take_all([asked.high, asked.as_of, *edges], pairs.first)
+        self._mine = {id(edge): low for edge, low in zip(edges, lows, strict=True)}
         levels: tuple[By, ...] = (by, "place")
         self._readings = [
             asked.events(level, slot, value).read(key[pairs.first], high, as_of, lows)

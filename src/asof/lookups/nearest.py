@@ -137,7 +137,9 @@ class Nearest:
 
 def _spread(column: pl.Series, rows: Ints, inverse: Ints) -> pl.Series | Floats:
     """Values of a column at rows (-1 = none), each as often as it is asked for."""
-    told = column.gather(pl.Series(rows, dtype=pl.Int64).set(pl.Series(rows < 0), None))
-    if told.dtype.is_numeric() or told.dtype == pl.Boolean:
-        return told.cast(pl.Float64).to_numpy()[inverse]
-    return told.gather(inverse)
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        known = np.flatnonzero(rows >= 0)
+        told = np.full(len(rows), np.nan)
+        told[known] = column[rows[known]].cast(pl.Float64).to_numpy()
+        return told[inverse]
+    return column.gather(pl.Series(rows, dtype=pl.Int64).set(pl.Series(rows < 0), None)).gather(inverse)

@@ -6,7 +6,7 @@ import polars as pl
 
 from asof.errors import Problem
 from asof.ledgers import Past
-from asof.ledgers.moments import Floats
+from asof.ledgers.moments import Floats, Ints
 from asof.lookups import coordinates
 from asof.lookups.base import OWN, table_of
 
@@ -30,9 +30,11 @@ class Place:
         columns: dict[str, pl.Series | Floats] = {"place": asked}
         if places.coarser is not None:
             columns["coarser"] = past.coarser(asked)
+        listed: Ints | None = None
         for name, degrees in (("lat", places.lat), ("lon", places.lon)):
             if degrees is not None and f"{OWN}{name}" not in questions.columns:  # its own point is nearer the truth
-                columns[name] = coordinates.of_places(past, asked, degrees)
+                listed = past.listed(asked) if listed is None else listed
+                columns[name] = coordinates.at(listed, degrees)
         return table_of(columns, questions.height)
 
     def check(self, past: Past) -> list[Problem]:

@@ -96,7 +96,7 @@ def outside(features: pl.DataFrame, schema: Sequence[Seen]) -> pl.Series:
     told = np.zeros(features.height, dtype=np.bool_)
     numbers = [item for item in schema if item.kind == "number"]
     if numbers:
-        values = data.numbers(pl.DataFrame([there[item.name].cast(pl.Float64) for item in numbers]))
+        values = data.numbers(pl.DataFrame([_floats(there[item.name]) for item in numbers]))
         low, high = (np.array(side) for side in zip(*(item.ends for item in numbers), strict=True))
         never = ~np.array([item.missing for item in numbers])
         told |= np.where(np.isnan(values), never, (values < low) | (values > high)).any(axis=1)
@@ -104,6 +104,10 @@ def outside(features: pl.DataFrame, schema: Sequence[Seen]) -> pl.Series:
         if item.kind != "number" and features.height:
             told |= _odd(there[item.name], item).to_numpy()
     return pl.Series("outside", told, dtype=pl.Boolean)
+
+
+def _floats(column: pl.Series) -> pl.Series:
+    return column if column.dtype == pl.Float64 else column.cast(pl.Float64)
 
 
 @dataclass(frozen=True)
