@@ -142,15 +142,21 @@ def _asked(accused: Accused) -> pl.DataFrame:
 
 
 def _coverage_moves(tables: Mapping[str, SourceTable], cut: datetime) -> list[Finding]:
-    """What is covered must not depend on later rows either: found again from what was known at the cut."""
+    """What is covered must not depend on later rows either: found again from what was known at the cut.
+
+    Where coverage ended then, nobody can know before the next rows come, and a question asked in between is refused: so
+    its end is held against rows that were all in time, and what lies before it against all rows that there are.
+    """
     found = []
     for name, table in tables.items():
         if table.rows["_available"].null_count() == table.rows.height:
             continue
         whole_days = _midnight_before(cut - table.delay, table)
         again = coverage.of(scrambling.known(table.rows, cut), table.zone)
+        in_time = coverage.of(table.rows.filter(pl.col("_ended") <= cut - table.delay), table.zone)
         whole = coverage.of(table.rows, table.zone)
-        if again.before(whole_days) != whole.before(whole_days):
+        seen = min(whole_days, again.end) if again.ends else whole_days
+        if again.before(whole_days) != in_time.before(whole_days) or again.before(seen) != whole.before(seen):
             message = (
                 f"what {name} covers before {whole_days:%Y-%m-%d} depends on rows known later than its delay says: "
                 "give it a longer delay:, or declare covered:"
