@@ -191,57 +191,84 @@ def test_who_waited_is_answered_from_memory(desk: Desk, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(("first", "step"), [(20, -1), (1, 1)])
 def test_who_walks_is_answered_ahead(desk: Desk, first: int, step: int) -> None:
     """Day after day, either way: twice as many days each time, by the bytes that each question gets alone."""
-    now, walk, at_hand = desk.standing, Walk(), Quick(desk.workspace, desk.standing)
-    tables = []
+    now, at_hand = desk.standing, Quick(desk.workspace, desk.standing)
+    tables, looks = [], []
     for day in range(first, first + 14 * step, step):
         row = {"place": "z2", "start": f"2021-07-{day:02d}"}
         at_hand.learn([row])
         given = said(at_hand, [row])
         if given is None:
-            told, others = answered_with_others(desk.workspace, now, bodies.table([row]), "the request", walk)
+            told, others = answered_with_others(desk.workspace, now, bodies.table([row]), "the request", at_hand.walk)
             at_hand.keep(told)
             at_hand.keep(others)
             tables.append(others["start"].n_unique())
             given = said(at_hand, [row])
+        while at_hand.walk.more:
+            more = serving.ahead(desk.workspace, now, at_hand.walk)
+            at_hand.keep(more)
+            looks.append(more["start"].n_unique())
         assert given == answers.write(desk.answer(bodies.table([row])), bodies.JSON)
-    assert tables == [1, 2, 4, 8]
+    assert (tables, looks) == ([1, 1], [2, 4, 8, 16])
 
 
 def test_who_jumps_is_not(desk: Desk) -> None:
     """A day here and a day there, another horizon, or two days that are asked about together."""
     walk = Walk()
 
-    def ask(*starts: str, horizon: str = "1d") -> int:
+    def ask(*starts: str, horizon: str = "1d") -> tuple[int, int]:
         rows = bodies.table([{"place": "z2", "start": start, "horizon": horizon} for start in starts])
-        return answered_with_others(desk.workspace, desk.standing, rows, "the request", walk)[1]["start"].n_unique()
+        others = answered_with_others(desk.workspace, desk.standing, rows, "the request", walk)[1]
+        return others["start"].n_unique(), len(walk.waiting)
 
-    assert [ask("2021-07-10"), ask("2021-07-05"), ask("2021-07-05"), ask("2021-07-03")] == [1, 1, 1, 1]
-    assert ask("2021-07-02", horizon="2d") == 1
-    assert ask("2021-07-03", "2021-07-04", horizon="2d") == 2
-    assert ask("2021-07-05", "soon", horizon="2d") == 4
+    assert [ask(f"2021-07-{day}") for day in ("10", "05", "05", "03")] == [(1, 0)] * 4
+    assert ask("2021-07-02", horizon="2d") == (1, 0)
+    assert ask("2021-07-03", "2021-07-04", horizon="2d") == (2, 2)
+    assert ask("2021-07-06", "soon", horizon="2d") == (1, 1)  # on its way there already
+    assert ask("2021-07-20", horizon="2d") == (1, 0)
+
+
+def test_days_that_are_asked_about_together_are_answered_whole_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all places of all of them take long, who asks waits for no more than was asked; a day at a time follows."""
+    monkeypatch.setattr(serving, "MOST_BESIDE", 6)
+    now, walk, days = desk.standing, Walk(), ("2021-07-01", "2021-07-04", "2021-07-08")
+    rows = bodies.table([{"place": "z2", "start": day} for day in days])
+    told, others = answered_with_others(desk.workspace, now, rows, "the request", walk)
+    assert (told.equals(desk.answer(rows)), others.height) == (True, 0)
+    for day in days:
+        assert walk.more
+        every = bodies.table([{"place": f"z{at}", "start": day} for at in range(6)])
+        assert serving.ahead(desk.workspace, now, walk).sort("place").equals(desk.answer(every))
+    assert not walk.more
+    assert serving.ahead(desk.workspace, now, walk).height == 0
+    walk.want((start, "1d") for start in range(100))
+    assert len(walk.waiting) == serving.MOST_AHEAD
 
 
 def test_no_more_is_answered_ahead_than_is_worth_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few answers in all, and few periods however few the places are."""
-    panel, week = desk.standing.prepared.panel, [f"2021-06-{day:02d}" for day in range(7, 0, -1)]
+    panel, week = desk.standing.prepared.panel, [f"2021-06-{day:02d}" for day in range(9, 0, -1)]
     starts = [start for day in week if (start := asking.start_of(desk.standing.prepared, day)) is not None]
     micros = [round(start.timestamp()) * 1_000_000 for start, _ in starts]
 
     def go(walk: Walk, at: int, most: int) -> list[int]:
-        walk.meet(panel, [at], "1d")
-        return walk.go(panel, most, 1)
+        walk.meet(panel, [at], "1d", most)
+        return walk.take(100)[0]
 
     walk = Walk()
-    assert [go(walk, at, 3) for at in micros[:2]] == [[], [micros[2]]]
-    assert go(walk, micros[3], 3) == micros[4:6]
-    assert walk.told == (starts[4][0], "1d")
+    assert [go(walk, at, 3) for at in micros[:2]] == [[], micros[2:4]]
+    assert walk.mark == (starts[2][0], "1d")
+    assert go(walk, micros[4], 3) == micros[5:8]
     monkeypatch.setattr(serving, "MOST_AHEAD", 2)
     walk = Walk()
-    assert [go(walk, at, 100) for at in micros[:2]] == [[], [micros[2]]]
-    assert go(walk, micros[3], 100) == [micros[4]]
-    assert walk.go(panel, 100) == micros[5:7]
+    assert [go(walk, at, 100) for at in micros[:2]] == [[], micros[2:4]]
+    walk.go(panel, 100)
+    assert [walk.take(1), walk.take(9), walk.take(9)] == [([micros[4]], "1d"), ([micros[5]], "1d"), ([], "")]
+    assert go(walk, micros[3], 100) == micros[4:6]  # what was answered is no longer at hand
     assert go(walk, micros[0], 100) == []
-    assert (walk.told, walk.go(panel, 100)) == (None, [])
+    walk.go(panel, 100)
+    assert (walk.mark, walk.more) == (None, False)
 
 
 def test_what_is_asked_next_is_answered_while_nobody_waits(
@@ -269,7 +296,7 @@ def test_what_is_asked_next_is_answered_while_nobody_waits(
         assert given == answers.write(desk.answer(bodies.table([row])), bodies.JSON)
 
     with standing(opened(crashes), Settings(renew=0)) as client:
-        for day, seen in ((20, (1, 0)), (19, (2, 0)), (18, (2, 1)), (17, (2, 2)), (16, (2, 2)), (13, (3, 2))):
+        for day, seen in ((20, (1, 0)), (19, (2, 1)), (18, (2, 2)), (17, (2, 3)), (16, (2, 4)), (13, (2, 4))):
             ask(day)
             until = time.monotonic() + 20
             while (len(tables), len(looks)) != seen:

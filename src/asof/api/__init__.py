@@ -24,7 +24,7 @@ from asof.api.guards import App, Guard, Limits, Receive, Scope, Send
 from asof.api.journal import Journal
 from asof.api.turns import Answered, Turns
 from asof.flows import asking, travelling
-from asof.flows.serving import Standing, Walk, ahead, answered_with_others
+from asof.flows.serving import Standing, ahead, answered_with_others
 from asof.flows.travelling import Guides
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ class _Ways:
     standing: Standing
     ready: quick.Quick
     arrays: Arrays | None
-    walk: Walk = field(default_factory=Walk)
 
     @classmethod
     def of(cls, workspace: "Workspace", standing: Standing) -> "_Ways":
@@ -215,6 +214,7 @@ class _Server:
             if body is None:
                 told = await self._turns.answer(kind, rows)
                 body, refused = told.body, told.refused
+                self._go_ahead(ways)
         self._figures.answered.inc(scope["asof.rows"] - refused)
         if refused:
             self._figures.refused.inc(refused)
@@ -229,9 +229,8 @@ class _Server:
         return await self._turns.do(functools.partial(ways.arrays.tell, numbers))
 
     def _go_ahead(self, ways: _Ways) -> None:
-        """Begin to answer what will be asked next, where somebody has come to what was answered ahead."""
-        if ways.ready.reached and (self._looking is None or self._looking.done()):
-            ways.ready.reached = False
+        """Begin to answer what will be asked next, where there is something."""
+        if ways.ready.walk.more and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._look_ahead(ways))
 
     def _at_once(self, ways: _Ways, rows: Sequence[quick.Record], most: int) -> bytes | None:
@@ -263,25 +262,24 @@ class _Server:
         now = self._desk.standing
         table = bodies.table(rows, now.numbers)
         ways = self._ways  # once: newer ones may stand there any moment, and these answers are not theirs
-        told, others = answered_with_others(self._desk.workspace, now, table, "the request", ways.walk)
+        told, others = answered_with_others(self._desk.workspace, now, table, "the request", ways.ready.walk)
         if self._settings.logbook is not None:
             self._settings.logbook.keep(now, told, table.columns)
         if ways.standing is now:
             ways.ready.keep(told)
             ways.ready.keep(others)
-            ways.ready.mark = ways.walk.told
         numbered = "unit" in told.columns and not asking.keyed(self._desk.workspace, now.prepared, table.columns)
         return answers.part(told, [len(one) for one in asked], kind, numbered=numbered)
 
     async def _look_ahead(self, ways: _Ways) -> None:
-        """Answer what will be asked next, in a turn of its own, while who asks is told what was answered before."""
+        """Answer what will be asked next, in short turns, while who asks is told what was answered before."""
 
         def work() -> None:
-            ways.ready.keep(ahead(self._desk.workspace, ways.standing, ways.walk))
-            ways.ready.mark = ways.walk.told
+            ways.ready.keep(ahead(self._desk.workspace, ways.standing, ways.ready.walk))
 
         try:
-            await self._turns.do(work)
+            while ways.ready.walk.more and self._ways is ways:
+                await self._turns.do(work)
         except (Exception, PanicException) as fault:  # noqa: BLE001 - who asks then is answered, or told what is wrong
             LOG.error("what is asked next could not be answered ahead: %s", guards.traced(fault))  # noqa: TRY400
 

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from asof.api import answers
 from asof.flows import asking
 from asof.flows.inputs import PLACE_NAME
-from asof.flows.serving import Standing
+from asof.flows.serving import Standing, Walk
 from asof.flows.workspace import Workspace
 
 Record = Mapping[str, Any]
@@ -52,10 +52,8 @@ class Quick:
         """Answers by period and place: most periods are asked about for all places."""
         self._size = 0
         self._learning = threading.Lock()
-        self.mark: Period | None = None
-        """The first period that was answered ahead: who asks about it goes on."""
-        self.reached = False
-        """Whether somebody has."""
+        self.walk = Walk()
+        """What will be asked next."""
         self._starts: dict[str, tuple[dt.datetime, str] | None] = {}
         ready = standing.ready
         if ready is not None and 0 < ready.height <= MOST_READY and workspace.spec.predict.per.place is not None:
@@ -78,11 +76,11 @@ class Quick:
             line = self._told.get(key)
             if line is None:
                 period = key[1:]
+                if period == self.walk.mark:
+                    self.walk.mark, self.walk.reached = None, True
                 line = self._kept.get(period, NOTHING).get(key[0])
                 if line is None:
                     return None
-                if period == self.mark:
-                    self.mark, self.reached = None, True
             found.append(line)
         return found
 
@@ -90,8 +88,8 @@ class Quick:
         """Remember answers as JSON; what was refused is refused anew."""
         if not self._told:
             return
-        made = told.filter(told["reason"].is_null())
-        keys = zip(made["place"], made["start"], made["horizon"], strict=True)
+        made = told.filter(told["reason"].is_null()) if told["reason"].null_count() < told.height else told
+        keys = zip(made["place"].to_list(), made["start"].to_list(), made["horizon"].to_list(), strict=True)
         for (place, start, horizon), one in zip(keys, answers.records(made), strict=True):
             lines = self._kept.setdefault((start, horizon), {})
             if place not in lines and (place, start, horizon) not in self._told:

@@ -173,8 +173,7 @@ def start_of(prepared: Prepared, text: str) -> tuple[datetime, str] | None:
     if moment is None:
         return None
     read = _Read.of(prepared, [moment])
-    begun = pl.Series(read.start, dtype=pl.Int64).cast(UTC_TIME)
-    return begun[0], list(read.asked_at)[int(read.nearest[0])]
+    return EPOCH + timedelta(microseconds=int(read.start[0])), list(read.asked_at)[int(read.nearest[0])]
 
 
 def _micros(moment: datetime) -> int:

@@ -3,7 +3,7 @@
 import functools
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +31,9 @@ MOST_PLACES = 300
 MOST_PERIODS = 2
 """At so many periods of one table, somebody may be going from one to the next."""
 MOST_ALONG = 2_200
-"""Answers about other places and the periods that come next: made in the time of a few hundred."""
+"""Answers about other places, and about the periods that come next: made in the time of a few hundred."""
+MOST_BESIDE = 600
+"""Of them so many at once: whoever asks about something else waits as long."""
 MOST_AHEAD = 32
 """Those periods, however few the places are."""
 
@@ -86,50 +88,78 @@ def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapp
 
 @dataclass
 class Walk:
-    """Who asks about one period after the other: each time more of those that come next are answered ahead.
+    """What will be asked next: periods that some place was asked about, and those behind who goes from one to the next.
 
-    As files are read ahead: whoever asks about a period here and a period there has nothing to wait for.
+    As files are read ahead: twice as many periods each time, while nobody waits for them. Whoever asks about a period
+    here and a period there has nothing to wait for.
     """
 
     low: int = 0
     high: int = 0
-    """Starts of the first and the last period that were answered together, in microseconds."""
+    """Starts of the first and the last period that were answered or shall be, in microseconds."""
     horizon: str = ""
     way: int = 0
     """1: to later periods, -1: to earlier ones, 0: nowhere."""
     count: int = 1
-    """So many were answered together; twice as many will be."""
+    """So many came last; twice as many will be next."""
+    mark: tuple[datetime, str] | None = None
+    """Start and horizon of the first of those that came last: who asks about it goes on."""
+    reached: bool = False
+    """Whether somebody has."""
+    waiting: dict[tuple[int, str], bool] = field(default_factory=dict)
+    """Starts and horizons of periods that shall be answered for all places, the first first; whether asked about."""
 
-    told: tuple[datetime, str] | None = None
-    """Start and horizon of the first that was answered ahead the last time."""
-
-    def meet(self, panel: Panel, starts: Sequence[int], horizon: str) -> None:
-        """Take note of periods that are asked about together and have not been answered yet."""
+    def meet(self, panel: Panel, starts: Sequence[int], horizon: str, most: int) -> None:
+        """Take note of periods that are asked about together and were not at hand; at most so many come next."""
         first, last = min(starts), max(starts)
+        for start in starts:
+            self.waiting.pop((start, horizon), None)
         same = horizon == self.horizon
+        inside = same and self.low <= first <= last <= self.high
+        if inside and self.waiting:
+            return
+        self.waiting = {period: asked for period, asked in self.waiting.items() if asked}
         if same and _next(panel, self.high, 1) == first:
             self.way = 1
         elif same and _next(panel, self.low, -1) == last:
             self.way = -1
-        else:
+        elif not inside:
             self.way, self.count = 0, 1
         self.low, self.high, self.horizon = first, last, horizon
+        self.go(panel, most)
 
-    def go(self, panel: Panel, most: int, beside: int = 0) -> list[int]:
-        """Starts of the periods to answer ahead, with ``beside`` others at most ``most``, the nearest first."""
-        self.told = None
+    def want(self, periods: Iterable[tuple[int, str]]) -> None:
+        """Take note of periods that some place was asked about."""
+        for period in periods:
+            if len(self.waiting) < MOST_AHEAD:
+                self.waiting.setdefault(period, True)
+
+    def go(self, panel: Panel, most: int) -> None:
+        """Let the periods that come next wait for their answers: twice as many as the last time, at most so many."""
+        self.mark, self.reached = None, False
         if not self.way:
-            return []
+            return
         self.count = max(1, min(2 * self.count, MOST_AHEAD, most))
-        told: list[int] = []
         at = self.high if self.way > 0 else self.low
-        for _ in range(self.count - beside):
+        for number in range(self.count):
             at = _next(panel, at, self.way)
-            told.append(at)
+            self.waiting.setdefault((at, self.horizon), False)
+            if not number:
+                self.mark = EPOCH + timedelta(microseconds=at), self.horizon
         self.low, self.high = min(self.low, at), max(self.high, at)
-        if told:
-            self.told = EPOCH + timedelta(microseconds=told[0]), self.horizon
-        return told
+
+    def take(self, most: int) -> tuple[list[int], str]:
+        """Take the first of those that wait, at most so many of one horizon: their starts, and the horizon."""
+        horizon = next((horizon for _, horizon in self.waiting), "")
+        starts = [start for start, other in self.waiting if other == horizon][:most]
+        for start in starts:
+            del self.waiting[start, horizon]
+        return starts, horizon
+
+    @property
+    def more(self) -> bool:
+        """Whether there is something to answer ahead."""
+        return bool(self.waiting) or self.reached
 
 
 def _next(panel: Panel, start: int, way: int) -> int:
@@ -276,11 +306,11 @@ def answered(workspace: Workspace, now: Standing, rows: pl.DataFrame, called: st
 def answered_with_others(
     workspace: Workspace, now: Standing, rows: pl.DataFrame, called: str, walk: Walk | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(answers to rows as ``answered`` gives them, answers about the other places at the same periods, and the next).
+    """(answers to rows as ``answered`` gives them, answers about the other places at the same periods).
 
     A table about all places of a day costs hardly more than one about a single place, and who asks about one asks
-    about others; ``walk`` tells which periods are asked about next. There are no others where places or periods are
-    many, or where answers might hang on each other.
+    about others. There are no others where places or periods are many, or where answers might hang on each other;
+    ``walk`` is told which periods are worth to be answered later, by ``ahead``, while nobody waits.
     """
     asked = asking.of_frame(workspace, now.prepared, rows, called)
     told = _answers(workspace, now, pl.concat([asked, _others(now, asked, walk)]))
@@ -288,9 +318,12 @@ def answered_with_others(
 
 
 def ahead(workspace: Workspace, now: Standing, walk: Walk) -> pl.DataFrame:
-    """Answers about all places at the periods that ``walk`` comes to next; no row where it goes nowhere."""
-    starts = walk.go(now.prepared.panel, MOST_ALONG // max(now.places.len(), 1))
-    return _answers(workspace, now, _everywhere(_periods(now, starts, walk.horizon), now.places))
+    """Answers about all places at some of the periods that wait in ``walk``, few at once; no row where none does."""
+    count = max(now.places.len(), 1)
+    if walk.reached:
+        walk.go(now.prepared.panel, MOST_ALONG // count)
+    starts, horizon = walk.take(max(1, MOST_BESIDE // count))
+    return _answers(workspace, now, _everywhere(_periods(now, starts, horizon), now.places))
 
 
 def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFrame:
@@ -306,12 +339,11 @@ def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFra
         return asked[:0]
     periods = asked[list(first.values())]
     horizons = {horizon for _, horizon in first}
+    if walk is not None and len(first) * known.len() > max(MOST_BESIDE, 2 * asked.height):
+        walk.want(first)
+        return asked[:0]
     if walk is not None and len(first) <= MOST_PERIODS and len(horizons) == 1:
-        panel, horizon = now.prepared.panel, horizons.pop()
-        walk.meet(panel, [start for start, _ in first], horizon)
-        further = walk.go(panel, MOST_ALONG // known.len(), len(first))
-        if further:
-            periods = pl.concat([periods, _periods(now, further, horizon)])
+        walk.meet(now.prepared.panel, [start for start, _ in first], horizons.pop(), MOST_ALONG // known.len())
     number = {period: at for at, period in enumerate(first)}
     place, at = now.numbered.of(asked["place"]), np.array([number.get(period, -1) for period in told])
     there = (place >= 0) & (at >= 0)
@@ -352,7 +384,7 @@ def _answers(workspace: Workspace, now: Standing, asked: pl.DataFrame) -> pl.Dat
 
 def _with_ready(workspace: Workspace, now: Standing, ready: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     """Take the answers that are there, and make the others."""
-    if not np.isin(_micros(asked["start"]), now.begun).any():
+    if asked.height and not np.isin(_micros(asked["start"]), now.begun).any():
         return predicting.answer_all(workspace, now.prepared, now.oracle, asked)
     known = ready.with_row_index("_at").select(*_ASKED, "_at")
     found = asked.join(known, on=list(_ASKED), how="left", maintain_order="left")["_at"]
