@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 
 import asof
-from tests.flows import houses
+from asof.flows import auditing, intake, learning, preparation, rebuilding, running
+from tests.flows import flowers, houses
 
 
 def told(result: dict[str, Any], check: str) -> dict[str, str]:
@@ -60,3 +61,19 @@ def test_a_plug_in_that_reads_the_table_of_the_labels_fails(tmp_path: Path) -> N
     result = asof.run(asof.open_project(str(folder)))
     assert "future" in result["audit"]["failed"]
     assert told(result, "future")["luck"].endswith("without a time, no row may read another")
+
+
+def test_the_whole_selection_is_repeated_on_rows_in_the_order_that_they_were_learnt_in(tmp_path: Path) -> None:
+    """Rows without a time are learnt in an order drawn by the seed, and on it hangs which of them stop the boosting."""
+    page = flowers.PROJECT.replace("logistic", "lightgbm")
+    workspace = asof.open_project(str(houses.make(tmp_path / "flowers", page, found=flowers.flowers(606))))
+    intake.take_in(workspace)
+    bench = running.lay_out(workspace, preparation.prepare(workspace, intake.open_tables(workspace)))
+    selection = learning.choose(workspace, bench)
+    (tried,) = [trial for trial in selection.plan.trials if trial.stage == "portfolio"]
+    assert selection.chosen.name == tried.recipe.name
+    assert len(set(tried.rounds)) > 1
+    model = learning.fit(workspace, bench, bench.split.train, selection.chosen)
+    accused = auditing.Accused(bench, bench.material.questions, selection.plan, model)
+    again = rebuilding.Learner(workspace, accused, bench.split, full=True)
+    assert again(bench.material.questions, bench.material.features).fingerprint == model.fingerprint()

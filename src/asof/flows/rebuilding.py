@@ -167,7 +167,7 @@ class Learner:
         wanted, plan = self.accused.bench.wanted, self.accused.plan
         if not self.full:
             plan, folds = _two_cheap(plan, wanted.measure), folds[-1:]
-        tables = [(material.table(fold.train), material.table(fold.test)) for fold in folds]
+        tables = learning.fold_tables(material, folds, wanted)
         anew = plugins_anew(self.workspace)
         return tuning.replay(plan, tables, threads=wanted.threads, plugins=anew).chosen
 
