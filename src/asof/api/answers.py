@@ -101,7 +101,12 @@ def join(lines: Sequence[bytes]) -> bytes:
 
 def records(answers: pl.DataFrame) -> list[dict[str, Any]]:
     """Answers as JSON tells them: moments as text in UTC, chances of classes as one object by name."""
-    told = _plain(answers).to_dicts()
+    columns = _plain(answers)
+    called = columns.columns
+    told: list[dict[str, Any]] = [
+        dict(zip(called, row, strict=True))
+        for row in zip(*(column.to_list() for column in columns.iter_columns()), strict=True)
+    ]
     names = [name for name in answers.columns if name.startswith(CHANCE)]
     if names:
         for one in told:

@@ -89,7 +89,10 @@ class Quick:
         if not self._told:
             return
         made = told.filter(told["reason"].is_null()) if told["reason"].null_count() < told.height else told
-        keys = zip(made["place"].to_list(), made["start"].to_list(), made["horizon"].to_list(), strict=True)
+        # Of each moment one object: periods are few, and to make them takes longer than all else.
+        micros = made["start"].cast(pl.Int64).to_list()
+        moments = {moment: asking.EPOCH + dt.timedelta(microseconds=moment) for moment in set(micros)}
+        keys = zip(made["place"].to_list(), map(moments.__getitem__, micros), made["horizon"].to_list(), strict=True)
         for (place, start, horizon), one in zip(keys, answers.records(made), strict=True):
             lines = self._kept.setdefault((start, horizon), {})
             if place not in lines and (place, start, horizon) not in self._told:

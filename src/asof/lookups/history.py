@@ -8,7 +8,7 @@ where less than half is covered, and the covered share stands beside them.
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -140,7 +140,7 @@ class _Asked:
         self._pairs: dict[tuple[By, Slot | None, int, bool], Pairs] = {}
         self._until: dict[int, Floats] = {}
         self._shares: dict[str, Floats] = {}
-        self._slots: dict[Slot, tuple[Callable[[Ints], Floats], Floats]] = {}
+        self._slots: dict[Slot, dict[str, Floats]] = {}
         self._reads: dict[tuple[By, str | None, bool], _Read] = {}
 
     def _lagged(self, lags: Sequence[str]) -> dict[str, tuple[Moments, Moments]]:
@@ -177,23 +177,32 @@ class _Asked:
             self._shares[text] = _enough(self.covered(self.lows[text], self.high), self.expected[text])
         return self._shares[text]
 
-    def slotted(self, text: str, slot: Slot) -> Floats:
-        """Covered periods of a window that have the slot of the period asked about; one for each of ``when``."""
-        first, panel = self.when.first, self.past.panel
+    def slotted(self, windows: Sequence[str], slot: Slot) -> dict[str, Floats]:
+        """Covered periods of windows that have the slot of the period asked about; one for each of ``when``."""
         if slot not in self._slots:
-            own = self.past.slots(self.start.take(first), slot)
-            until = functools.partial(self.past.periods(self.source, slot).until, slot=own)
-            self._slots[slot] = until, until(self.high.take(first).micros())
-        told, upto = self._slots[slot]
-        hours = 24 / max(panel.every.nominal / timedelta(hours=1), 1.0)
-        each = {"weekday": 7.0, "hour": hours, "weekday hour": 7 * hours}[slot]
-        return _enough(upto - told(self.lows[text].take(first).micros()), self.expected[text] / each)
+            first, panel = self.when.first, self.past.panel
+            edges = [self.high, *(self.lows[text] for text in windows)]
+            moments = np.concatenate([edge.micros() for edge in Moments.take_all(edges, first)])
+            own = np.tile(self.past.slots(self.start.take(first), slot), len(edges))
+            upto, *since = np.split(self.past.periods(self.source, slot).until(moments, own), len(edges))
+            hours = 24 / max(panel.every.nominal / timedelta(hours=1), 1.0)
+            each = {"weekday": 7.0, "hour": hours, "weekday hour": 7 * hours}[slot]
+            self._slots[slot] = {
+                text: _enough(upto - before, self.expected[text] / each)
+                for text, before in zip(windows, since, strict=True)
+            }
+        return self._slots[slot]
 
-    def in_time(self, lag: str) -> npt.NDArray[np.bool_]:
+    @functools.cached_property
+    def in_time(self) -> dict[str, npt.NDArray[np.bool_]]:
         """Whether the period of a lag is covered whole and known by as_of; one for each of ``when``."""
-        (low, high), first = self.lags[lag], self.when.first
-        whole = self.covered(low, high) >= WHOLE
-        return whole[high.index[first]] & (high.take(first).micros() <= self.high.take(first).micros())
+        first, until = self.when.first, self.high.take(self.when.first).micros()
+        told = {}
+        for text, (low, high) in self.lags.items():
+            whole = self.covered(low, high) >= WHOLE
+            index = high.index[first]
+            told[text] = whole[index] & (high.values[index] <= until)
+        return told
 
     def events(self, by: By, slot: Slot | None = None, value: str | None = None) -> Ledger | Beside:
         """What is counted: rows, or the different values of a column where these are predicted."""
@@ -304,8 +313,9 @@ def _slotted(asked: _Asked, by: By, name: str, slot: Slot) -> Features:
     if not windows:
         return
     read = _Read(asked, by, [asked.lows[text] for text in windows], started=True, slot=slot)
+    covered = asked.slotted(windows, slot)
     for text in windows:
-        mean = read.count(asked.lows[text]) / asked.slotted(text, slot)[read.when]
+        mean = read.count(asked.lows[text]) / covered[text][read.when]
         yield f"{name}_{text}", mean[read.inverse]
 
 
@@ -315,7 +325,7 @@ def _lags(asked: _Asked, by: By) -> Features:
     for text, (low, high) in asked.lags.items():
         read = asked.read(by, value, lagged=True)
         told, defined = _label(read, low, high, panel.measure)
-        yield f"lag_{text}", np.where(asked.in_time(text)[read.when] & defined, told, np.nan)[read.inverse]
+        yield f"lag_{text}", np.where(asked.in_time[text][read.when] & defined, told, np.nan)[read.inverse]
 
 
 def _label(read: _Read, low: Moments, high: Moments, measure: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
