@@ -151,6 +151,9 @@ def test_a_square_of_classes_has_shares_of_what_came() -> None:
 def test_reasons_are_told_with_their_sign_and_unit() -> None:
     (example,) = reasons.examples(full())
     assert [(line["feature"], line["said"]) for line in example["lines"]] == [("word", "+0.75"), ("other", "−0.25")]
+    none = pl.DataFrame({"example": [0, 0], "feature": ["a", "b"], "value": ["1", "2"], "reason": [0.5, 0.0]})
+    (nothing,) = reasons.examples(replace(full(), reasons=none))
+    assert [line["feature"] for line in nothing["lines"]] == ["a"], "what moves nothing says nothing"
     (chance,) = reasons.examples(classes())
     assert [line["said"] for line in chance["lines"]] == ["+75.0 pp", "−25.0 pp"]
     assert [(row["feature"], row["share"]) for row in reasons.importance(full())] == [

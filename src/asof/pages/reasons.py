@@ -51,6 +51,7 @@ def examples(facts: ReportFacts) -> list[Mapping[str, Any]]:
                 "said": words.signed(each["reason"], lambda value: moved(value, facts.task)),
             }
             for each in own
+            if each["reason"] != 0.0  # it says nothing
         ]
         made.append(
             {
