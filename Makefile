@@ -40,8 +40,7 @@ demo: $(STAMPS)/run ## set up, then run the main job on the bundled collisions: 
 
 .PHONY: test
 test: $(STAMPS)/dev ## set up, then run the tests with a coverage report
-	@rm -f .coverage .coverage.*
-	@$(WITH_OPENMP) $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered
+	@$(WITH_OPENMP) $(BIN)/python -m pytest -n $(WORKERS) -p tests.covering
 
 .PHONY: lint
 lint: $(STAMPS)/dev ## style, types and floors
@@ -69,7 +68,7 @@ lock: $(STAMPS)/uv ## write requirements/run.txt and requirements/dev.txt anew
 
 .PHONY: clean
 clean: ## remove the environment and everything that was made
-	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* coverage.xml .mypy_cache .ruff_cache .import_linter_cache \
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .import_linter_cache \
 		.hypothesis examples/*/.asof asof-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

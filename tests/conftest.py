@@ -3,12 +3,8 @@
 A test that needs something from outside carries ``@pytest.mark.needs("shared data")`` (or a server, a browser, ...)
 and skips where it is absent. Every such skip is listed at the end of the run. Under ``ASOF_CI=1``, where
 ``.ci/run`` has installed what is needed, such a skip is a failure; only the shared data may still be absent.
-
-Coverage is that of the tests of parts: tracing makes a run half as long again, and what only a whole run reaches (the
-folders ``WHOLE``) has no quick test yet. Tests marked ``slow`` are not traced either: quicker ones reach what they do.
 """
 
-import contextlib
 import gc
 import importlib
 import os
@@ -16,7 +12,7 @@ import pathlib
 import sys
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
@@ -48,10 +44,6 @@ APART = ("tests/leaks/test_leaks.py", "tests/examples/test_notebooks.py")
 LONG = (*SHARING, *(f"tests/flows/test_{name}.py" for name in ("crashes", "auditing", "reliability")))
 """Lots that come first: each takes minutes, and whoever got one at the end would keep all waiting. What measures by the
 clock comes last of them, when everything has been compiled."""
-WHOLE = ("tests/examples/", "tests/flows/", "tests/leaks/")
-"""Folders whose tests run whole projects: not traced for the coverage report."""
-RUN = tuple(str(ROOT / folder) + os.sep for folder in (*SHARING, *WHOLE))
-"""Where a fixture for several tests that gives a folder has run a project."""
 MISSING = "missing: "
 """Start of the reason of a skip that something missing has caused."""
 
@@ -146,50 +138,6 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     finally:
         if path is not None:
             path.mkdir(parents=True, exist_ok=True)
-
-
-@contextlib.contextmanager
-def _untraced(config: pytest.Config) -> Iterator[None]:
-    """Leave what is done meanwhile, and the processes that are started, out of the coverage report."""
-    controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
-    if controller is None or not controller.started:
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        controller.pause()
-        try:
-            yield
-        finally:
-            controller.resume()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Do not trace whole runs and slow tests."""
-    slow = item.nodeid.startswith(WHOLE) or item.get_closest_marker("slow") is not None
-    with _untraced(item.config) if slow else contextlib.nullcontext():
-        return (yield)
-
-
-class Making:
-    """A plugin of its own: what belongs to the session is made above this folder."""
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(
-        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-    ) -> Generator[None, object, object]:
-        """Do not trace the whole runs that make the folder of a project which tests share."""
-        told = fixturedef.func.__annotations__.get("return")
-        folder = told is pathlib.Path or pathlib.Path in get_args(told)
-        run = folder and fixturedef.func.__code__.co_filename.startswith(RUN)
-        with _untraced(request.config) if run and fixturedef.scope != "function" else contextlib.nullcontext():
-            return (yield)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """See to what belongs to the session."""
-    config.pluginmanager.register(Making())
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -92,8 +92,7 @@ class Forked:
 
 def context() -> ForkServerContext:
     """What makes processes, events and pipes of ``multiprocessing`` for such processes."""
-    kept = {name: text for name, text in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
-    with mock.patch.dict(os.environ, {**kept, "PYTHONHASHSEED": HASH_SEED}, clear=True):
+    with mock.patch.dict(os.environ, {"PYTHONHASHSEED": HASH_SEED}):
         forkserver.set_forkserver_preload(LIBRARIES)
         forkserver.ensure_running()
     return get_context("forkserver")

@@ -67,7 +67,6 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Base:
     return Base(address, {"PG": server.password}, lambda sql: server.ask(sql, name))
 
 
-@pytest.mark.slow
 def test_every_row_is_written_in_its_order_with_every_column(base: Base) -> None:
     """Missing values stay missing; two answers to the same question of one file are two rows."""
     assert base.write(GIVEN) == 4

@@ -182,7 +182,6 @@ def test_a_refusal_still_prints_its_result(capsys: Capture, monkeypatch: pytest.
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-@pytest.mark.slow
 def test_an_interrupt_ends_a_run(folder: Path) -> None:
     """Control-C: exit code 130, one line, and the lock is free again."""
     command = [sys.executable, "-m", "asof", "run", str(folder), "--json"]
@@ -214,7 +213,6 @@ def test_json_is_one_object_and_nothing_else(folder: Path, capsys: Capture) -> N
             assert err == ""
 
 
-@pytest.mark.slow
 def test_json_of_a_project_that_has_been_run(finished: Finished, tmp_path: Path, capsys: Capture) -> None:
     """Verbs that need a release."""
     folder, result = finished
@@ -260,7 +258,6 @@ def test_views_for_people(finished: Finished, tmp_path: Path, capsys: Capture, m
 # settings
 
 
-@pytest.mark.slow
 def test_schema_is_json_schema(capsys: Capture) -> None:
     """Valid by its own meta-schema, and it accepts the project of this test."""
     out, err = told(capsys, "check", "--schema")

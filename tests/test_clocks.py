@@ -233,7 +233,6 @@ class TestZones:
         st.lists(st.datetimes(datetime(1995, 1, 1), datetime(2030, 1, 1)), min_size=1, max_size=20),  # noqa: DTZ001
         st.sampled_from([NEW_YORK, "Europe/Dublin", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]),
     )
-    @pytest.mark.slow
     def test_it_agrees_with_the_standard_library(self, moments: list[datetime], zone: str) -> None:
         known = ZoneInfo(zone)
         moments = [moment.replace(microsecond=0) for moment in moments]
@@ -371,7 +370,6 @@ def test_real_columns(shared_data: Path, file: str, columns: tuple[str, ...], fo
 
 
 @pytest.mark.needs("shared data")
-@pytest.mark.slow
 def test_a_million_rows_of_collisions_take_little_time(shared_data: Path) -> None:
     file = shared_data / "nyc_collisions" / "nyc_collisions_2012-2014.csv.gz"
     rows = pl.read_csv(file, infer_schema=False, columns=["CRASH_DATE", "CRASH_TIME"])

@@ -133,7 +133,6 @@ def scarce(count: int) -> list[int]:
     [scarce(200), [1 if day in {53, 60, 61, 86, 87, 88, 89, 92} else WEEK[day % 7] for day in range(140)]],
     ids=["holes", "holidays and a hole"],
 )
-@pytest.mark.slow
 def test_later_rows_change_nothing_about_earlier_days(counts: list[int]) -> None:
     """The rows up to any evening tell the same of all days before that day, whatever comes later."""
     table = rows(counts)
@@ -255,7 +254,6 @@ def collisions(shared_data: Path, pattern: str, names: tuple[str, str, str, str]
 
 
 @pytest.mark.needs("shared data")
-@pytest.mark.slow
 def test_the_break_of_spring_2016_is_found_without_being_told(shared_data: Path) -> None:
     names = ("CRASH_DATE", "CRASH_TIME", "LATITUDE", "LONGITUDE")
     table = collisions(shared_data, "nyc_collisions_201*.csv.gz", names, "%m/%d/%Y %H:%M")

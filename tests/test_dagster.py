@@ -43,7 +43,6 @@ def tick(defs: "dg.Definitions", instance: "dg.DagsterInstance") -> "dg.RunReque
     return defs.resolve_sensor_def("world_new_data")(dg.build_sensor_context(instance=instance))
 
 
-@pytest.mark.slow  # two whole runs, step by step
 def test_the_job_does_what_retrain_does(tmp_path: Path) -> None:
     """The first time there is something new; then not; new rows ask for a run, and refused ones stop it."""
     folder = world.make(tmp_path / "world", rows=world.calls(days=160))

@@ -64,7 +64,6 @@ class Slow(Oracle):
 
 @given(world=worlds, hours=st.booleans())
 @settings(max_examples=25, deadline=None)
-@pytest.mark.slow
 def test_histories_of_distinct_values_agree_with_the_slow_oracle(world: World, hours: bool) -> None:  # noqa: FBT001
     past = past_of(replace(world, every="6h") if hours else world)
     options: dict[str, Any] = HOURS if hours else DAYS

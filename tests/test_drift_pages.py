@@ -21,7 +21,6 @@ def side(mean: float) -> pl.DataFrame:
     return pl.DataFrame({"speed": numbers, "kind": ["x", "y"] * 100, "nothing": nothing})
 
 
-@pytest.mark.slow  # Evidently takes seconds to import
 def test_a_page_names_the_columns_and_loads_nothing(tmp_path: Path) -> None:
     file = tmp_path / "drift.html"
     drift_pages.draw(file, side(3.0), side(0.0))
@@ -32,7 +31,6 @@ def test_a_page_names_the_columns_and_loads_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["drift.html"]
 
 
-@pytest.mark.slow  # as above
 def test_a_page_tells_the_chances_that_are_worked_out_by_hand(tmp_path: Path) -> None:
     """Numbers by Kolmogorov and Smirnov, two kinds by the difference of their shares: 100 and 88 of 200."""
     from scipy.stats import ks_2samp, norm
@@ -47,7 +45,6 @@ def test_a_page_tells_the_chances_that_are_worked_out_by_hand(tmp_path: Path) ->
     assert sorted(told) == pytest.approx(sorted(expected), abs=2e-6)
 
 
-@pytest.mark.slow  # as above
 def test_nothing_to_compare_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing was learnt from"):
         drift_pages.draw(tmp_path / "drift.html", side(3.0).select("nothing"), side(0.0).select("nothing"))

@@ -70,7 +70,6 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 
 
 @pytest.mark.parametrize(("shared", "own"), [(0.0, 0.0), (0.3, 0.0), (0.0, 0.3)])
-@pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say(shared: float, own: float) -> None:
     def answers(seed: int) -> pl.DataFrame:
         return counts(42, 30, seed, shared=shared, own=own)

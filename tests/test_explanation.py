@@ -113,7 +113,6 @@ def test_pairwise_interactions_are_shared_out_exactly() -> None:
         assert list(told.reasons.row(row)) == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.slow
 def test_more_walks_come_nearer_to_what_all_subsets_say() -> None:
     model = Formula(threefold, KINDS)
     expected = np.array([exact(model, FRAME[row : row + 1], FRAME.tail(2)) for row in range(4)])

@@ -289,7 +289,6 @@ def test_the_exam_finds_a_reader_at_fault(fault: str, told: str) -> None:
 
 
 @pytest.mark.needs("shared data")
-@pytest.mark.slow
 def test_real_collisions_come_in_with_the_tail_of_a_broken_record(shared_data: Path) -> None:
     columns = ("crash_date", "crash_time", "latitude", "longitude", "collision_id")
     folder = shared_data / "nyc_collisions"

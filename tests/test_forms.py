@@ -73,7 +73,6 @@ def test_it_is_not_worse_than_the_own_columns_alone_on_what_follows(chosen: Sele
     assert rmsle(after.label, told) < 0.6 * rmsle(after.label, alone)
 
 
-@pytest.mark.slow
 def test_the_plan_of_what_was_left_out_is_replayed_to_the_bit(chosen: Selection) -> None:
     day, table = world()
     folds = [(part(day, table, 0, cut), part(day, table, cut, cut + 20)) for cut in (180, 200, 220)]
@@ -116,7 +115,6 @@ def rising() -> tuple[np.ndarray, Table]:
     return day, Table(told, pl.Series("label", table.label.to_numpy() * level))
 
 
-@pytest.mark.slow
 def test_candidates_are_also_learnt_against_what_a_lookup_says_and_judged_beside_the_others() -> None:
     day, table = rising()
     folds = [(part(day, table, 0, cut), part(day, table, cut, cut + 20)) for cut in (240, 280)]

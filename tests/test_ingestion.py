@@ -310,7 +310,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is a matter of POSIX")
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.slow
 def test_killed_at_any_moment_and_run_again_the_result_is_that_of_an_undisturbed_run(
     moment: str, undisturbed: tuple[Path, float], tmp_path: Path
 ) -> None:
@@ -358,7 +357,6 @@ def test_a_second_ingest_of_a_store_is_told_of_the_first(tmp_path: Path) -> None
         assert run(DeltaLake(tmp_path / "lake"), many()).skipped
 
 
-@pytest.mark.slow
 def test_a_row_that_returns_to_a_former_content_is_what_it_says_last(lake: Lake) -> None:
     """A, B, A: also where all three stand in one file, and where they came in one read."""
     said: list[Lines] = [[("1", "2024-03-01 10:00", "48.8", "2.3", x)] for x in ("5", "6", "5")]
@@ -374,7 +372,6 @@ def test_a_row_that_returns_to_a_former_content_is_what_it_says_last(lake: Lake)
     assert [lake.valid(name)["x"].to_list() for name in ("at_once", "in_one")] == [[5], [5]]
 
 
-@pytest.mark.slow
 def test_files_read_from_the_start_again_take_nothing_back(lake: Lake, tmp_path: Path) -> None:
     """January says A, February A too, March B; another setting reads all three again, and one is touched."""
     for name, x in (("1", "5"), ("2", "5"), ("3", "6")):

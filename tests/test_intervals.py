@@ -29,7 +29,6 @@ def held(calibration: Calibration, answers: pl.DataFrame, by: str | None = None)
 
 @pytest.mark.parametrize(("dispersion", "tilt"), [(0.0, 1.0), (0.4, 1.0), (0.0, 1.3)])
 @pytest.mark.parametrize("level", [0.8, 0.9])
-@pytest.mark.slow
 def test_intervals_of_counts_cover_as_said_at_every_level_of_prediction(
     dispersion: float, tilt: float, level: float
 ) -> None:

@@ -18,7 +18,6 @@ def asked(count: int = 300, *, groups: int | None = None, seed: int = 3) -> pl.D
     )
 
 
-@pytest.mark.slow
 def test_every_row_is_tested_once_in_each_repeat() -> None:
     questions = asked()
     made = kfolds.folds(questions, 5, seed=1, classes=2, repeats=2)

@@ -100,7 +100,6 @@ def test_parquet_is_compressed_with_zstd_and_in_parts_by_month(tmp_path: Path) -
     assert files[0].endswith(".zstd.parquet")
 
 
-@pytest.mark.slow
 def test_writers_at_once_neither_lose_nor_repeat_a_row(tmp_path: Path) -> None:
     """Four writers append overlapping rows, twelve batches each, of the same 60 keys."""
     faults: list[Exception] = []
@@ -294,7 +293,6 @@ def endpoint() -> Iterator[str]:
 
 @pytest.mark.needs("moto")
 @pytest.mark.parametrize("question", [lakes.repeats, lakes.derives, lakes.moves_the_watermark, lakes.remembers])
-@pytest.mark.slow
 def test_exam_on_s3(question: Question, endpoint: str, tmp_path: Path) -> None:
     bucket = question.__name__.replace("_", "-")
     assert httpx.put(f"{endpoint}/{bucket}").status_code == 200
@@ -311,7 +309,6 @@ def test_options_of_s3_are_read_from_the_environment(
     lakes.repeats(lambda _root: DeltaLake("s3://environment/store"), tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.needs("moto")
 def test_keys_of_a_profile_lead_to_a_store(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As they lead to a source: a file says them, and no variable does."""
@@ -332,7 +329,6 @@ def test_keys_of_a_profile_lead_to_a_store(endpoint: str, tmp_path: Path, monkey
     assert credentials.of_profile() == {}
 
 
-@pytest.mark.slow
 def test_old_versions_stay_readable_after_many_commits(tmp_path: Path) -> None:
     """The log is summed up every hundred commits; what lies before stays."""
     lake = DeltaLake(tmp_path)

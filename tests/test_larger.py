@@ -100,7 +100,6 @@ def words(done: Ingested) -> list[tuple[str, str, float | None, int | None]]:
     )
 
 
-@pytest.mark.slow
 def test_a_source_in_parts_is_the_source_at_once(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows corrected within a month and into another one, times that a month alone could not read, types by all."""
     rows = events(date(2023, 1, 1), 150)
@@ -122,7 +121,6 @@ def test_a_source_in_parts_is_the_source_at_once(make: Any, tmp_path: Path, monk
     assert parts.valid("a").schema["hurt"] == pl.Int64
 
 
-@pytest.mark.slow
 def test_a_file_that_lost_a_column_is_named(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a file has nothing of is counted over all parts that it lies in, and only there."""
     rows, bare = events(date(2023, 1, 1), 100), events(date(2023, 2, 15), 40, seed=2, start=9000).drop("lat")
@@ -138,7 +136,6 @@ def test_a_file_that_lost_a_column_is_named(make: Any, tmp_path: Path, monkeypat
     assert told[0].message.endswith(" rows lie in no place; bring it back")
 
 
-@pytest.mark.slow
 def test_only_the_parts_concerned_are_checked_again(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A further day touches the last part; a correction that moves a row, the part that it leaves."""
     monkeypatch.setattr(deriving, "ROWS", PART)
@@ -162,7 +159,6 @@ def test_only_the_parts_concerned_are_checked_again(make: Any, tmp_path: Path, m
     same(lake, whole)
 
 
-@pytest.mark.slow
 def test_an_ingest_without_a_new_row_keeps_what_is_noted(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +176,6 @@ def test_an_ingest_without_a_new_row_keeps_what_is_noted(
     assert read() == {"2023-05"}
 
 
-@pytest.mark.slow
 def test_a_part_whose_rows_have_all_moved_is_empty(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A month just begun, whose rows are corrected to an earlier one, is no hindrance to what comes after."""
     monkeypatch.setattr(deriving, "ROWS", PART)
@@ -216,7 +211,6 @@ def noted(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Any:
     return told
 
 
-@pytest.mark.slow
 def test_what_a_new_part_shows_is_held_against_all(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A column that becomes text, or a time that is written otherwise, makes all parts be read anew."""
     monkeypatch.setattr(deriving, "ROWS", PART)
@@ -232,7 +226,6 @@ def test_what_a_new_part_shows_is_held_against_all(make: Any, tmp_path: Path, mo
     same(lake, whole)
 
 
-@pytest.mark.slow
 def test_a_refused_source_stays_as_it_was(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits are held against all parts together, before anything is seen."""
     monkeypatch.setattr(deriving, "ROWS", PART)
@@ -329,7 +322,6 @@ def test_all_rows_are_at_hand_where_a_feature_reads_them_all(tmp_path: Path, mon
     [((93, 102), 0, 7), ((93, 102), 100, 10), ((60, 165), 0, 7)],
     ids=["a hole", "begun before the data", "a hole longer than a stretch and its reach"],
 )
-@pytest.mark.slow
 def test_stretches_read_shared_rows_once_and_tell_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: tuple[int, int], early: int, made: int
 ) -> None:
@@ -371,7 +363,6 @@ def test_stretches_read_shared_rows_once_and_tell_the_same(
     assert_frame_equal(pl.concat(told), preparation.read(whole, asked, {}), rel_tol=1e-15, abs_tol=0)
 
 
-@pytest.mark.slow
 def test_a_range_of_several_stretches_is_answered_as_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deriving, "ROWS", PART)
     page = PAGE + "judge: {folds: 2, fold: 14d, holdout: 14d}\ntrain: {candidates: [poisson], budget: 0s, threads: 1}\n"

@@ -54,7 +54,6 @@ asked = st.lists(
 
 @given(sources(), asked)
 @settings(deadline=None)
-@pytest.mark.slow
 def test_counts_totals_and_last_rows_are_those_of_the_definition(source: dict[str, list], questions: list) -> None:
     clock = Clock.of(rows_frame(source["ended"], source["available"]))
     ledger = Ledger.build(
@@ -76,7 +75,6 @@ def test_counts_totals_and_last_rows_are_those_of_the_definition(source: dict[st
 
 @given(sources(), asked)
 @settings(deadline=None)
-@pytest.mark.slow
 def test_one_question_is_answered_as_in_a_batch_and_whatever_comes_later(
     source: dict[str, list], questions: list
 ) -> None:
@@ -98,7 +96,6 @@ def test_one_question_is_answered_as_in_a_batch_and_whatever_comes_later(
 
 @given(sources(), asked, st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), unique=True), st.integers(1, 50))
 @settings(deadline=None)
-@pytest.mark.slow
 def test_beside_a_place_lies_what_a_ledger_with_each_row_under_every_neighbour_tells(
     source: dict[str, list], questions: list, touching: list[tuple[int, int]], at_once: int
 ) -> None:
@@ -120,7 +117,6 @@ def test_beside_a_place_lies_what_a_ledger_with_each_row_under_every_neighbour_t
 
 @given(sources())
 @settings(deadline=None)
-@pytest.mark.slow
 def test_squares_are_distances_from_the_mean(source: dict[str, list]) -> None:
     clock = Clock.of(rows_frame(source["ended"], source["available"]))
     value = np.array(source["value"], dtype=np.float64)

@@ -43,7 +43,6 @@ def test_relative_errors_are_shares() -> None:
     assert METRICS["median_ape"]([2, 4], [1, 5]) == 0.375
 
 
-@pytest.mark.slow
 def test_they_agree_with_scikit_learn() -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
     random = np.random.default_rng(3)

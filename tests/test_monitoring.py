@@ -26,7 +26,6 @@ def test_looks_leave_the_gap_between_what_is_served_and_what_was_learnt() -> Non
 
 
 @pytest.mark.parametrize("shape", ["normal", "heavy"])
-@pytest.mark.slow
 def test_false_alarms_are_as_many_as_asked(shape: str) -> None:
     """Of 600 looks at eight figures of nothing at most one in twenty alarms at 5 %, whatever the tails, but some do."""
     draw = np.random.default_rng(5)

@@ -60,7 +60,6 @@ def near(fast: float | None, slow: float | None, margin: float) -> None:
 
 @given(worlds)
 @settings(deadline=None, max_examples=25)
-@pytest.mark.slow
 def test_daily_history_is_that_of_the_definition(world: World) -> None:
     agree(world, DAYS, "weekday", 4)
 

@@ -40,7 +40,6 @@ def looked(answers: pl.DataFrame, metric: str = "rmse", level: float = 0.95) -> 
 
 
 @pytest.mark.parametrize(("moves", "memory"), [(0.0, 0.9), (0.6, 0.9), (0.6, 0.99)])
-@pytest.mark.slow
 def test_the_next_stretch_lies_within_as_often_as_said(moves: float, memory: float) -> None:
     held, before, blamed = [], [], []
     for seed in range(100):

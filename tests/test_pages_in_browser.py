@@ -85,7 +85,6 @@ def opened(browser: "Browser", file: Path, **settings: Any) -> tuple["Page", lis
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.slow
 def test_nothing_overflows_fails_or_is_asked_for(
     browser: "Browser", files: dict[str, Path], name: str, width: int
 ) -> None:

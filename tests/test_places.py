@@ -291,7 +291,6 @@ def test_a_stored_table_that_lacks_something_is_refused() -> None:
 
 
 @pytest.mark.needs("shared data")
-@pytest.mark.slow
 def test_taxi_zones_are_263_places_by_objectid_and_260_by_location_id(shared_data: Path) -> None:
     folder = shared_data / "nyc_collisions"
     by_object = places.load(PlaceSpec(polygons="NYCTaxiZones.geojson.gz", id="objectid", coarser="borough"), folder)

@@ -79,7 +79,6 @@ def check() -> Callable[[str], list[str]]:
     return faults
 
 
-@pytest.mark.slow
 def test_it_is_a_schema_and_plain_json() -> None:
     made = project.schema()
     jsonschema.Draft202012Validator.check_schema(made)

@@ -73,7 +73,6 @@ def test_each_rule_is_a_finding_with_figure_and_limit() -> None:
 
 
 @pytest.mark.parametrize("metric", ["poisson_deviance", "rmse", "mae", "r2"])
-@pytest.mark.slow
 def test_better_and_worse_are_told_apart_in_both_directions(metric: str) -> None:
     forth = compare(answers(better=0.5), metric, FEW)
     back = compare(answers(better=0.5).rename({"champion": "challenger", "challenger": "champion"}), metric, FEW)
@@ -197,7 +196,6 @@ def pairs(repeats: int, weeks: int, gain: float) -> list[Comparison]:
 
 
 @pytest.mark.parametrize("weeks", [4, 12])
-@pytest.mark.slow
 def test_one_that_is_no_better_is_promoted_at_most_once_in_twenty(weeks: int) -> None:
     made = pairs(400, weeks, 0.0)
     better, worse = (np.mean([each.verdict == said for each in made]) for said in ("better", "worse"))
@@ -205,7 +203,6 @@ def test_one_that_is_no_better_is_promoted_at_most_once_in_twenty(weeks: int) ->
     assert 0.02 <= worse <= 0.08
 
 
-@pytest.mark.slow
 def test_the_gain_that_is_said_to_be_needed_is_found_eight_times_in_ten() -> None:
     none = pairs(200, 12, 0.0)
     error = math.sqrt((1 + 1 / 7) / 12)

@@ -324,7 +324,6 @@ CRASHES = PointSpec(lat="LATITUDE", lon="LONGITUDE", box=(40.4, -74.3, 41.0, -73
         ),
     ],
 )
-@pytest.mark.slow
 def test_real_tables(  # noqa: PLR0917 - a table of cases
     shared_data: Path,
     proposed: Proposed,

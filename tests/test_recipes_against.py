@@ -39,7 +39,6 @@ def market(level: float, *, rows: int = 400, seed: int = 0, lost: float = 0.0) -
 
 
 @pytest.mark.parametrize("estimator", FAST)
-@pytest.mark.slow
 def test_a_market_that_has_doubled_is_followed_where_trees_alone_know_no_such_price(
     estimator: str, tmp_path: Path
 ) -> None:

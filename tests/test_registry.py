@@ -81,7 +81,6 @@ def test_what_a_killed_writer_left_half_done_is_taken_back(opened: registries.Ma
     assert not file.with_name("mlflow.db-journal").exists()
 
 
-@pytest.mark.slow
 def test_a_hundred_candidates_take_seconds(opened: registries.Make, tmp_path: Path) -> None:
     registry = opened(tmp_path)
     tracker = registry.begin("run")
@@ -202,7 +201,6 @@ for step in sys.argv[2:]:
 """One process that imports MLflow once, and a child of it for each run."""
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be killed that way there")
 def test_after_a_kill_the_same_calls_give_the_same_end(opened: registries.Make, tmp_path: Path) -> None:
     for step in STEPS:

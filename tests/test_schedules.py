@@ -72,7 +72,6 @@ def steps(project: Path, store: str) -> tuple[int, str]:
     return code, summary.read_text() if summary.exists() else ""
 
 
-@pytest.mark.slow  # a whole run in a process of its own
 def test_the_steps_run(project: Path, tmp_path: Path) -> None:
     """A first retrain promotes a champion into the store that is named, and tells what came of it."""
     world.make(project, rows=world.calls(days=160))

@@ -48,7 +48,6 @@ def answered(learn: Table, asked: Table) -> dict[str, np.ndarray]:
     return {name: recipes.fit(recipe, learn, seed=1).predict(asked.features) for name, recipe in models.items()}
 
 
-@pytest.mark.slow
 @pytest.mark.needs("shared data")
 def test_five_folds_are_better_than_the_rule_that_women_live(passengers: Table) -> None:
     told: dict[tuple[str, str], list[float]] = {}

@@ -343,7 +343,6 @@ def test_candidates_are_compared_on_evenly_spaced_rows_and_watch_the_last() -> N
     assert (len(few), none) == (150, None)
 
 
-@pytest.mark.slow
 def test_numbers_are_chosen_by_any_metric_greater_or_smaller() -> None:
     draw = np.random.default_rng(5)
     values = draw.normal(size=(600, 2))
@@ -382,7 +381,6 @@ def rows_of_classes(count: int, seed: int, classes: int = 2) -> Table:
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.slow
 def test_classes_are_chosen_by_their_probabilities(classes: int) -> None:
     folds = [(rows_of_classes(500, n, classes), rows_of_classes(250, 10 + n, classes)) for n in range(3)]
     terms: dict[str, Any] = {"task": "class", "classes": classes, "metric": "log_loss", "seed": 3}
@@ -401,7 +399,6 @@ def test_classes_are_chosen_by_their_probabilities(classes: int) -> None:
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "auc", "brier"])
-@pytest.mark.slow
 def test_classes_are_chosen_by_any_metric_of_theirs(metric: str) -> None:
     folds = [(rows_of_classes(400, n), rows_of_classes(200, 10 + n)) for n in range(3)]
     terms: dict[str, Any] = {"task": "class", "classes": 2, "metric": metric, "timed": False}

@@ -107,7 +107,6 @@ def test_a_place_is_found_by_its_coordinates(tmp_path: Path) -> None:
     assert lost["reason"]
 
 
-@pytest.mark.slow
 def test_classes_are_told_with_their_chances(classes: httpx.Client, people: Path, tmp_path: Path) -> None:
     rows = houses.people().drop("survived").head(20)
     told = asked(classes, rows.to_dicts()).json()["predictions"]
@@ -147,7 +146,6 @@ def test_newer_rows_and_a_new_champion_are_taken_up(own: Path) -> None:
         assert client.get("/v1/release").json()["release"] == found.name
 
 
-@pytest.mark.slow
 def test_what_stands_stays_where_renewing_fails(own: Path) -> None:
     """A release that cannot be read is told of, and the one that stands goes on answering."""
     desk = opened(own)

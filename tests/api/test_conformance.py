@@ -23,7 +23,6 @@ negative_data_rejection.expected-statuses = [400, 401, 404, 405, 406, 413, 415, 
 ROW = {"place": "z1", "start": "2021-07-20"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("served", ["crashes", "people"])
 def test_nothing_is_found(served: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """What the schema allows is answered, what it forbids is refused, and every answer is as it says."""

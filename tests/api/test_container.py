@@ -26,7 +26,6 @@ def laid_out(root: Path, told: dict[str, object] | None = None) -> Path:
     return root
 
 
-@pytest.mark.slow  # a model is made, and a server started in a process of its own
 def test_what_was_trained_is_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = laid_out(tmp_path, {"train.seed": "3", "judge.folds": 3})
     assert container.main(["train"], root) == 0

@@ -19,7 +19,6 @@ def at(client: httpx.Client) -> hostile.At:
     return client.base_url.host, client.base_url.port or 80
 
 
-@pytest.mark.slow
 def test_hostile_requests(panel: httpx.Client) -> None:
     """A tenth of what ``bench/serving.py`` sends: a 4xx with its reason each, and no row with the answer of another."""
     told = panel.post("/invocations", json=ROWS).json()["predictions"]

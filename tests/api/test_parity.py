@@ -33,7 +33,6 @@ def sold(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow  # a project of each kind is run for it
 @pytest.mark.parametrize("kind", ["crashes", "people", "sold"])
 def test_a_server_answers_as_the_batch(kind: str, request: pytest.FixtureRequest) -> None:
     """Panels, classes of rows and values of rows; the next questions of a panel as well."""

@@ -65,7 +65,6 @@ def draw_rows(draw: random.Random) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.slow
 def test_the_same_bytes(desk: Desk, seed: int) -> None:
     """Whatever the dictionary answers, the tables answer so too; and it answers what was made ahead."""
     draw, at_hand = random.Random(seed), Quick(desk.workspace, desk.standing)

@@ -45,7 +45,6 @@ def asked(data: Prepared, features: list[str]) -> pl.DataFrame:
     return questions.hstack(preparation.read(data, questions, {}).select(features))
 
 
-@pytest.mark.slow
 def test_the_sample_runs_and_keeps_its_gate(ran: Ran) -> None:
     result = ran[1]
     assert result["rows"]["quarantined"] == 19
@@ -60,7 +59,6 @@ def test_the_sample_runs_and_keeps_its_gate(ran: Ran) -> None:
     assert answers["prediction"].min() >= 0  # type: ignore[operator]
 
 
-@pytest.mark.slow
 def test_a_cell_that_nobody_knows_is_answered_from_coarser_ones_with_the_flag_set(ran: Ran, tmp_path: Path) -> None:
     """Not read as the first cell there is: another cell of the same neighbourhood, and one far from everything."""
     folder, _ = ran
@@ -80,7 +78,6 @@ def test_a_cell_that_nobody_knows_is_answered_from_coarser_ones_with_the_flag_se
     assert told["prediction"].null_count() == 0
 
 
-@pytest.mark.slow
 def test_rows_that_cannot_be_read_keep_their_line_with_the_reason(ran: Ran, tmp_path: Path) -> None:
     folder, _ = ran
     cell = prepared(folder).panel.places.ids[3]
@@ -154,7 +151,6 @@ def test_the_courier_file_is_read_with_its_gaps_told(shared_data: Path, tmp_path
 
 
 @pytest.mark.needs("shared data")
-@pytest.mark.slow
 def test_the_gate_refuses_on_the_courier_file_with_the_figure(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,6 @@ import asof
 from asof.cli import main
 from tests.examples import copies
 
-pytestmark = pytest.mark.slow
 Ran = tuple[Path, dict[str, Any]]
 LIGHT = copies.light("linear_log")
 

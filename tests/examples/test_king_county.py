@@ -10,7 +10,6 @@ import asof
 from asof.flows import intake
 from tests.examples import copies
 
-pytestmark = pytest.mark.slow
 LIGHT = (*copies.light("linear_log"), "train.since=2015-03-01", "judge.folds=2", "features.around.compared=60")
 Ran = tuple[Path, dict[str, Any]]
 

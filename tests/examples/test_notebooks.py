@@ -147,7 +147,6 @@ def script() -> Any:
     return made
 
 
-@pytest.mark.slow  # each is a whole run of an example, in a kernel of its own
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_anywhere(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from jupyter_client.provisioning import local_provisioner

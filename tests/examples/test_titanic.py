@@ -11,7 +11,6 @@ import asof
 from tests.examples import copies
 from tests.postgres import Server
 
-pytestmark = pytest.mark.slow
 Ran = tuple[Path, dict[str, Any]]
 
 

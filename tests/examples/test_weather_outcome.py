@@ -14,7 +14,6 @@ import asof
 from asof.flows import intake, learning, preparation
 from tests.examples import copies
 
-pytestmark = pytest.mark.slow
 LIGHT = (*copies.light("linear_firm_log"), "features.weather.windows=[7d]")
 Ran = tuple[Path, dict[str, Any]]
 

@@ -313,7 +313,6 @@ def test_a_signal_sets_the_event_and_what_was_before_is_put_back(number: signal.
     assert signal.getsignal(number) is before
 
 
-@pytest.mark.slow  # a process of its own, which imports everything
 def test_a_process_takes_in_what_is_dropped_until_it_is_told_to_stop(shops: Path) -> None:
     pytest.importorskip("watchfiles")
     command = [sys.executable, "-m", "asof", "ingest", str(shops), "--watch", "--json"]

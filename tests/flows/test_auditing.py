@@ -17,7 +17,6 @@ from asof.cli import main
 from asof.flows import elsewhere, rebuilding, running
 from tests.flows import world
 
-pytestmark = pytest.mark.slow  # whole audits, rebuilt and asked in other processes
 HEAD = "import asof\nimport numpy as np\nimport polars as pl\n\n\n"
 WHOLE_TABLE_MEAN = """\
 @asof.lookup

@@ -73,7 +73,6 @@ class Mine(Linear):
 """
 
 
-@pytest.mark.slow  # two whole runs
 def test_a_champion_whose_recipe_cannot_be_fitted_any_more_does_not_stand_for_ever(tmp_path: Path) -> None:
     """Its estimator was a plug-in that is gone: the best baseline stands in its place, and the record says why."""
     page = houses.HOUSES.replace("rmsle", "rmse").replace("28d, folds: 2", "56d, folds: 2")

@@ -23,7 +23,7 @@ from tests.forks import ASOF, Forked
 
 Finished = tuple[Path, Mapping[str, Any]]
 UNIX = pytest.mark.skipif(os.name == "nt", reason="signals and limits of Unix")
-pytestmark = [UNIX, pytest.mark.slow]
+pytestmark = UNIX
 
 # Runs the command line, and does ``act`` at the moment ``at``: a stage that begins, or a call of a function.
 AT = """

@@ -236,7 +236,6 @@ def test_the_code_of_the_page_runs(root: Path, told: Path, tmp_path: Path, monke
     assert found["then"].valid("calls").height == asof.open_project(str(told)).lake.valid("calls").height
 
 
-@pytest.mark.slow  # a run, and three backtests
 def test_what_is_made_as_of_a_moment_is_what_was_made_then(copied: Finished, capsys: Capture) -> None:
     """Rows are corrected after a run and a backtest; as of before, both come out again, and take nobody's place."""
     folder, result = copied

@@ -19,7 +19,6 @@ def folder(tmp_path: Path, few: pl.DataFrame) -> Path:  # noqa: F811 - the fixtu
     return world.make(tmp_path / "world", project=PAGE, rows=few)
 
 
-@pytest.mark.slow  # a whole training with its audit
 def test_a_release_of_the_named_model_with_its_parameters(folder: Path, capsys: Capture) -> None:
     parts = ["--model", "lightgbm", "--param", "num_leaves=5", "--param", "learning_rate=0.3", "--param", "rounds=20"]
     told = commands.shown(capsys, "train", folder, *parts, "--cut", "2021-04-10")

@@ -27,7 +27,6 @@ def table(page: str, begins: str) -> list[dict[str, str]]:
     return [dict(zip(heads, row, strict=True)) for row in rows if len(row) == len(heads)]
 
 
-@pytest.mark.slow
 @pytest.mark.needs("moto")
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 def test_nothing_is_lost_in_a_tenth_of_the_measurement(tmp_path: Path) -> None:

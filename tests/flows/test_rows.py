@@ -109,7 +109,6 @@ def test_a_file_of_houses_is_answered_in_order(sold: Ran, tmp_path: Path) -> Non
     assert width[1] > 1.2 * width[0]
 
 
-@pytest.mark.slow  # a whole run
 def test_days_are_read_as_the_source_writes_them(tmp_path: Path) -> None:
     """6/1/2021 alone could be either; the source's rows prove that the month comes first. ISO dates are read too."""
     american = pl.col("sold").str.to_date().dt.strftime("%-m/%-d/%Y")
@@ -177,7 +176,6 @@ def test_people_are_told_their_class_with_its_chance(sailed: Ran, tmp_path: Path
         asof.predict(asof.open_project(str(folder)), asof.Asked(start="2021-01-01", end="2021-01-02"))
 
 
-@pytest.mark.slow  # a whole run
 def test_running_again_keeps_the_release(sailed: Ran) -> None:
     folder, result = sailed
     again = asof.run(asof.open_project(str(folder)))
@@ -188,7 +186,6 @@ def test_running_again_keeps_the_release(sailed: Ran) -> None:
     assert "on the same folds" in forced["decision"]["on"]
 
 
-@pytest.mark.slow  # two whole runs
 def test_many_rows_have_a_holdout(tmp_path: Path) -> None:
     project = houses.PASSENGERS.replace(", group: family", "")
     folder = houses.make(tmp_path / "many", project, people=houses.people(kfolds.FEW_ROWS))
@@ -202,7 +199,6 @@ def test_many_rows_have_a_holdout(tmp_path: Path) -> None:
     assert not set(bench.split.test) & {row for fold in bench.folds for row in [*fold.train, *fold.test]}
 
 
-@pytest.mark.slow  # a whole run
 def test_the_released_calibration_is_made_of_what_the_model_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,7 +256,6 @@ def test_two_rows_are_too_few(tmp_path: Path) -> None:
         asof.run(asof.open_project(str(folder)))
 
 
-@pytest.mark.slow  # a whole run
 def test_a_class_that_only_few_rows_have_does_not_stop_a_run(tmp_path: Path) -> None:
     """A third class held by two rows is missing from the training part of some folds."""
     rare = pl.when(pl.col("id").is_in(["p3", "p9"])).then(pl.lit("2")).otherwise(pl.col("survived").cast(pl.String))
@@ -312,7 +307,6 @@ def test_a_metric_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         asof.open_project(str(folder))
 
 
-@pytest.mark.slow  # a whole run
 def test_one_place_needs_no_name(tmp_path: Path) -> None:
     """A panel without places: how many people a day in all."""
     page = """\

@@ -121,7 +121,6 @@ def test_running_again_makes_nothing_new(copied: Finished) -> None:
     assert [one["kind"] for one in workspace.registry.decisions()] == ["holdout", "promotion"]
 
 
-@pytest.mark.slow  # two whole runs
 def test_the_same_inputs_elsewhere_give_the_same_fingerprint(finished: Finished, tmp_path: Path) -> None:
     """Neither time nor folder enters the fingerprint, and a stored plan replays to the same model."""
     folder, result = finished
@@ -228,7 +227,6 @@ def test_a_metric_of_the_project_decides(tmp_path: Path) -> None:
     assert plan["metric"] == "under_twice"
 
 
-@pytest.mark.slow  # a whole run
 def test_a_metric_of_which_more_is_better(tmp_path: Path) -> None:
     """R2 decides, the best is the greatest, and skill is measured by the squared error."""
     text = world.PROJECT.replace("judge: {", "judge: {metric: r2, ")
@@ -240,7 +238,6 @@ def test_a_metric_of_which_more_is_better(tmp_path: Path) -> None:
     assert result["skill"]["value"] == pytest.approx(1 - ((1 - r2) / (1 - base)) ** 0.5)
 
 
-@pytest.mark.slow  # a whole run
 def test_a_short_history_gets_shorter_folds(tmp_path: Path) -> None:
     """Without judge.fold a fold is as long as the holdout, or less where four of them would leave nothing to learn."""
     text = world.PROJECT.replace("judge: {holdout: 28d, folds: 2, fold: 14d}", "judge: {holdout: 21d, folds: 4}")

@@ -46,7 +46,6 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lakes")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", planted("UNCAUGHT"))
 def test_a_leak_is_caught_by_name(name: str, tmp_path: Path, lakes: Path) -> None:
     leak = load(name)
@@ -63,7 +62,6 @@ def test_a_leak_is_caught_by_name(name: str, tmp_path: Path, lakes: Path) -> Non
     assert caught_by(name) in tried.failed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", planted("FLAGGED"))
 def test_its_clean_twin_passes(name: str, tmp_path: Path, lakes: Path) -> None:
     tried = trials.audit(load(name).TWIN, tmp_path / "twin", lakes)

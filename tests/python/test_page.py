@@ -16,7 +16,6 @@ from asof import python
 from asof.flows import preparation
 from asof.python import Comparison, Release, Report
 
-pytestmark = pytest.mark.slow  # a whole run, an audit and a backtest: as long as the smallest project takes
 Told = dict[str, Any]
 
 
