@@ -107,6 +107,7 @@ def test_a_fault_within_a_plug_in_is_its_own_with_file_and_line(tmp_path: Path) 
     said = plugins.blamed(raised.value)
     assert isinstance(said, DataError)
     assert str(said).startswith(f"{path}:5: plug-in: JSONDecodeError: Expecting property name")
+    assert str(plugins.blamed(raised.value, whole=False)).startswith("features.py:5: plug-in: JSONDecodeError: ")
     with pytest.raises(ZeroDivisionError) as ours:
         1 / 0  # noqa: B018 - a fault of this file
     assert plugins.blamed(ours.value) is None

@@ -109,8 +109,11 @@ def load(paths: Iterable[Path], *, installed: bool = True) -> Plugins:
     return Plugins(found["lookup"], found["encoder"], found["estimator"], found["metric"])
 
 
-def blamed(fault: BaseException) -> DataError | None:
-    """Return what a fault within code of a plug-in says to its author: file, line and reason; None for one of ours."""
+def blamed(fault: BaseException, *, whole: bool = True) -> DataError | None:
+    """Return what a fault within code of a plug-in says to its author: file, line and reason; None for one of ours.
+
+    With ``whole`` the file is told with its folder, which is no part of what is kept.
+    """
     own = {point.module for point in packaged()}
     at = [
         (frame.f_code.co_filename, line)
@@ -120,6 +123,7 @@ def blamed(fault: BaseException) -> DataError | None:
     if not at:
         return None
     file, line = at[-1]
+    file = file if whole else Path(file).name
     return DataError(f"{file}:{line}: plug-in: {type(fault).__name__}: {fault}")
 
 

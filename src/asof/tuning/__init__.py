@@ -18,6 +18,7 @@ from asof.errors import DataError
 from asof.estimators import Choice, Real, Space
 from asof.estimators.given import misfits
 from asof.estimators.portfolio import baselines, facts, portfolio
+from asof.plugins import blamed
 from asof.recipes import Blend, EncoderPlan, Parts, Recipe
 from asof.tuning.benches import Bench, Floats, Fold, Terms, foreign
 from asof.tuning.blends import blend, priced, with_rounds
@@ -191,7 +192,8 @@ class _Run:
             try:
                 answered = self.bench.judge(recipe, fold, whole=stage == "baseline")
             except self._failures(recipe) as error:
-                why = f"failed on fold {fold}: {str(error) or type(error).__name__}".splitlines()[0]
+                said = str(blamed(error, whole=False) or error) or type(error).__name__
+                why = f"failed on fold {fold}: {said}".splitlines()[0]
                 break
             if not math.isfinite(answered.score):
                 why = f"its score on fold {fold} is {answered.score}"
