@@ -5,11 +5,14 @@ and skips where it is absent. Every such skip is listed at the end of the run. U
 ``.ci/run`` has installed what is needed, such a skip is a failure; only the shared data may still be absent.
 """
 
+import atexit
 import gc
 import importlib
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,11 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # What the tests and their hundred processes import is compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What is made once for all workers.
+if "ASOF_TESTS_FOLDER" not in os.environ:
+    os.environ["ASOF_TESTS_FOLDER"] = tempfile.mkdtemp(prefix="asof-tests-")
+    atexit.register(shutil.rmtree, os.environ["ASOF_TESTS_FOLDER"], ignore_errors=True)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -101,6 +109,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_finish() -> None:
     """Spare the collector of garbage from looking through three thousand tests and their modules again and again."""
     gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Spare it from looking through all that the tests have left, five times, at their end."""
     gc.freeze()
 
 

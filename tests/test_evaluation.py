@@ -14,6 +14,7 @@ from asof.evaluation import (
     batches,
     ceiling,
     estimate,
+    estimates,
     noise_deviance,
     optimism,
     score,
@@ -67,6 +68,14 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert list(shuffled.plain().values()) == pytest.approx(
         list(score(answers, "rmse", FEW).plain().values()), rel=1e-9
     )
+
+
+def test_draws_that_are_kept_are_those_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = counts(60, 12, 3)
+    first, again = (score(answers, "poisson_deviance", FEW) for _ in range(2))
+    monkeypatch.setattr(estimates, "KEPT", 0)
+    assert first.draws.tobytes() == again.draws.tobytes() == score(answers, "poisson_deviance", FEW).draws.tobytes()
+    assert len(set(first.draws.tolist())) == 300
 
 
 @pytest.mark.parametrize(("shared", "own"), [(0.0, 0.0), (0.3, 0.0), (0.0, 0.3)])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -196,7 +197,7 @@ class _Days:
         same = self.of_weekday[day % 7]
         usual = self.usual()
         # A quiet weekday is held against its like: a low count alone must not make a day unknown.
-        self.level = min(usual, float(np.median(same[-USUAL_WEEKS:]))) if same else usual
+        self.level = min(usual, median(same[-USUAL_WEEKS:])) if same else usual
         low = self._is_low(count, usual) if self.level >= ENOUGH else self.inside
         self.low.append(low)
         # As low a week ago, and not ever since: the rhythm of the week.
@@ -209,7 +210,7 @@ class _Days:
 
     def usual(self) -> float:
         """Median rows of the last covered days."""
-        return float(np.median(self.counts[-USUAL_DAYS:])) if len(self.counts) >= FEWEST_DAYS else 0.0
+        return median(self.counts[-USUAL_DAYS:]) if len(self.counts) >= FEWEST_DAYS else 0.0
 
     def _is_low(self, count: int, usual: float) -> bool:
         if self.inside:
@@ -225,7 +226,7 @@ class _Days:
     def _rests(self, usual: float) -> bool:
         """Whether some weekday is known to be quiet."""
         known = [same[-USUAL_WEEKS:] for same in self.of_weekday if len(same) >= RESTED]
-        return any(float(np.median(same)) < LOWER * usual for same in known)
+        return any(median(same) < LOWER * usual for same in known)
 
 
 def _last_end(line: Timeline, end: datetime, *, reaches_end: bool) -> datetime:

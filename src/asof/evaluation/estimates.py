@@ -1,6 +1,7 @@
 """Estimates: a figure with the interval that dependence within periods and within places leaves it."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ BUNDLES = 5000
 """Rows without place and period are resampled in at most this many bundles."""
 TOGETHER = 100_000
 """So many blocks are drawn at once: a call for each draw takes longer than the draws."""
+KEPT = 1_000_000
+"""Tables of draws are kept for who asks for the same ones again, where they have at most so many cells."""
 
 
 @dataclass(frozen=True)
@@ -137,18 +140,31 @@ def _drawn(
     if sums is None:
         return None
     draws, *seeds = random
-    generator = np.random.default_rng([*seeds, length, len(sums)])
-    count = len(sums)
+    how = (len(sums), length, draws, (*seeds,))
+    often = _kept(*how) if len(sums) * draws <= KEPT else _often(*how)
     totals = np.empty((draws, sums.shape[1]))
+    for draw, counts in enumerate(often):
+        totals[draw] = counts @ sums
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(statistic(*(totals[:, :-1] / totals[:, -1:]).T), dtype=np.float64)
+
+
+def _often(count: int, length: int, draws: int, seeds: tuple[int, ...]) -> Iterator[Floats]:
+    """How often each of ``count`` units stands in each draw."""
+    generator = np.random.default_rng([*seeds, length, count])
     steps = np.arange(length)
     blocks = -(-count // length)
     together = max(1, TOGETHER // blocks)
     for begin in range(0, draws, together):
-        for draw, first in enumerate(generator.integers(0, count, (min(together, draws - begin), blocks)), begin):
+        for first in generator.integers(0, count, (min(together, draws - begin), blocks)):
             chosen = ((first[:, None] + steps) % count).reshape(-1)[:count]
-            totals[draw] = np.bincount(chosen, minlength=count) @ sums
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(statistic(*(totals[:, :-1] / totals[:, -1:]).T), dtype=np.float64)
+            yield np.bincount(chosen, minlength=count).astype(np.float64)
+
+
+@functools.lru_cache(maxsize=8)
+def _kept(count: int, length: int, draws: int, seeds: tuple[int, ...]) -> Floats:
+    """The same as a table: each metric of each candidate asks for the same draws of the same units."""
+    return np.stack([*_often(count, length, draws, seeds)])
 
 
 def _influence(units: Floats, statistic: Callable[..., Floats]) -> Floats:

@@ -1,5 +1,6 @@
 """Making a release of what was found, and keeping decisions: each step can be repeated after a crash."""
 
+import functools
 import hashlib
 import json
 import math
@@ -391,8 +392,9 @@ def _quarantine(workspace: Workspace) -> pl.DataFrame:
     return pl.DataFrame(lines, schema={"source": pl.String, "reason": pl.String, "rows": pl.Int64})
 
 
+@functools.cache
 def code_version() -> str:
-    """Hash of the code of this package: a stage is repeated when it has changed."""
+    """Hash of the code of this package, as this process found it first: a stage is repeated when it has changed."""
     package = Path(releases.__file__).resolve().parents[1]
     state = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
