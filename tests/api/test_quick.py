@@ -15,8 +15,9 @@ from asof import api
 from asof.api import Settings, _Server, answers, bodies, quick
 from asof.api.figures import Figures
 from asof.api.quick import Quick
-from asof.flows import asking, serving
-from asof.flows.serving import Desk, Walk, answered_with_others
+from asof.flows import asking, serving, walking
+from asof.flows.serving import Desk, answered_with_others
+from asof.flows.walking import Walk
 from tests.api.conftest import opened, standing
 
 PLACES = ["z0", "z3", "z5", "Z3", "nowhere", "", " z0", None, 3]
@@ -226,6 +227,25 @@ def test_who_jumps_is_not(desk: Desk) -> None:
     assert ask("2021-07-20", horizon="2d") == (1, 0)
 
 
+def test_who_walked_before_a_jump_may_walk_after_it(desk: Desk) -> None:
+    """One day is answered ahead after the jump, as it went before; after one that led nowhere there is none."""
+    panel, walk = desk.standing.prepared.panel, Walk()
+    starts = [asking.start_of(desk.standing.prepared, f"2021-06-{day:02d}") for day in range(1, 30)]
+    days = [round(start[0].timestamp()) * 1_000_000 for start in starts if start is not None]
+
+    def jump(at: int) -> list[int]:
+        walk.meet(panel, [days[at]], "1d", 8)
+        return walk.take(9)[0]
+
+    assert [jump(20), jump(21)] == [[], days[22:24]]
+    assert jump(1) == []  # nobody came to what was answered ahead
+    assert jump(2) == days[3:5]
+    walk.reached = True
+    walk.go(panel, 8)
+    assert walk.take(9)[0] == days[5:9]
+    assert [jump(15), jump(25), jump(10)] == [days[16:17], [], []]
+
+
 def test_days_that_are_asked_about_together_are_answered_whole_later(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,7 +262,7 @@ def test_days_that_are_asked_about_together_are_answered_whole_later(
     assert not walk.more
     assert serving.ahead(desk.workspace, now, walk).height == 0
     walk.want((start, "1d") for start in range(100))
-    assert len(walk.waiting) == serving.MOST_AHEAD
+    assert len(walk.waiting) == walking.MOST_AHEAD
 
 
 def test_no_more_is_answered_ahead_than_is_worth_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +279,7 @@ def test_no_more_is_answered_ahead_than_is_worth_it(desk: Desk, monkeypatch: pyt
     assert [go(walk, at, 3) for at in micros[:2]] == [[], micros[2:4]]
     assert walk.mark == (starts[2][0], "1d")
     assert go(walk, micros[4], 3) == micros[5:8]
-    monkeypatch.setattr(serving, "MOST_AHEAD", 2)
+    monkeypatch.setattr(walking, "MOST_AHEAD", 2)
     walk = Walk()
     assert [go(walk, at, 100) for at in micros[:2]] == [[], micros[2:4]]
     walk.go(panel, 100)

@@ -15,7 +15,8 @@ from pydantic_core import to_json
 from asof.api import answers
 from asof.flows import asking
 from asof.flows.inputs import PLACE_NAME
-from asof.flows.serving import Standing, Walk
+from asof.flows.serving import Standing
+from asof.flows.walking import Walk
 from asof.flows.workspace import Workspace
 
 Record = Mapping[str, Any]

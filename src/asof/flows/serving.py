@@ -3,9 +3,8 @@
 import functools
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,10 @@ from asof import times
 from asof.data import UTC_TIME, Numbered
 from asof.errors import AsofError, DataError
 from asof.flows import asking, intake, oracles, predicting, preparation, reasoning
-from asof.flows.asking import EPOCH
 from asof.flows.oracles import Oracle
 from asof.flows.preparation import Prepared
+from asof.flows.walking import Walk
 from asof.flows.workspace import Workspace
-from asof.panels import Panel
 from asof.times import Step
 
 LOG = logging.getLogger("asof.serving")
@@ -34,8 +32,6 @@ MOST_ALONG = 2_200
 """Answers about other places, and about the periods that come next: made in the time of a few hundred."""
 MOST_BESIDE = 600
 """Of them so many at once: whoever asks about something else waits as long."""
-MOST_AHEAD = 32
-"""Those periods, however few the places are."""
 
 
 @dataclass(frozen=True)
@@ -84,88 +80,6 @@ def stand(workspace: Workspace, oracle: Oracle, prepared: Prepared, stamps: Mapp
         oracles.answer(workspace, prepared, oracle, preparation.of_rows(prepared)[:1])
     numbers, apart = asking.numbers(workspace, prepared), asking.alone(workspace, prepared)
     return Standing(oracle, prepared, stamps, ready, numbers=numbers, apart=apart)
-
-
-@dataclass
-class Walk:
-    """What will be asked next: periods that some place was asked about, and those behind who goes from one to the next.
-
-    As files are read ahead: twice as many periods each time, while nobody waits for them. Whoever asks about a period
-    here and a period there has nothing to wait for.
-    """
-
-    low: int = 0
-    high: int = 0
-    """Starts of the first and the last period that were answered or shall be, in microseconds."""
-    horizon: str = ""
-    way: int = 0
-    """1: to later periods, -1: to earlier ones, 0: nowhere."""
-    count: int = 1
-    """So many came last; twice as many will be next."""
-    mark: tuple[datetime, str] | None = None
-    """Start and horizon of the first of those that came last: who asks about it goes on."""
-    reached: bool = False
-    """Whether somebody has."""
-    waiting: dict[tuple[int, str], bool] = field(default_factory=dict)
-    """Starts and horizons of periods that shall be answered for all places, the first first; whether asked about."""
-
-    def meet(self, panel: Panel, starts: Sequence[int], horizon: str, most: int) -> None:
-        """Take note of periods that are asked about together and were not at hand; at most so many come next."""
-        first, last = min(starts), max(starts)
-        for start in starts:
-            self.waiting.pop((start, horizon), None)
-        same = horizon == self.horizon
-        inside = same and self.low <= first <= last <= self.high
-        if inside and self.waiting:
-            return
-        self.waiting = {period: asked for period, asked in self.waiting.items() if asked}
-        if same and _next(panel, self.high, 1) == first:
-            self.way = 1
-        elif same and _next(panel, self.low, -1) == last:
-            self.way = -1
-        elif not inside:
-            self.way, self.count = 0, 1
-        self.low, self.high, self.horizon = first, last, horizon
-        self.go(panel, most)
-
-    def want(self, periods: Iterable[tuple[int, str]]) -> None:
-        """Take note of periods that some place was asked about."""
-        for period in periods:
-            if len(self.waiting) < MOST_AHEAD:
-                self.waiting.setdefault(period, True)
-
-    def go(self, panel: Panel, most: int) -> None:
-        """Let the periods that come next wait for their answers: twice as many as the last time, at most so many."""
-        self.mark, self.reached = None, False
-        if not self.way:
-            return
-        self.count = max(1, min(2 * self.count, MOST_AHEAD, most))
-        at = self.high if self.way > 0 else self.low
-        for number in range(self.count):
-            at = _next(panel, at, self.way)
-            self.waiting.setdefault((at, self.horizon), False)
-            if not number:
-                self.mark = EPOCH + timedelta(microseconds=at), self.horizon
-        self.low, self.high = min(self.low, at), max(self.high, at)
-
-    def take(self, most: int) -> tuple[list[int], str]:
-        """Take the first of those that wait, at most so many of one horizon: their starts, and the horizon."""
-        horizon = next((horizon for _, horizon in self.waiting), "")
-        starts = [start for start, other in self.waiting if other == horizon][:most]
-        for start in starts:
-            del self.waiting[start, horizon]
-        return starts, horizon
-
-    @property
-    def more(self) -> bool:
-        """Whether there is something to answer ahead."""
-        return bool(self.waiting) or self.reached
-
-
-def _next(panel: Panel, start: int, way: int) -> int:
-    """Start of the period behind another, or before it."""
-    begun, ended = times.period_micros(np.array([start if way > 0 else start - 1]), panel.every, panel.zone)
-    return int((ended if way > 0 else begun)[0])
 
 
 class Desk:
@@ -228,12 +142,11 @@ class Desk:
         stamps = self._stamps()
         # While an ingest is between its commits there is no stamp: what stands is whole, so it stays.
         fresh = bool(stamps) and stamps != now.stamps
+        if newer or fresh:
+            oracle = oracles.open_release(self._workspace, self._which) if newer else now.oracle
+            self._standing = self._read(oracle)
         self.trouble = ""
-        if not newer and not fresh:
-            return False
-        oracle = oracles.open_release(self._workspace, self._which) if newer else now.oracle
-        self._standing = self._read(oracle)
-        return True
+        return newer or fresh
 
     def _fixed(self, now: Standing) -> bool:
         """Whether one release was asked for by its folder or address."""
