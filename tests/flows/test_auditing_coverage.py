@@ -12,7 +12,7 @@ from asof.flows import auditing
 
 FIRST = datetime(2021, 1, 1, tzinfo=UTC)
 DAYS = 120
-CUTS = [FIRST + timedelta(days=day) for day in range(60, 100)]
+CUTS = [FIRST + timedelta(days=day) for day in range(60, 100, 3)]
 
 
 def table(counts: list[int], late: dict[int, int] | None = None) -> SourceTable:
