@@ -31,7 +31,7 @@ MOST_PERIODS = 2
 MOST_ALONG = 2_200
 """Answers about other places, and about the periods that come next: made in the time of a few hundred."""
 MOST_BESIDE = 600
-"""Of them so many at once: whoever asks about something else waits as long."""
+"""Of those that were asked about so many at once: whoever asks about others of them waits as long."""
 
 
 @dataclass(frozen=True)
@@ -231,11 +231,11 @@ def answered_with_others(
 
 
 def ahead(workspace: Workspace, now: Standing, walk: Walk) -> pl.DataFrame:
-    """Answers about all places at some of the periods that wait in ``walk``, few at once; no row where none does."""
+    """Answers about all places at some of the periods that wait in ``walk``; no row where none does."""
     count = max(now.places.len(), 1)
     if walk.reached:
         walk.go(now.prepared.panel, MOST_ALONG // count)
-    starts, horizon = walk.take(max(1, MOST_BESIDE // count))
+    starts, horizon = walk.take(max(1, MOST_BESIDE // count), max(1, MOST_ALONG // count))
     return _answers(workspace, now, _everywhere(_periods(now, starts, horizon), now.places))
 
 

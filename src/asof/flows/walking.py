@@ -81,10 +81,14 @@ class Walk:
                 self.mark = EPOCH + timedelta(microseconds=at), self.horizon
         self.low, self.high = min(self.low, at), max(self.high, at)
 
-    def take(self, most: int) -> tuple[list[int], str]:
-        """Take the first of those that wait, at most so many of one horizon: their starts, and the horizon."""
-        horizon = next((horizon for _, horizon in self.waiting), "")
-        starts = [start for start, other in self.waiting if other == horizon][:most]
+    def take(self, few: int, many: int) -> tuple[list[int], str]:
+        """Take the first of those that wait and of what is like it: their starts, and the one horizon.
+
+        At most ``few`` where they were asked about, since others of them may be asked about meanwhile; else ``many``.
+        """
+        (_, horizon), asked = next(iter(self.waiting.items()), ((0, ""), False))
+        alike = [start for (start, other), told in self.waiting.items() if (other, told) == (horizon, asked)]
+        starts = alike[: few if asked else many]
         for start in starts:
             del self.waiting[start, horizon]
         return starts, horizon
