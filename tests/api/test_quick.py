@@ -235,34 +235,15 @@ def test_who_walked_before_a_jump_may_walk_after_it(desk: Desk) -> None:
 
     def jump(at: int) -> list[int]:
         walk.meet(panel, [days[at]], "1d", 8)
-        return walk.take(1, 9)[0]
+        return walk.take(9)
 
     assert [jump(20), jump(21)] == [[], days[22:24]]
     assert jump(1) == []  # nobody came to what was answered ahead
     assert jump(2) == days[3:5]
     walk.reached = True
     walk.go(panel, 8)
-    assert walk.take(1, 9)[0] == days[5:9]
+    assert walk.take(9) == days[5:9]
     assert [jump(15), jump(25), jump(10)] == [days[16:17], [], []]
-
-
-def test_days_that_are_asked_about_together_are_answered_whole_later(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where all places of all of them take long, who asks waits for no more than was asked; a day at a time follows."""
-    monkeypatch.setattr(serving, "MOST_BESIDE", 6)
-    now, walk, days = desk.standing, Walk(), ("2021-07-01", "2021-07-04", "2021-07-08")
-    rows = bodies.table([{"place": "z2", "start": day} for day in days])
-    told, others = answered_with_others(desk.workspace, now, rows, "the request", walk)
-    assert (told.equals(desk.answer(rows)), others.height) == (True, 0)
-    for day in days:
-        assert walk.more
-        every = bodies.table([{"place": f"z{at}", "start": day} for at in range(6)])
-        assert serving.ahead(desk.workspace, now, walk).sort("place").equals(desk.answer(every))
-    assert not walk.more
-    assert serving.ahead(desk.workspace, now, walk).height == 0
-    walk.want((start, "1d") for start in range(100))
-    assert len(walk.waiting) == walking.MOST_AHEAD
 
 
 def test_no_more_is_answered_ahead_than_is_worth_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +254,7 @@ def test_no_more_is_answered_ahead_than_is_worth_it(desk: Desk, monkeypatch: pyt
 
     def go(walk: Walk, at: int, most: int) -> list[int]:
         walk.meet(panel, [at], "1d", most)
-        return walk.take(1, 100)[0]
+        return walk.take(100)
 
     walk = Walk()
     assert [go(walk, at, 3) for at in micros[:2]] == [[], micros[2:4]]
@@ -283,7 +264,7 @@ def test_no_more_is_answered_ahead_than_is_worth_it(desk: Desk, monkeypatch: pyt
     walk = Walk()
     assert [go(walk, at, 100) for at in micros[:2]] == [[], micros[2:4]]
     walk.go(panel, 100)
-    assert [walk.take(1, 1), walk.take(1, 9), walk.take(1, 9)] == [([micros[4]], "1d"), ([micros[5]], "1d"), ([], "")]
+    assert [walk.take(1), walk.take(9), walk.take(9)] == [[micros[4]], [micros[5]], []]
     assert go(walk, micros[3], 100) == micros[4:6]  # what was answered is no longer at hand
     assert go(walk, micros[0], 100) == []
     walk.go(panel, 100)

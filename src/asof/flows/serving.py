@@ -30,8 +30,6 @@ MOST_PERIODS = 2
 """At so many periods of one table, somebody may be going from one to the next."""
 MOST_ALONG = 2_200
 """Answers about other places, and about the periods that come next: made in the time of a few hundred."""
-MOST_BESIDE = 600
-"""Of those that were asked about so many at once: whoever asks about others of them waits as long."""
 
 
 @dataclass(frozen=True)
@@ -235,8 +233,8 @@ def ahead(workspace: Workspace, now: Standing, walk: Walk) -> pl.DataFrame:
     count = max(now.places.len(), 1)
     if walk.reached:
         walk.go(now.prepared.panel, MOST_ALONG // count)
-    starts, horizon = walk.take(max(1, MOST_BESIDE // count), max(1, MOST_ALONG // count))
-    return _answers(workspace, now, _everywhere(_periods(now, starts, horizon), now.places))
+    starts = walk.take(max(1, MOST_ALONG // count))
+    return _answers(workspace, now, _everywhere(_periods(now, starts, walk.horizon), now.places))
 
 
 def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFrame:
@@ -252,9 +250,6 @@ def _others(now: Standing, asked: pl.DataFrame, walk: Walk | None) -> pl.DataFra
         return asked[:0]
     periods = asked[list(first.values())]
     horizons = {horizon for _, horizon in first}
-    if walk is not None and len(first) * known.len() > max(MOST_BESIDE, 2 * asked.height):
-        walk.want(first)
-        return asked[:0]
     if walk is not None and len(first) <= MOST_PERIODS and len(horizons) == 1:
         walk.meet(now.prepared.panel, [start for start, _ in first], horizons.pop(), MOST_ALONG // known.len())
     number = {period: at for at, period in enumerate(first)}

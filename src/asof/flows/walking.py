@@ -1,6 +1,6 @@
 """What a server will be asked next: who goes from one period to the other goes on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ MOST_AHEAD = 32
 
 @dataclass
 class Walk:
-    """What will be asked next: periods that some place was asked about, and those behind who goes from one to the next.
+    """Who asks about one period after the other: each time more of those that come next are answered ahead.
 
     As files are read ahead: twice as many periods each time, while nobody waits for them. Whoever asks about a period
     here and a period there has nothing to wait for.
@@ -36,19 +36,18 @@ class Walk:
     """Whether somebody has."""
     gone: bool = False
     """Whether somebody has since the last jump."""
-    waiting: dict[tuple[int, str], bool] = field(default_factory=dict)
-    """Starts and horizons of periods that shall be answered for all places, the first first; whether asked about."""
+    waiting: list[int] = field(default_factory=list)
+    """Starts of periods that shall be answered for all places, the nearest first."""
 
     def meet(self, panel: Panel, starts: Sequence[int], horizon: str, most: int) -> None:
         """Take note of periods that are asked about together and were not at hand; at most so many come next."""
         first, last = min(starts), max(starts)
-        for start in starts:
-            self.waiting.pop((start, horizon), None)
         same = horizon == self.horizon
         inside = same and self.low <= first <= last <= self.high
         if inside and self.waiting:
+            self.waiting = [start for start in self.waiting if start not in starts]
             return
-        self.waiting = {period: asked for period, asked in self.waiting.items() if asked}
+        self.waiting = []
         if same and _next(panel, self.high, 1) == first:
             self.way = 1
         elif same and _next(panel, self.low, -1) == last:
@@ -60,12 +59,6 @@ class Walk:
         self.low, self.high, self.horizon = first, last, horizon
         self.go(panel, most)
 
-    def want(self, periods: Iterable[tuple[int, str]]) -> None:
-        """Take note of periods that some place was asked about."""
-        for period in periods:
-            if len(self.waiting) < MOST_AHEAD:
-                self.waiting.setdefault(period, True)
-
     def go(self, panel: Panel, most: int) -> None:
         """Let the periods that come next wait for their answers: twice as many as the last time, at most so many."""
         self.gone |= self.reached
@@ -76,22 +69,15 @@ class Walk:
         at = self.high if self.way > 0 else self.low
         for number in range(self.count):
             at = _next(panel, at, self.way)
-            self.waiting.setdefault((at, self.horizon), False)
+            self.waiting.append(at)
             if not number:
                 self.mark = EPOCH + timedelta(microseconds=at), self.horizon
         self.low, self.high = min(self.low, at), max(self.high, at)
 
-    def take(self, few: int, many: int) -> tuple[list[int], str]:
-        """Take the first of those that wait and of what is like it: their starts, and the one horizon.
-
-        At most ``few`` where they were asked about, since others of them may be asked about meanwhile; else ``many``.
-        """
-        (_, horizon), asked = next(iter(self.waiting.items()), ((0, ""), False))
-        alike = [start for (start, other), told in self.waiting.items() if (other, told) == (horizon, asked)]
-        starts = alike[: few if asked else many]
-        for start in starts:
-            del self.waiting[start, horizon]
-        return starts, horizon
+    def take(self, most: int) -> list[int]:
+        """Take the first of those that wait, at most so many."""
+        taken, self.waiting = self.waiting[:most], self.waiting[most:]
+        return taken
 
     @property
     def more(self) -> bool:
