@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from asof import times
 from asof.data import UTC_TIME
 from asof.errors import UserError
 from asof.testing import oracle
@@ -187,3 +188,21 @@ def test_what_is_kept_of_a_calendar_tells_what_working_it_out_does(zone: str, te
             lambda times: shift(times, step, zone, -400),
         ):
             assert work(moments).equals(work(whole)[:-1], null_equal=False)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_few_moments_are_moved_and_read_as_many_are(zone: str) -> None:
+    """By several steps at once, and on the local clock: midnights that are kept, and moments that have to be asked."""
+    nights = starts(midnight(date(2010, 1, 1), zone), midnight(date(2011, 2, 1), zone), Step.parse("1d"), zone)
+    for moments in (nights, nights.dt.offset_by("-1us"), nights[:0], series(datetime(1950, 3, 1, 5, tzinfo=UTC))):
+        micros = moments.cast(pl.Int64).to_numpy()
+        for texts in (("1d", "2w", "364d"), ("1d", "6h"), ("1mo", "7d"), ()):
+            steps = [Step.parse(text) for text in texts]
+            moved = times.shifts_micros(micros, steps, zone, -1)
+            assert [one.tolist() for one in moved] == [
+                shift(moments, step, zone, -1).cast(pl.Int64).to_list() for step in steps
+            ]
+        shown = times.local(moments, zone).cast(pl.Int64).to_list()
+        assert times.local_micros(micros, zone).tolist() == shown
+    for day in (date(1970, 1, 1), date(2011, 12, 30), date(2018, 11, 4), date(2099, 12, 31), date(2150, 1, 1)):
+        assert midnight(day, zone) == times.moment(day, zone)

@@ -113,7 +113,7 @@ def shift_micros(moments: Ints, step: Step, zone: str, count: int = 1) -> Ints:
 def shifts_micros(moments: Ints, steps: Sequence[Step], zone: str, count: int = 1) -> list[Ints]:
     """Move each of n moments by ``count`` of each of several steps, as ``shift_micros`` does by one: a list a step."""
     totals = [step.count * count * _DAYS.get(step.unit, 0) for step in steps]
-    found = _days(zone).shifted(moments, np.array(totals)[:, None]) if all(totals) else None
+    found = _days(zone).shifted(moments, np.array(totals, dtype=np.int64)[:, None]) if all(totals) else None
     return [shift_micros(moments, step, zone, count) for step in steps] if found is None else list(found)
 
 
