@@ -15,15 +15,18 @@ DAYS = 120
 CUTS = [FIRST + timedelta(days=day) for day in range(60, 100, 3)]
 
 
-def table(counts: list[int], late: dict[int, int] | None = None) -> SourceTable:
-    """Rows spread over each day; those of the days in ``late`` were available that many days after they should."""
+def table(counts: list[int], late: dict[int, int] | None = None, delay: int = 0) -> SourceTable:
+    """Rows spread over each day, at once available, of which a delay of some days is declared all the same.
+
+    Those of the days in ``late`` were available so many days after they ended.
+    """
     hours = [(day, 24 * (row + 0.5) / count) for day, count in enumerate(counts) for row in range(count)]
     moments = [FIRST + timedelta(days=day, hours=hour) for day, hour in hours]
     waits = [timedelta(days=(late or {}).get((moment - FIRST).days, 0)) for moment in moments]
     rows = pl.DataFrame({"_event": moments, "_late": waits}).with_columns(pl.col("_event").cast(UTC_TIME))
     rows = rows.with_columns(_ended=pl.col("_event") + timedelta(minutes=1))
     rows = rows.with_columns(_available=pl.col("_ended") + pl.col("_late"))
-    return SourceTable("calls", rows, "UTC", timedelta(0), coverage.of(rows, "UTC"))
+    return SourceTable("calls", rows, "UTC", timedelta(days=delay), coverage.of(rows, "UTC"))
 
 
 def blamed(one: SourceTable) -> list[datetime]:
@@ -40,6 +43,15 @@ def test_days_that_happen_to_be_quiet_are_no_fault(rhythm: str) -> None:
     ends = [coverage.of(one.rows.filter(pl.col("_available") <= cut), "UTC").end for cut in CUTS]
     assert any(end < cut for end, cut in zip(ends, CUTS, strict=True))
     assert blamed(one) == []
+
+
+def test_rows_that_come_earlier_than_their_delay_are_no_fault() -> None:
+    """After a quiet day that ends the coverage of rows that had to be there, others may be there already."""
+    counts = np.random.default_rng(1).poisson(1.5, DAYS).tolist()
+    assert blamed(table(counts, delay=3)) == []
+    late = dict.fromkeys(range(DAYS), 5)
+    assert blamed(table([40] * DAYS, late, delay=3)) == CUTS
+    assert blamed(table([40] * DAYS, late, delay=5)) == []
 
 
 def test_rows_that_come_later_than_their_delay_are_told_of() -> None:

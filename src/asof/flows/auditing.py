@@ -145,7 +145,7 @@ def _coverage_moves(tables: Mapping[str, SourceTable], cut: datetime) -> list[Fi
     """What is covered must not depend on later rows either: found again from what was known at the cut.
 
     Where coverage ended then, nobody can know before the next rows come, and a question asked in between is refused: so
-    its end is held against rows that were all in time, and what lies before it against all rows that there are.
+    its end is held against the rows that were known and those that had to be, and what lies before it against all rows.
     """
     found = []
     for name, table in tables.items():
@@ -153,7 +153,8 @@ def _coverage_moves(tables: Mapping[str, SourceTable], cut: datetime) -> list[Fi
             continue
         whole_days = _midnight_before(cut - table.delay, table)
         again = coverage.of(scrambling.known(table.rows, cut), table.zone)
-        in_time = coverage.of(table.rows.filter(pl.col("_ended") <= cut - table.delay), table.zone)
+        due = (pl.col("_ended") <= cut - table.delay) | (pl.col("_available") <= cut)
+        in_time = coverage.of(table.rows.filter(due), table.zone)
         whole = coverage.of(table.rows, table.zone)
         seen = min(whole_days, again.end) if again.ends else whole_days
         if again.before(whole_days) != in_time.before(whole_days) or again.before(seen) != whole.before(seen):
