@@ -51,6 +51,15 @@ def test_holidays_have_a_name_and_a_distance() -> None:
     assert answer["days_from_holiday"].to_list() == [30.0, 0.0, 1.0, 30.0]
 
 
+def test_where_no_holidays_are_known_they_are_far() -> None:
+    """Those of Germany are known from 1991 on: of the years before there are none."""
+    days = [datetime(year, month, 5, 5, tzinfo=UTC) for year, month in ((1950, 5), (1989, 12), (1990, 12))]
+    answer = ask(World().past(), *days[:1], holidays="DE").vstack(ask(World().past(), *days[1:], holidays="DE"))
+    assert answer["holiday"].to_list() == ["none"] * 3
+    assert answer["days_to_holiday"].to_list() == [30.0, 30.0, 27.0]
+    assert answer["days_from_holiday"].to_list() == [30.0] * 3
+
+
 def test_the_observed_day_carries_the_name_of_the_holiday() -> None:
     answer = ask(World().past(), datetime(2020, 7, 3, 4, tzinfo=UTC), holidays="US")
     assert answer["holiday"].to_list() == ["Independence Day"]

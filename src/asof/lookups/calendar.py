@@ -19,6 +19,8 @@ from asof.times import DAY, HOUR, THURSDAY, Step, local_micros
 
 FAR_DAYS: Final = 30
 """A holiday further away than this is as far as any other."""
+NEVER: Final = 10**9
+"""A day before and after all others, counted from 1970: of some years no holidays are known."""
 MOST_KEPT: Final = 64
 """Stretches of years whose holidays are kept."""
 MINUTE: Final = 60_000_000
@@ -94,10 +96,8 @@ class Calendar:
             return {"holiday": pl.Series([], dtype=pl.String), "days_to_holiday": nothing, "days_from_holiday": nothing}
         first, last = (date.fromordinal(int(day) + _EPOCH) for day in (days.min() - FAR_DAYS, days.max() + FAR_DAYS))
         names, free = self._free(first.year, last.year)
-        after = np.searchsorted(free, days, side="left")
-        before = np.searchsorted(free, days, side="right") - 1
-        to = np.where(after < len(free), free[np.minimum(after, len(free) - 1)] - days, FAR_DAYS)
-        since = np.where(before >= 0, days - free[np.maximum(before, 0)], FAR_DAYS)
+        to = free[np.searchsorted(free, days, side="left")] - days
+        since = days - free[np.searchsorted(free, days, side="right") - 1]
         called = pl.Series([names.get(day, "none") for day in days.tolist()], dtype=pl.String)
         return {
             "holiday": called.gather(index),
@@ -106,11 +106,11 @@ class Calendar:
         }
 
     def _free(self, first: int, last: int) -> tuple[Mapping[int, str], Ints]:
-        """Name of each holiday of some years by its day, counted from 1970, and those days in order."""
+        """Name of each holiday of some years by its day, counted from 1970; these in order, between two far ones."""
         told = self._kept.get((first, last))
         if told is None:
             found = {day.toordinal() - _EPOCH: name for day, name in self._names(range(first, last + 1)).items()}
-            told = found, np.array(sorted(found), dtype=np.int64)
+            told = found, np.array([-NEVER, *sorted(found), NEVER])
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             self._kept[first, last] = told
