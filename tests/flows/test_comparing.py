@@ -1,6 +1,7 @@
 """Champion and challenger are compared on questions that neither has seen, or else both are fitted anew."""
 
 import shutil
+import sys
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -73,19 +74,30 @@ class Mine(Linear):
 """
 
 
-def test_a_champion_whose_recipe_cannot_be_fitted_any_more_does_not_stand_for_ever(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packaged", [False, True])
+def test_a_champion_whose_recipe_cannot_be_fitted_any_more_does_not_stand_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, packaged: bool
+) -> None:
     """Its estimator was a plug-in that is gone: the best baseline stands in its place, and the record says why."""
     page = houses.HOUSES.replace("rmsle", "rmse").replace("28d, folds: 2", "56d, folds: 2")
-    folder = houses.make(
-        tmp_path / "x", page.replace("linear", "Mine") + "plugins: own.py\n", sales=houses.sales(600, 170, towns=4)
-    )
-    (folder / "own.py").write_text(OWN)
-    assert asof.run(asof.open_project(str(folder)))["recipe"] == "Mine"
+    with monkeypatch.context() as installed:
+        mine = page.replace("linear", "Mine") + ("" if packaged else "plugins: own.py\n")
+        folder = houses.make(tmp_path / "x", mine, sales=houses.sales(600, 170, towns=4))
+        (folder / "own.py").write_text(OWN)
+        if packaged:
+            made = folder / "own-1.0.dist-info"
+            made.mkdir()
+            (made / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
+            (made / "entry_points.txt").write_text("[asof.plugins]\nown = own\n")
+            installed.syspath_prepend(str(folder))
+        assert asof.run(asof.open_project(str(folder)))["recipe"] == "Mine"
+    sys.modules.pop("own", None)
     houses.make(folder, page, sales=houses.sales(600, 170, towns=4))
     workspace = asof.open_project(str(folder))
     second = asof.run(workspace)
     decision = second["decision"]
     assert "with the rule best column in place of the champion" in decision["on"]
+    assert ("the champion cannot be opened: no estimator 'Mine'" in decision["on"]) is packaged
     assert "its recipe cannot be fitted now: no estimator 'Mine'" in decision["on"]
     assert decision["comparison"]["champion"] == pytest.approx(second["baseline"]["value"])
     assert decision["comparison"]["challenger"] == pytest.approx(second["holdout"]["rmse"]["value"])

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from asof import estimators, probabilities, promotion, recipes, releases
+from asof.errors import DataError
 from asof.evaluation import Bootstrap
 from asof.flows import judging, learning, nesting, preparation
 from asof.flows.judging import Judged
@@ -56,9 +57,9 @@ def against(
     bootstrap = Bootstrap(seed=bench.wanted.seed)
     asked = judged.asked
     same = release.facts.get("meaning") in {None, preparation.meaning(workspace)}
-    model = release.model(threads=workspace.threads, plugins=workspace.plugins) if same else None
+    model, gone = _opened(workspace, release) if same else (None, "")
     fits = model is not None and set(model.columns) == set(asked.features.columns)
-    other = _other(release, prepared.panel.classes, fits)
+    other = gone or _other(release, prepared.panel.classes, fits)
     fresh, why = _unseen(judged, release.facts.get("cut", ""))
     if model is not None and why == "" and other == "":
         told = _calibrated(release, model.predict(asked.side(np.flatnonzero(fresh.to_numpy())).features))
@@ -84,6 +85,14 @@ def against(
         )
         on = f"both recipes fitted {where} ({why})"
     return promotion.compare(answers, measured(judged, bench), bootstrap), on
+
+
+def _opened(workspace: Workspace, release: releases.Release) -> tuple[recipes.Model | None, str]:
+    """The champion itself, or why it cannot be opened: a package that it was made with may be gone."""
+    try:
+        return release.model(threads=workspace.threads, plugins=workspace.plugins), ""
+    except DataError as fault:
+        return None, f"the champion cannot be opened: {fault}"
 
 
 def _other(release: releases.Release, classes: Sequence[str], fits: bool) -> str:  # noqa: FBT001 - private
