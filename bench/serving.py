@@ -52,7 +52,7 @@ from asof.flows.serving import Desk  # noqa: E402
 HOSTILE = 10_000
 SECONDS = 3
 RUNS = 3
-SLOPE = 30
+SLOPE = 120
 """Seconds of load during which memory is looked at."""
 MANY = 1_000
 TIMES = 5
