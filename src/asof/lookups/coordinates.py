@@ -32,22 +32,18 @@ def asked(questions: pl.DataFrame, past: Past) -> list[pl.Series]:
     pair, places = own(past), past.panel.places
     if pair is not None:
         return degrees(*(questions[OWN + name] for name in pair))
+    listed = past.listed(questions["place"])
     found = (
         pl.Series([None], dtype=pl.Float64).new_from_index(0, questions.height)
         if column is None
-        else pl.Series(of_places(past, questions["place"], column))
+        else pl.Series(at(listed, column))
         for column in (places.lat, places.lon)
     )
     return degrees(*found)
 
 
-def of_places(past: Past, asked: pl.Series, column: pl.Series) -> Floats:
-    """Degrees of n places (String), of those of all places of the panel; NaN where it has no such place."""
-    return at(past.listed(asked), column)
-
-
 def at(listed: Ints, column: pl.Series) -> Floats:
-    """The same by the positions of the places in the panel, -1 where it has none."""
+    """Degrees of n places by their positions in the panel, of those of all its places; NaN where one has none (-1)."""
     return np.where(listed < 0, np.nan, column.to_numpy()[listed]) if len(column) else np.full(len(listed), np.nan)
 
 
